@@ -1,0 +1,1 @@
+//! The thread that joins protocol, relay and sockets.

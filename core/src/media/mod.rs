@@ -1,0 +1,1 @@
+//! RTP, RTCP, SDP, H.264 and AAC, without I/O.

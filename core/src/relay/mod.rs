@@ -1,0 +1,1 @@
+//! A stream and its children, without I/O.

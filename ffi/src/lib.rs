@@ -1,0 +1,1 @@
+//! The C ABI of the relay engine: `librillcast`. Nothing is exported yet.

@@ -1,0 +1,3 @@
+//! The `rillcast` program.
+
+fn main() {}
