@@ -1,3 +1,62 @@
-//! The `rillcast` program.
+//! The `rillcast` program: a subcommand per role.
+//!
+//! | subcommand | what it does | module |
+//! |---|---|---|
+//! | `serve` | streaming server: takes streams in, hands them to any player | `serve` |
+//! | `publish` | encoding server: sends a test picture, a file or a raw pipe to a server | `publish`, `source` |
+//! | `play` | receives a stream, measures it, keeps it | `play` |
+//! | `demo` | all of it on loopback, with live figures | `demo` |
+//!
+//! Results go to standard output (as JSON lines with `--json`), logs to standard error. The exit
+//! code is 0 for success, 2 for a bad option, file or URL, 1 for a failure at run time.
 
-fn main() {}
+mod args;
+mod demo;
+mod failure;
+mod output;
+mod play;
+mod publish;
+mod serve;
+mod signal;
+
+use std::process::ExitCode;
+
+use args::Command;
+use output::Output;
+use signal::Stop;
+
+fn main() -> ExitCode {
+    let args = match args::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    start_logging();
+    let stop = match Stop::install() {
+        Ok(stop) => stop,
+        Err(error) => {
+            eprintln!("rillcast: cannot handle signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let output = Output::new(args.json);
+    let result = match args.command {
+        Command::Serve(args) => serve::run(args, output, stop),
+        Command::Publish(args) => publish::run(args, output, stop),
+        Command::Play(args) => play::run(args, output, stop),
+        Command::Demo(args) => demo::run(args, output, stop),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("rillcast: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+/// Logs go to standard error, so that standard output stays clean for results.
+fn start_logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

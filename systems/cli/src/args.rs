@@ -1,0 +1,110 @@
+//! The command line: what all subcommands share.
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::demo::DemoArgs;
+use crate::play::PlayArgs;
+use crate::publish::PublishArgs;
+use crate::serve::ServeArgs;
+
+const EXAMPLES: &str = "\
+Try it, in two terminals:
+  rillcast serve                                     a streaming server on this machine
+  rillcast publish test rtsp://127.0.0.1:8554/live   a test picture with a clock, sent to it
+and in any number of others:
+  rillcast play --stats rtsp://127.0.0.1:8554/live   receive it and measure it
+  ffplay rtsp://127.0.0.1:8554/live                  watch it
+
+Or all of it by itself, with figures:  rillcast demo
+
+Logs go to standard error; RUST_LOG=info (or debug) shows more of them.
+Exit code: 0 success, 1 failure at run time, 2 bad option, file or URL.";
+
+/// One live video to very many viewers: streaming server, publisher and player in one program
+#[derive(Debug, Parser)]
+#[command(name = "rillcast", version, after_help = EXAMPLES, subcommand_required = true)]
+pub(crate) struct Args {
+    /// Print results and events as JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The roles of the program.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Streaming server: publishers push to it or it pulls, anyone plays rtsp://HOST:8554/PATH
+    Serve(ServeArgs),
+    /// Send a test picture, a file or raw H.264 to an RTSP server, or as plain RTP
+    Publish(PublishArgs),
+    /// Receive a stream, measure it, keep it in a file
+    Play(PlayArgs),
+    /// See it work: a publisher, a server and 200 viewers on this machine, with figures
+    Demo(DemoArgs),
+}
+
+/// How RTP travels between an RTSP client and a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    /// Inside the RTSP connection (interleaved): passes every firewall, loses nothing
+    Tcp,
+    /// As datagrams: no waiting for what was lost
+    Udp,
+}
+
+/// Parses the command line. On a bad one, or after printing help or the version, returns the exit
+/// code to end with.
+pub(crate) fn parse() -> Result<Args, ExitCode> {
+    Args::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A reader that has gone away (`rillcast --help | head -1`) is no failure.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            eprintln!("{}", Args::command().render_help());
+            ExitCode::from(2)
+        }
+        _ => {
+            eprintln!("rillcast: {}", one_sentence(&error.to_string()));
+            ExitCode::from(2)
+        }
+    })
+}
+
+/// The first paragraph of clap's text on one line: the cause, without the usage that follows it.
+fn one_sentence(text: &str) -> String {
+    let cause = text.split("\n\n").next().unwrap_or(text);
+    let words: Vec<&str> = cause.split_whitespace().skip_while(|word| *word == "error:").collect();
+    format!("{} (`--help` tells more)", words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bad_option_gives_one_line() {
+        let error = Args::try_parse_from(["rillcast", "publish"]).unwrap_err();
+        let text = one_sentence(&error.to_string());
+        assert!(!text.contains('\n'), "{text}");
+        assert!(text.starts_with("the following required arguments"), "{text}");
+        assert!(text.contains("<SOURCE>"), "{text}");
+    }
+
+    #[test]
+    fn json_is_taken_before_and_after_the_subcommand() {
+        assert!(Args::try_parse_from(["rillcast", "--json", "serve"]).unwrap().json);
+        assert!(Args::try_parse_from(["rillcast", "serve", "--json"]).unwrap().json);
+    }
+}

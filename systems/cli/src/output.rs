@@ -1,0 +1,66 @@
+//! What is printed on standard output: sentences for people, or JSON lines for programs.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+/// Standard output in the form asked for by `--json`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Sentences, or with `json` one JSON object a line.
+    pub(crate) fn new(json: bool) -> Output {
+        Output { json }
+    }
+
+    /// Whether JSON lines were asked for.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints one event or result: its `Display` text, or itself as one JSON line.
+    ///
+    /// A reader that has gone away (`| head`) is not an error: the work goes on unseen.
+    pub(crate) fn line<T: Display + Serialize>(self, item: &T) {
+        let mut out = io::stdout().lock();
+        let _ = self.write(&mut out, item).and_then(|()| out.flush());
+    }
+
+    fn write<T: Display + Serialize>(self, out: &mut impl Write, item: &T) -> io::Result<()> {
+        if self.json {
+            serde_json::to_writer(&mut *out, item)?;
+            out.write_all(b"\n")
+        } else {
+            writeln!(out, "{item}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Item {
+        frames: u64,
+    }
+
+    impl Display for Item {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{} frames", self.frames)
+        }
+    }
+
+    #[test]
+    fn one_line_in_either_form() {
+        for (json, expected) in [(false, "7 frames\n"), (true, "{\"frames\":7}\n")] {
+            let mut text = Vec::new();
+            Output::new(json).write(&mut text, &Item { frames: 7 }).unwrap();
+            assert_eq!(text, expected.as_bytes());
+        }
+    }
+}
