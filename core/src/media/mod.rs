@@ -1,1 +1,19 @@
 //! RTP, RTCP, SDP, H.264 and AAC, without I/O.
+//!
+//! Bytes and times come in as arguments, bytes and values go out; nothing here opens a socket or
+//! reads a clock, and everything that can grow has a bound.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`rtp`] | RTP headers in place, sequence tracking, reception statistics (RFC 3550) |
+//! | [`reorder`] | puts packets in order within a bounded window and tells the gaps |
+//! | [`passthrough`] | frames of payloads that are not parsed |
+//! | [`frame`] | what a depacketizer gives: a frame as slices of packets |
+
+#![forbid(unsafe_code)]
+
+pub mod frame;
+pub mod reorder;
+pub mod rtp;
+
+pub use frame::{Frame, Payload, Slice};

@@ -1,0 +1,77 @@
+//! What a depacketizer gives: a frame as slices of the packets that carried it.
+
+use std::ops::{Deref, Range};
+
+/// Some of the bytes of a packet, kept alive by the packet itself: no copy is made.
+///
+/// `P` is whatever holds the packet: a reference-counted buffer in the engine, a `Vec<u8>` or a
+/// `&[u8]` in tests.
+#[derive(Clone, Debug)]
+pub struct Slice<P> {
+    packet: P,
+    range: Range<usize>,
+}
+
+impl<P: AsRef<[u8]>> Slice<P> {
+    /// The bytes `range` of `packet`. `None` when they do not lie within the packet.
+    pub fn new(packet: P, range: Range<usize>) -> Option<Self> {
+        packet.as_ref().get(range.clone())?;
+        Some(Slice { packet, range })
+    }
+
+    /// The bytes, as long as the packet holder gives the same bytes each time (else empty).
+    pub fn bytes(&self) -> &[u8] {
+        self.packet.as_ref().get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// The packet of which these are bytes.
+    pub fn packet(&self) -> &P {
+        &self.packet
+    }
+
+    /// Where in the packet the bytes lie.
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+}
+
+impl<P: AsRef<[u8]>> Deref for Slice<P> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+impl<P: AsRef<[u8]>> AsRef<[u8]> for Slice<P> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+/// One frame of one track: an H.264 access unit, one AAC access unit, or the packets of a payload
+/// that is passed through.
+#[derive(Clone, Debug)]
+pub struct Frame<P> {
+    /// RTP timestamp, in ticks of the track's clock rate. See
+    /// [`rtp::timestamp::Extender`](crate::media::rtp::timestamp::Extender) for one that does not wrap.
+    pub timestamp: u32,
+    /// Extended sequence number of the frame's first packet, as counted by the depacketizer.
+    pub sequence: u64,
+    /// Number of packets that carried the frame. For codecs that put several frames into a packet
+    /// (AAC) the packet counts for each of them.
+    pub packets: u32,
+    /// Whether a decoder may start here.
+    pub key: bool,
+    /// Whether something of this frame is missing: a packet was lost inside it or at its edges.
+    pub damaged: bool,
+    /// The frame itself.
+    pub payload: Payload<P>,
+}
+
+/// The bytes of a [`Frame`].
+#[derive(Clone, Debug)]
+pub enum Payload<P> {
+    /// The payloads of the frame's packets, in order, of a codec that is not parsed.
+    Opaque(Vec<Slice<P>>),
+}
