@@ -8,11 +8,14 @@
 //! | [`rtp`] | RTP headers in place, sequence tracking, reception statistics (RFC 3550) |
 //! | [`reorder`] | puts packets in order within a bounded window and tells the gaps |
 //! | [`passthrough`] | frames of payloads that are not parsed |
+//! | [`h264`] | H.264 over RTP (RFC 6184), as byte stream, as MP4 samples |
 //! | [`frame`] | what a depacketizer gives: a frame as slices of packets |
 
 #![forbid(unsafe_code)]
 
+mod bits;
 pub mod frame;
+pub mod h264;
 pub mod reorder;
 pub mod rtp;
 
