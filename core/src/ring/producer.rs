@@ -1,0 +1,250 @@
+//! The one who writes.
+
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+
+use super::reader::{Reader, Subscriber};
+use super::shared::{NONE, Shared};
+use super::wake::Wake;
+use super::{Full, TooManyReaders};
+use crate::sync::{Arc, Ordering, fence};
+
+/// The writing end of a [ring](super::ring). Dropping it is the orderly end of the stream.
+///
+/// `Send`, so that it may move to its thread; not `Sync`, as there is one producer.
+pub struct Producer<T> {
+    shared: Arc<Shared<T>>,
+    /// Next position to be written.
+    head: u64,
+    /// Oldest position readable, as announced.
+    tail: u64,
+    /// Payloads below are covered by no view and by none to come: free to be dropped.
+    limit: u64,
+    /// Payloads below have been dropped. `alive <= limit <= tail <= head`.
+    alive: u64,
+    /// Payloads below are to be dropped as soon as may be (`evict`), not when their slot is reused.
+    owed: u64,
+    key: u64,
+    /// How far the tail is moved at a time: one fence and one look at all seats per `batch` items.
+    batch: u64,
+    /// The seat whose view stood in the way last time: looked at first.
+    blocker: usize,
+    _not_sync: PhantomData<Cell<()>>,
+}
+
+impl<T> Producer<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
+        let batch = (shared.capacity() / 8).max(1);
+        Self {
+            shared,
+            head: 0,
+            tail: 0,
+            limit: 0,
+            alive: 0,
+            owed: 0,
+            key: NONE,
+            batch,
+            blocker: 0,
+            _not_sync: PhantomData,
+        }
+    }
+
+    /// Publishes an item and returns its position. Wait-free; calls nobody: see
+    /// [`notify`](Self::notify).
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] with the item, when the slot to be reused still lies in some reader's open view.
+    #[inline]
+    pub fn publish(&mut self, item: T) -> Result<u64, Full<T>> {
+        if self.alive < self.owed {
+            self.settle();
+        }
+        if self.head - self.alive == self.shared.capacity() {
+            if self.alive == self.limit && !self.make_room() {
+                return Err(Full(item));
+            }
+            self.drop_oldest();
+        }
+        let position = self.head;
+        self.shared.slot(position).with_mut(|slot| {
+            // SAFETY: the slot's last payload is dropped (`head - alive < capacity`), and no reader
+            // looks at `position` before `head` passes it, below.
+            unsafe { *slot = MaybeUninit::new(item) }
+        });
+        self.head = position + 1;
+        // Release: the payload is written before the head that shows it.
+        self.shared.cursors.head.store(self.head, Ordering::Release);
+        Ok(position)
+    }
+
+    /// Marks `position` as the newest at which a reader may start. Ignored when it is not in the
+    /// ring (any more), or older than the present mark.
+    pub fn mark_key(&mut self, position: u64) {
+        let newer = self.key == NONE || position > self.key;
+        if newer && (self.tail..self.head).contains(&position) {
+            self.key = position;
+            // Release: who sees the key sees a head beyond it.
+            self.shared.cursors.key.store(position, Ordering::Release);
+        }
+    }
+
+    /// Wakes the readers that are parked. Call it once per batch of [`publish`](Self::publish):
+    /// when nobody is parked it costs one fence and one load, and never a system call.
+    #[inline]
+    pub fn notify(&self) {
+        // Either this fence comes first, and a reader about to park finds the new head behind its
+        // own fence; or the reader's comes first, and we find the bell rung. Never neither.
+        fence(Ordering::SeqCst);
+        if self.shared.bell.load(Ordering::Relaxed) {
+            self.wake_parked();
+        }
+    }
+
+    #[cold]
+    fn wake_parked(&self) {
+        // Acquire: pairs with the Release of *every* reader that set the bell since it was last
+        // taken down, as they set it by read-modify-writes (one release sequence): whose bell we
+        // take, his seat we find armed.
+        self.shared.bell.swap(false, Ordering::Acquire);
+        for seat in &self.shared.seats {
+            seat.ring();
+        }
+    }
+
+    /// Forgets the items before `before`: their payloads are dropped now, or, where a view covers
+    /// them, by a later `publish` or `evict`.
+    pub fn evict(&mut self, before: u64) {
+        let before = before.min(self.head);
+        if before > self.tail {
+            self.announce(before);
+        }
+        self.owed = self.owed.max(before);
+        self.settle();
+    }
+
+    /// Next position to be written.
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Oldest position still readable.
+    pub fn tail(&self) -> u64 {
+        self.tail
+    }
+
+    /// Number of slots.
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity() as usize
+    }
+
+    /// The newest [marked](Self::mark_key) position, if it is still readable.
+    pub fn newest_key(&self) -> Option<u64> {
+        (self.key != NONE && self.key >= self.tail).then_some(self.key)
+    }
+
+    /// A new reader; `wake` is what a parked one is woken by (`Arc::new(())` if it never parks).
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyReaders`] when all the seats are taken.
+    pub fn subscribe(&self, wake: std::sync::Arc<dyn Wake>) -> Result<Reader<T>, TooManyReaders> {
+        self.subscriber().subscribe(wake)
+    }
+
+    /// A handle that makes readers on other threads.
+    pub fn subscriber(&self) -> Subscriber<T> {
+        Subscriber::new(self.shared.clone())
+    }
+
+    /// Frees at least one payload that a lap has come round to, if no view is in the way.
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        if self.is_blocked() {
+            return false;
+        }
+        if self.tail == self.limit {
+            self.announce(self.limit + self.batch);
+        }
+        self.scan();
+        self.limit > self.alive
+    }
+
+    /// Drops what `evict` asked to be dropped, as far as views let it.
+    #[cold]
+    fn settle(&mut self) {
+        if self.limit < self.owed {
+            if self.limit == self.alive && self.is_blocked() {
+                return;
+            }
+            self.scan();
+        }
+        while self.alive < self.limit.min(self.owed) {
+            self.drop_oldest();
+        }
+    }
+
+    /// Tells the readers that nothing before `tail` is to be leased any more.
+    fn announce(&mut self, tail: u64) {
+        self.tail = tail;
+        // Release: who sees the tail sees a head that is not below it.
+        self.shared.cursors.tail.store(tail, Ordering::Release);
+        // Pairs with the fence in `Reader::view`: a reader that took its lease before this is
+        // found by every `scan` from here on; one that takes it after this sees the new tail.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Is the view that was in the way last time still there?
+    fn is_blocked(&self) -> bool {
+        let seat = self.shared.seats.get(self.blocker);
+        seat.is_some_and(|seat| seat.hold.load(Ordering::Relaxed) <= self.alive)
+    }
+
+    /// Looks at all the leases and moves `limit` up to the oldest position held, or to the tail.
+    fn scan(&mut self) {
+        let mut oldest = self.tail;
+        for (index, seat) in self.shared.seats.iter().enumerate() {
+            // Acquire: pairs with the Release that ended or moved the lease, so that the reader's
+            // looks at the payloads are over before we drop them.
+            let hold = seat.hold.load(Ordering::Acquire);
+            if hold < oldest {
+                oldest = hold;
+                self.blocker = index;
+            }
+        }
+        // A lease may begin lower than what is dropped already: a reader's first store is what it
+        // asks for, and it learns of the tail only then.
+        self.limit = self.limit.max(oldest);
+    }
+
+    #[inline]
+    fn drop_oldest(&mut self) {
+        debug_assert!(self.alive < self.limit);
+        let position = self.alive;
+        // Before the drop, which may panic.
+        self.alive += 1;
+        // SAFETY: [alive, head) is initialised; below `limit` there is no lease and will be none.
+        unsafe { self.shared.drop_payload(position) };
+    }
+}
+
+impl<T> Drop for Producer<T> {
+    fn drop(&mut self) {
+        self.shared.alive.store(self.alive, Ordering::Relaxed);
+        // Release: who sees the end sees the last head.
+        self.shared.cursors.ended.store(true, Ordering::Release);
+        self.notify();
+    }
+}
+
+impl<T> fmt::Debug for Producer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer")
+            .field("head", &self.head)
+            .field("tail", &self.tail)
+            .field("newest_key", &self.newest_key())
+            .finish_non_exhaustive()
+    }
+}
