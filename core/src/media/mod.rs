@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`rtp`] | RTP headers in place, sequence tracking, reception statistics (RFC 3550) |
+//! | [`sdp`] | session descriptions, in and out (RFC 8866) |
 //! | [`reorder`] | puts packets in order within a bounded window and tells the gaps |
 //! | [`passthrough`] | frames of payloads that are not parsed |
 //! | [`h264`] | H.264 over RTP (RFC 6184), as byte stream, as MP4 samples |
@@ -18,5 +19,6 @@ pub mod frame;
 pub mod h264;
 pub mod reorder;
 pub mod rtp;
+pub mod sdp;
 
 pub use frame::{Frame, Payload, Slice};
