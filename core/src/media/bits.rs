@@ -1,4 +1,4 @@
-//! Reading single bits, most significant first, as MPEG writes them.
+//! Reading and writing single bits, most significant first, as MPEG writes them.
 
 /// Reads bits from any sequence of bytes; every method gives `None` at the end of the bytes.
 #[derive(Clone, Debug)]
@@ -59,6 +59,31 @@ impl<I: Iterator<Item = u8>> BitReader<I> {
     }
 }
 
+/// Writes bits into a vector; the last byte is filled up with zeros.
+#[derive(Debug, Default)]
+pub(crate) struct BitWriter {
+    bytes: Vec<u8>,
+    used: u8,
+}
+
+impl BitWriter {
+    pub(crate) fn bits(&mut self, n: u32, value: u32) {
+        for i in (0..n).rev() {
+            if self.used == 0 {
+                self.bytes.push(0);
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= ((value >> i & 1) as u8) << (7 - self.used);
+            }
+            self.used = (self.used + 1) % 8;
+        }
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +104,16 @@ mod tests {
         assert_eq!(BitReader::new(longest.into_iter()).ue(), Some(u32::MAX - 1));
         assert_eq!(BitReader::new([0u8; 9].into_iter()).ue(), None);
         assert_eq!(BitReader::new([0u8; 1].into_iter()).ue(), None);
+    }
+
+    #[test]
+    fn written_bits_are_read_again() {
+        let mut w = BitWriter::default();
+        w.bits(5, 2);
+        w.bits(4, 9);
+        w.bits(24, 0xabcdef);
+        let bytes = w.finish();
+        let mut r = BitReader::new(bytes.into_iter());
+        assert_eq!((r.bits(5), r.bits(4), r.bits(24)), (Some(2), Some(9), Some(0xabcdef)));
     }
 }

@@ -10,10 +10,12 @@
 //! | [`reorder`] | puts packets in order within a bounded window and tells the gaps |
 //! | [`passthrough`] | frames of payloads that are not parsed |
 //! | [`h264`] | H.264 over RTP (RFC 6184), as byte stream, as MP4 samples |
+//! | [`aac`] | AAC over RTP (RFC 3640), AudioSpecificConfig, ADTS |
 //! | [`frame`] | what a depacketizer gives: a frame as slices of packets |
 
 #![forbid(unsafe_code)]
 
+pub mod aac;
 mod bits;
 pub mod frame;
 pub mod h264;
