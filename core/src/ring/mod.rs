@@ -28,3 +28,6 @@ use crate::sync::Arc;
 pub fn ring<T: Send + Sync>(capacity: usize, max_readers: usize) -> Producer<T> {
     Producer::new(Arc::new(shared::Shared::new(capacity, max_readers)))
 }
+
+#[cfg(test)]
+mod tests;

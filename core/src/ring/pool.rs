@@ -5,7 +5,8 @@ use std::fmt;
 use super::span::{Chunk, Span};
 use crate::sync::Arc;
 
-/// Chunks looked at before a new one is allocated.
+/// Chunks looked at before a new one is allocated: the oldest are free, unless some span is kept
+/// unusually long.
 const PROBES: usize = 8;
 
 /// A bounded set of chunks, owned by one producer.
@@ -37,33 +38,28 @@ impl Pool {
     ///
     /// Looks at each chunk at most once.
     pub fn take(&mut self) -> Option<Filling> {
-        let mut probes = 0;
-        while probes < self.chunks.len() {
-            if probes == PROBES && self.chunks.len() < self.max_chunks {
-                break;
-            }
-            probes += 1;
-            let index = self.next;
-            self.next = if index + 1 < self.chunks.len() { index + 1 } else { 0 };
+        let count = self.chunks.len();
+        let may_grow = count < self.max_chunks;
+        let probes = if may_grow { count.min(PROBES) } else { count };
+        for probe in 0..probes {
+            let index = (self.next + probe) % count;
             // `get_mut` is the proof that no span is left, and the Acquire in it pairs with the
             // Release of the last span's drop: all looks at the bytes are over.
             let Some(chunk) = self.chunks.get_mut(index) else { continue };
             if let Some(free) = Arc::get_mut(chunk) {
                 free.renew();
+                self.next = (index + 1) % count;
                 return Some(Filling::new(chunk.clone()));
             }
         }
-        if self.chunks.len() >= self.max_chunks {
+        if !may_grow {
             return None;
         }
         // Zeroed pages from the system: they cost nothing before they are written.
         let chunk = Arc::new(Chunk::from_box(vec![0; self.chunk_size].into_boxed_slice()));
-        // In front of the place to look next, as the newest in the order of taking.
+        // Behind the newest and before the oldest, to keep the order of taking.
         self.chunks.insert(self.next, chunk.clone());
-        self.next += 1;
-        if self.next >= self.chunks.len() {
-            self.next = 0;
-        }
+        self.next = (self.next + 1) % self.chunks.len();
         Some(Filling::new(chunk))
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::TooManyReaders;
 use super::seat::{ARMED, ASLEEP, Seat};
-use super::shared::Shared;
+use super::shared::{NONE, Shared};
 use super::view::View;
 use super::wake::{Wait, Wake};
 use crate::sync::{Arc, Ordering, fence};
@@ -74,7 +74,7 @@ impl<T> Reader<T> {
         let cursors = &self.shared.cursors;
         // Nothing to lease: no store, no fence.
         if cursors.head.load(Ordering::Acquire) <= from {
-            return View::empty(&self.shared, from);
+            return View::new(&self.shared, None, from, from, from);
         }
         let hold = &self.seat().hold;
         // Only a guess, to spare the second store when far behind.
@@ -94,7 +94,12 @@ impl<T> Reader<T> {
         }
         // Acquire: pairs with `publish`; the payloads below are written.
         let end = cursors.head.load(Ordering::Acquire);
-        View::leased(&self.shared, hold, from, start, end)
+        if start == end {
+            // All that there was is lost. Nothing to hold.
+            hold.store(NONE, Ordering::Release);
+            return View::new(&self.shared, None, from, start, end);
+        }
+        View::new(&self.shared, Some(hold), from, start, end)
     }
 
     /// Next position to be written.

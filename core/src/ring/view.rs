@@ -17,19 +17,15 @@ pub struct View<'a, T> {
 }
 
 impl<'a, T> View<'a, T> {
-    pub(super) fn empty(shared: &'a Shared<T>, at: u64) -> Self {
-        Self { shared, hold: None, from: at, start: at, end: at }
-    }
-
-    pub(super) fn leased(
+    pub(super) fn new(
         shared: &'a Shared<T>,
-        hold: &'a AtomicU64,
+        hold: Option<&'a AtomicU64>,
         from: u64,
         start: u64,
         end: u64,
     ) -> Self {
         debug_assert!(from <= start && start <= end);
-        Self { shared, hold: Some(hold), from, start, end }
+        Self { shared, hold, from, start, end }
     }
 
     /// Position of the first item.
