@@ -1,10 +1,11 @@
 //! What one thread can see.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
 use std::time::{Duration, Instant};
 
 use crate::ring::{Full, TooManyReaders, Wait, Wake, ring};
+use crate::sync::{AtomicU32, Ordering};
 
 #[test]
 fn items_come_in_order() {
@@ -137,7 +138,7 @@ fn a_wait_ends_in_time() {
     assert!(start.elapsed() >= Duration::from_millis(20));
 }
 
-struct Count(AtomicUsize);
+struct Count(AtomicU32);
 
 impl Wake for Count {
     fn wake(&self) {
@@ -148,7 +149,7 @@ impl Wake for Count {
 #[test]
 fn only_a_parked_reader_is_woken_and_once() {
     let mut producer = ring(8, 1);
-    let count = Arc::new(Count(AtomicUsize::new(0)));
+    let count = Arc::new(Count(AtomicU32::new(0)));
     let reader = producer.subscribe(count.clone()).unwrap();
     let woken = || count.0.load(Ordering::Relaxed);
     producer.publish(0).unwrap();
