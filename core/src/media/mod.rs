@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`rtp`] | RTP headers in place, sequence tracking, reception statistics (RFC 3550) |
+//! | [`rtcp`] | reports and feedback, NTP times (RFC 3550 §6, RFC 4585) |
 //! | [`sdp`] | session descriptions, in and out (RFC 8866) |
 //! | [`reorder`] | puts packets in order within a bounded window and tells the gaps |
 //! | [`passthrough`] | frames of payloads that are not parsed |
@@ -20,6 +21,7 @@ mod bits;
 pub mod frame;
 pub mod h264;
 pub mod reorder;
+pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 

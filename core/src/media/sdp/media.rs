@@ -53,6 +53,21 @@ impl Media {
         std::iter::once(&self.format).chain(&self.alternatives)
     }
 
+    /// The payload types of all formats.
+    pub fn payload_types(&self) -> impl Iterator<Item = u8> {
+        self.formats().map(|format| format.payload_type)
+    }
+
+    /// Encoding name of the first format, as written; empty when the description does not say.
+    pub fn encoding(&self) -> &str {
+        &self.format.encoding
+    }
+
+    /// RTP clock of the first format in ticks per second, never 0.
+    pub fn clock_rate(&self) -> u32 {
+        self.format.clock_rate
+    }
+
     /// The format of a payload type.
     pub fn format_of(&self, payload_type: u8) -> Option<&Format> {
         self.formats().find(|format| format.payload_type == payload_type)
@@ -64,34 +79,42 @@ impl Media {
     }
 }
 
-/// What a media is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a media is (RFC 8866 §5.14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Sound.
     Audio,
     /// Pictures.
     Video,
-    /// Anything else, by its name in the `m=` line.
-    Other(String),
+    /// Text, as subtitles.
+    Text,
+    /// Still pictures.
+    Image,
+    /// Data of an application, as metadata of a camera. Kinds with no name here count as it.
+    Application,
 }
 
 impl Kind {
     pub(super) fn parse(name: &str) -> Kind {
-        match name {
-            name if name.eq_ignore_ascii_case("audio") => Kind::Audio,
-            name if name.eq_ignore_ascii_case("video") => Kind::Video,
-            name => Kind::Other(name.to_owned()),
+        let known = [Kind::Audio, Kind::Video, Kind::Text, Kind::Image];
+        let found = known.into_iter().find(|kind| name.eq_ignore_ascii_case(kind.name()));
+        found.unwrap_or(Kind::Application)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Audio => "audio",
+            Kind::Video => "video",
+            Kind::Text => "text",
+            Kind::Image => "image",
+            Kind::Application => "application",
         }
     }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Audio => "audio",
-            Kind::Video => "video",
-            Kind::Other(name) => name,
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -176,7 +199,7 @@ impl Format {
 
     /// What a payload type stands for when there is no `rtpmap`: RFC 3551 table 4 and 5, or an
     /// unknown encoding with the usual clock of its kind.
-    pub(super) fn without_rtpmap(payload_type: u8, kind: &Kind) -> Format {
+    pub(super) fn without_rtpmap(payload_type: u8, kind: Kind) -> Format {
         let mut format = match static_payload_type(payload_type) {
             Some((encoding, clock_rate, _)) => Format::new(payload_type, encoding, clock_rate),
             None => Format::new(payload_type, "", default_clock_rate(kind)),
@@ -191,8 +214,8 @@ impl Format {
     }
 }
 
-pub(super) fn default_clock_rate(kind: &Kind) -> u32 {
-    if *kind == Kind::Audio { 8000 } else { 90_000 }
+pub(super) fn default_clock_rate(kind: Kind) -> u32 {
+    if kind == Kind::Audio { 8000 } else { 90_000 }
 }
 
 /// Which way media flow, seen from who made the description.

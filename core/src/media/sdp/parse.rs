@@ -64,7 +64,7 @@ fn rtp_media(parsed: sdp_types::Media, protocol: Protocol) -> Result<Media, Erro
         .fmt
         .split_whitespace()
         .filter_map(|format| format.parse::<u8>().ok().filter(|&number| number < 128))
-        .map(|payload_type| Format::without_rtpmap(payload_type, &kind));
+        .map(|payload_type| Format::without_rtpmap(payload_type, kind));
     let Some(format) = formats.next() else {
         return Err(Error::PayloadType { formats: parsed.fmt });
     };
@@ -119,7 +119,7 @@ impl Media {
     /// `96 H264/90000`, `97 opus/48000/2`
     fn take_rtpmap(&mut self, value: &str) -> Option<()> {
         let (payload_type, mapping) = value.split_once(char::is_whitespace)?;
-        let clock_of_kind = default_clock_rate(&self.kind);
+        let clock_of_kind = default_clock_rate(self.kind);
         let format = self.format_mut(payload_type)?;
         let mut parts = mapping.split('/').map(str::trim);
         format.encoding = parts.next().unwrap_or_default().to_owned();

@@ -25,7 +25,7 @@ fn one_media(lines: &str) -> Media {
 fn ffmpeg_announce_has_spaces_between_its_parameters() {
     let session = parse(FFMPEG_ANNOUNCE);
     let [video, audio] = &session.media[..] else { panic!("{session:?}") };
-    assert_eq!((&video.kind, &audio.kind), (&Kind::Video, &Kind::Audio));
+    assert_eq!((video.kind, audio.kind), (Kind::Video, Kind::Audio));
     assert_eq!((video.format.payload_type, video.format.clock_rate), (96, 90_000));
     assert!(video.format.is("h264"));
     assert_eq!(video.format.fmtp.number("Packetization-Mode"), Some(1));
