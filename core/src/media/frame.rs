@@ -2,6 +2,8 @@
 
 use std::ops::{Deref, Range};
 
+use super::h264;
+
 /// Some of the bytes of a packet, kept alive by the packet itself: no copy is made.
 ///
 /// `P` is whatever holds the packet: a reference-counted buffer in the engine, a `Vec<u8>` or a
@@ -56,15 +58,13 @@ pub struct Frame<P> {
     /// RTP timestamp, in ticks of the track's clock rate. See
     /// [`rtp::timestamp::Extender`](crate::media::rtp::timestamp::Extender) for one that does not wrap.
     pub timestamp: u32,
-    /// Extended sequence number of the frame's first packet, as counted by the depacketizer.
-    pub sequence: u64,
-    /// Number of packets that carried the frame. For codecs that put several frames into a packet
-    /// (AAC) the packet counts for each of them.
-    pub packets: u32,
     /// Whether a decoder may start here.
     pub key: bool,
     /// Whether something of this frame is missing: a packet was lost inside it or at its edges.
     pub damaged: bool,
+    /// Packets lost within this frame or between it and the one before. When not 0, frames that
+    /// this one refers to may be missing.
+    pub lost: u64,
     /// The frame itself.
     pub payload: Payload<P>,
 }
@@ -72,6 +72,22 @@ pub struct Frame<P> {
 /// The bytes of a [`Frame`].
 #[derive(Clone, Debug)]
 pub enum Payload<P> {
-    /// The payloads of the frame's packets, in order, of a codec that is not parsed.
+    /// An H.264 access unit.
+    H264(h264::AccessUnit<P>),
+    /// An AAC access unit, whole: one slice, or more when it came in fragments.
+    Aac(Vec<Slice<P>>),
+    /// The payloads of the frame's packets, in order, of a codec that is not read.
     Opaque(Vec<Slice<P>>),
+}
+
+impl<P: AsRef<[u8]>> Payload<P> {
+    /// Number of bytes, without start codes or lengths between NAL units.
+    pub fn size(&self) -> usize {
+        match self {
+            Payload::H264(unit) => unit.size(),
+            Payload::Aac(slices) | Payload::Opaque(slices) => {
+                slices.iter().map(|slice| slice.len()).sum()
+            }
+        }
+    }
 }

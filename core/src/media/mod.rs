@@ -10,6 +10,9 @@
 //! | [`sdp`] | session descriptions, in and out (RFC 8866) |
 //! | [`reorder`] | puts packets in order within a bounded window and tells the gaps |
 //! | [`passthrough`] | frames of payloads that are not parsed |
+//! | [`codec`] | what a track is coded in, and what one packet of it holds |
+//! | [`depacketizer`] | from the packets of any track to its frames |
+//! | [`h265`] | where a decoder of H.265 may start (RFC 7798) |
 //! | [`h264`] | H.264 over RTP (RFC 6184), as byte stream, as MP4 samples |
 //! | [`aac`] | AAC over RTP (RFC 3640), AudioSpecificConfig, ADTS |
 //! | [`frame`] | what a depacketizer gives: a frame as slices of packets |
@@ -18,11 +21,16 @@
 
 pub mod aac;
 mod bits;
+pub mod codec;
+pub mod depacketizer;
 pub mod frame;
 pub mod h264;
+pub mod h265;
+pub mod passthrough;
 pub mod reorder;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 
+pub use depacketizer::Depacketizer;
 pub use frame::{Frame, Payload, Slice};

@@ -4,6 +4,7 @@
 //! the payload, and the setters change a packet where it lies.
 
 mod error;
+pub mod reception;
 pub mod sequence;
 pub mod timestamp;
 
