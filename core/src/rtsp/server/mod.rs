@@ -18,17 +18,28 @@
 //!
 //! A session lives on the connection that made it; requests on another connection get 454.
 
+mod answers;
+mod negotiate;
 mod question;
+mod requests;
+mod state;
+mod target;
+#[cfg(test)]
+mod tests;
 
 pub use question::{
     Answer, Ask, Chosen, EndReason, Question, Refusal, ServerEvent, Setup, SetupAnswer, Step,
     TrackStart,
 };
 
+pub use target::control_matches;
+
 use super::token::Tokens;
-use super::{Error, Request, Response, Status};
+use super::{Error, Request, Response};
+use state::{Pending, PendingAsk, Session};
 use std::collections::VecDeque;
 use std::time::Duration;
+use target::Mount;
 
 /// What a server offers.
 #[derive(Clone, Debug)]
@@ -64,34 +75,50 @@ pub struct ServerSession {
     config: ServerConfig,
     tokens: Tokens,
     events: VecDeque<ServerEvent>,
-    pending: Option<Box<Question>>,
+    pending: Option<Pending>,
+    /// What was described last.
+    described: Option<Mount>,
+    /// What is being published.
+    announced: Option<Mount>,
+    session: Option<Session>,
+    /// The last sign of life.
     last_sign: Duration,
+    /// Nothing more is to come from here.
+    closed: bool,
 }
 
 impl ServerSession {
     /// A connection accepted at `now`. `seed`: 16 bytes from the operating system's random
     /// source, fresh for each connection; session ids are made of it.
     pub fn new(config: ServerConfig, seed: [u8; 16], now: Duration) -> ServerSession {
-        let (tokens, events) = (Tokens::new(seed), VecDeque::new());
-        ServerSession { config, tokens, events, pending: None, last_sign: now }
+        ServerSession {
+            config,
+            tokens: Tokens::new(seed),
+            events: VecDeque::new(),
+            pending: None,
+            described: None,
+            announced: None,
+            session: None,
+            last_sign: now,
+            closed: false,
+        }
     }
 
-    /// Takes a request.
+    /// Takes a request. Drain [`poll_event`](ServerSession::poll_event) before carrying out what it gives.
     pub fn handle_request(&mut self, request: Request, now: Duration) -> Step {
         if self.is_waiting() {
             return Step::Wait(Box::new(request));
         }
         self.alive(now);
-        let _ = self.tokens.next();
-        Step::Reply(Response::new(Status::NOT_IMPLEMENTED))
+        self.dispatch(request)
     }
 
     /// Answers the open question; gives the response to write. An answer that does not fit the
     /// question becomes a 500, and without an open question there is no response (`None`).
-    pub fn answer(&mut self, _answer: Answer, now: Duration) -> Option<Response> {
+    pub fn answer(&mut self, answer: Answer, now: Duration) -> Option<Response> {
+        let Pending { cseq, ask } = self.pending.take()?;
         self.alive(now);
-        self.pending.take()?;
-        Some(Response::new(Status::NOT_IMPLEMENTED))
+        Some(self.conclude(cseq, ask, answer))
     }
 
     /// Whether a question is open, so that further requests have to wait.
@@ -99,9 +126,16 @@ impl ServerSession {
         self.pending.is_some()
     }
 
+    /// The id of the session that is set up on this connection.
+    pub fn session_id(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.id.as_str())
+    }
+
     /// The response to bytes that are no message; close the connection after it.
     pub fn handle_error(&mut self, error: &Error) -> Response {
-        Response::new(error.status())
+        let mut response = self.respond(error.cseq, error.status());
+        response.headers.push("Connection", "close");
+        response
     }
 
     /// Something shows that the client lives.
@@ -109,29 +143,58 @@ impl ServerSession {
         self.last_sign = self.last_sign.max(now);
     }
 
-    /// When [`handle_timeout`](ServerSession::handle_timeout) is to be called.
+    /// When [`handle_timeout`](ServerSession::handle_timeout) is to be called. `None` while packets flow over
+    /// the connection itself: then its end is the sign.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.last_sign.checked_add(self.config.timeout)
+        let by_connection = self.session.as_ref().is_some_and(Session::lives_by_connection);
+        if self.closed || self.is_waiting() || by_connection {
+            return None;
+        }
+        self.last_sign.checked_add(self.config.timeout.max(Duration::from_secs(1)))
     }
 
-    /// Ends what is overdue.
-    pub fn handle_timeout(&mut self, _now: Duration) {}
+    /// Ends what is overdue: the session, and after as long again the connection.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if self.poll_timeout().is_none_or(|due| now < due) {
+            return;
+        }
+        self.last_sign = now;
+        if !self.end(EndReason::Timeout) {
+            self.closed = true;
+            self.events.push_back(ServerEvent::CloseConnection);
+        }
+    }
 
     /// The connection is gone.
-    pub fn handle_close(&mut self) {}
+    pub fn handle_close(&mut self) {
+        self.closed = true;
+        // What an open question was about may have been carried out already.
+        match self.pending.take().map(|pending| pending.ask) {
+            Some(PendingAsk::Announce { mount }) => self.announced = Some(mount),
+            Some(PendingAsk::Setup(setup)) if self.session.is_none() => {
+                let (session, reason) =
+                    (Some(setup.id), EndReason::ConnectionClosed { udp: false });
+                self.events.push_back(ServerEvent::SessionEnded { session, reason });
+            }
+            _ => {}
+        }
+        let udp = self.session.as_ref().is_some_and(|s| s.is_udp() && s.is_active());
+        self.end(EndReason::ConnectionClosed { udp });
+    }
 
     /// What happened.
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
         self.events.pop_front()
     }
-}
 
-/// Whether a SETUP's `control` (see [`Setup::control`]) names the track whose SDP section says
-/// `a=control:sdp`, which may be absolute or relative.
-pub fn control_matches(sdp: &str, control: &str) -> bool {
-    let (sdp, control) = (sdp.trim().trim_matches('/'), control.trim_matches('/'));
-    if control.is_empty() || sdp.is_empty() {
-        return false;
+    /// Ends session and announcement; whether there was either.
+    fn end(&mut self, reason: EndReason) -> bool {
+        let (session, announced) = (self.session.take(), self.announced.take());
+        if session.is_none() && announced.is_none() {
+            return false;
+        }
+        let session = session.map(|session| session.id);
+        self.events.push_back(ServerEvent::SessionEnded { session, reason });
+        true
     }
-    sdp == control || sdp.strip_suffix(control).is_some_and(|before| before.ends_with('/'))
 }
