@@ -150,7 +150,8 @@ impl Config {
         Some(())
     }
 
-    /// Writes the AudioSpecificConfig, with backward compatible signalling of SBR and PS.
+    /// Writes the AudioSpecificConfig of a type 1 to 4 with its channel configuration; SBR and PS
+    /// are signalled in the backward compatible way.
     pub fn build(&self) -> Vec<u8> {
         let mut bits = BitWriter::default();
         write_object_type(&mut bits, self.object_type);

@@ -17,3 +17,6 @@ pub use config::{AAC_LC, AAC_MAIN, Config, ConfigError, ER_AAC_ELD, ER_AAC_LD, P
 pub use depacketizer::{AccessUnit, Counters, Depacketizer};
 pub use format::{Format, FormatError};
 pub use packetizer::{BadSize, Mode, Packetizer};
+
+#[cfg(test)]
+mod tests;

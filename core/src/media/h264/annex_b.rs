@@ -159,6 +159,9 @@ impl Splitter {
     /// Where in the buffer the next whole NAL unit lies.
     fn next_nal(&mut self) -> Result<Option<Range<usize>>, Error> {
         loop {
+            if self.finished && self.start.is_none() && self.scanned == self.buffer.len() {
+                return Ok(None);
+            }
             let code = start_code(&self.buffer, self.scanned);
             let (end, next) = match code {
                 Some(at) => (at, Some(at + 3)),

@@ -96,9 +96,9 @@ impl<P: AsRef<[u8]>> Assembler<P> {
         self.gap = self.gap.saturating_add(packets);
     }
 
-    /// Packets are missing, it will show where.
+    /// Something is missing, if only a packet that was unusable; it will show where.
     pub(super) fn lost_somewhere(&mut self, packets: u32) {
-        self.lost = self.lost.saturating_add(packets);
+        self.lost = self.lost.saturating_add(packets).max(1);
     }
 
     /// Something of the open access unit could not be kept.

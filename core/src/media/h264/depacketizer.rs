@@ -68,13 +68,13 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
         }
         self.assembler.counters.lost_packets += u64::from(packets);
         self.holes = true;
-        self.drop_fragments();
         if self.deinterleaver.is_in_use() {
             self.assembler.lost_somewhere(packets);
             self.deinterleaver.lost();
         } else {
             self.assembler.gap(packets);
         }
+        self.drop_fragments();
     }
 
     /// Takes the next packet: where its payload lies in it (padding and header extension taken
@@ -245,7 +245,7 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
     /// NAL units are missing that may belong anywhere in decoding order.
     fn hole_in_transmission(&mut self) {
         self.holes = true;
-        self.assembler.lost_somewhere(1);
+        self.assembler.lost_somewhere(0);
         self.deinterleaver.lost();
     }
 

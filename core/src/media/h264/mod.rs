@@ -39,3 +39,6 @@ pub use depacketizer::{Depacketizer, Options};
 pub use inspect::{Inspect, first_mb_in_slice, inspect};
 pub use packetizer::{DEFAULT_MAX_PAYLOAD, Packetizer};
 pub use parameter_sets::{Change, ParameterSets, profile_level_id};
+
+#[cfg(test)]
+mod tests;
