@@ -1,0 +1,139 @@
+//! `rillcast serve`, as a test starts it.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::scene::{Scene, profile_dir, target_dir};
+
+/// How long the server may take for anything it is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running server and the events it prints.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    events: Receiver<Value>,
+    seen: Vec<Value>,
+    address: String,
+}
+
+impl Server {
+    /// Starts `rillcast serve --rtsp 127.0.0.1:0 --json` and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not listen within the deadline.
+    pub fn start(scene: &Scene, options: &[&str]) -> Server {
+        Server::start_at(scene, "serve", "127.0.0.1:0", options)
+    }
+
+    /// The same under a name of its own (there may be several in a scene) and at another address.
+    ///
+    /// # Panics
+    /// When it does not listen within the deadline.
+    pub fn start_at(scene: &Scene, name: &str, listen: &str, options: &[&str]) -> Server {
+        let mut command = program();
+        command.args(["serve", "--rtsp", listen, "--json"]).args(options);
+        let mut process = Process::piped(scene, name, command);
+        let output = BufReader::new(process.take_output());
+        let (sender, events) = mpsc::channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if sender.send(event).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut server = Server { process, events, seen: Vec::new(), address: String::new() };
+        let listening = server.wait_for(PATIENCE, |event| event["event"] == "listening");
+        let url = listening["rtsp"].as_str().expect("`listening` tells the RTSP address");
+        server.address = url.trim_start_matches("rtsp://").trim_end_matches('/').to_owned();
+        server
+    }
+
+    /// The URL of a stream on this server.
+    pub fn url(&self, path: &str) -> String {
+        format!("rtsp://{}/{path}", self.address)
+    }
+
+    /// The `HOST:PORT` it listens on.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Waits until a publisher's stream can be played.
+    ///
+    /// # Panics
+    /// When it does not come within the deadline.
+    pub fn stream_started(&mut self, path: &str) {
+        self.wait_for(PATIENCE, |e| e["event"] == "stream_started" && e["path"] == path);
+    }
+
+    /// Waits until a stream has ended, for up to `limit`.
+    ///
+    /// # Panics
+    /// When it does not end within `limit`.
+    pub fn stream_ended(&mut self, path: &str, limit: Duration) -> Value {
+        self.wait_for(limit, |e| e["event"] == "stream_ended" && e["path"] == path)
+    }
+
+    /// Waits for the first event, not waited for before, that fits.
+    ///
+    /// # Panics
+    /// When none comes within `limit`; the text says which came instead.
+    pub fn wait_for(&mut self, limit: Duration, fits: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + limit;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(event) => {
+                    self.seen.push(event.clone());
+                    if fits(&event) {
+                        return event;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("the server did not say so within {limit:?}; it said {:?}", self.seen)
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!(
+                        "the server has ended; it said {:?} and {}",
+                        self.seen,
+                        self.process.log()
+                    )
+                }
+            }
+        }
+    }
+
+    /// The process, to be signalled or watched.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+/// The program under test: `$RILLCAST`, or the newest that cargo built beside the tests, in release
+/// or in the tests' own profile.
+///
+/// # Panics
+/// When it is in none of these places.
+pub fn program() -> Command {
+    if let Some(path) = std::env::var_os("RILLCAST") {
+        return Command::new(path);
+    }
+    let built = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).ok();
+    let places = [target_dir().join("release/rillcast"), profile_dir().join("rillcast")];
+    match places.iter().filter(|path| built(path).is_some()).max_by_key(|path| built(path)) {
+        Some(path) => Command::new(path),
+        None => {
+            panic!("build the program first (`cargo build --release`), or run `tests/run peers`")
+        }
+    }
+}

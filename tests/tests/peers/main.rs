@@ -1,0 +1,33 @@
+//! The program against real peers.
+
+mod coding;
+mod publishers;
+
+use std::time::Duration;
+
+use rillcast_tests::audience::{Allowance, Audience};
+use rillcast_tests::clip::Clip;
+use rillcast_tests::process::Process;
+use rillcast_tests::scene::Scene;
+use rillcast_tests::server::Server;
+
+/// No clip is longer than this, and no publisher takes longer to push it.
+const CLIP: Duration = Duration::from_secs(20);
+
+/// Publishes a clip, lets everyone play it from the moment it is there, and judges what they saw.
+fn everyone_sees(
+    name: &str,
+    clip: &Clip,
+    allowance: Allowance,
+    publish: impl FnOnce(&Scene, &Clip, &str) -> Process,
+) {
+    let scene = Scene::new(name);
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let mut publisher = publish(&scene, clip, &url);
+    server.stream_started("live");
+    let audience = Audience::everyone(&scene, clip, &url);
+    publisher.succeed(CLIP);
+    server.stream_ended("live", Duration::from_secs(2));
+    audience.judge(clip, allowance);
+}
