@@ -67,11 +67,13 @@ use crate::ring::{Pool, Wake};
 
 mod destination;
 mod lanes;
+pub mod mmsg;
 mod token;
 mod udp;
 
 pub use destination::Destination;
 pub use lanes::Lanes;
+pub use mmsg::Mmsg;
 pub use token::{Event, Token};
 pub use udp::{
     Datagram, Failure, FanOut, Gso, MAX_DATAGRAM, MAX_SEGMENTS, Received, Run, UdpOptions,

@@ -1,0 +1,138 @@
+//! Socket options that socket2 does not have, and buffer sizes.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use socket2::SockRef;
+
+/// `UDP_SEGMENT`: the size of the segments of a message (GSO), Linux 4.18.
+pub(super) const UDP_SEGMENT: libc::c_int = 103;
+/// `UDP_GRO`: hand over aggregates, Linux 5.0.
+pub(super) const UDP_GRO: libc::c_int = 104;
+/// Unsent bytes above which a connection is not writable.
+const NOTSENT_LOWAT: libc::c_int = 128 * 1024;
+/// `SK_MEMINFO_DROPS` of `linux/sock_diag.h`.
+const MEMINFO_DROPS: usize = 8;
+
+pub(super) fn set_int(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    // SAFETY: setsockopt(2):
+    // > sockfd: open, because it is borrowed
+    // > optval, optlen: used to access option values: the address and the size of a local integer
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Reads an option into an array of integers and tells how many the kernel filled.
+fn get<const N: usize>(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+) -> io::Result<([u32; N], usize)> {
+    let mut values = [0_u32; N];
+    let mut length = size_of_val(&values) as libc::socklen_t;
+    // SAFETY: getsockopt(2):
+    // > optval: a buffer in which the value is to be returned: a local array of integers, any bits
+    // >   of which are valid
+    // > optlen: initially the size of that buffer; the kernel writes no more, and modifies it to
+    // >   the size of the value
+    let result = unsafe {
+        libc::getsockopt(fd.as_raw_fd(), level, name, values.as_mut_ptr().cast(), &raw mut length)
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((values, length as usize / size_of::<u32>()))
+}
+
+/// Whether the kernel knows segmentation offload at all.
+pub(super) fn has_gso(fd: BorrowedFd<'_>) -> io::Result<()> {
+    get::<1>(fd, libc::SOL_UDP, UDP_SEGMENT).map(drop)
+}
+
+/// Datagrams that a socket has dropped so far (Linux 4.12; a count that wraps).
+pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    let (values, filled) = get::<16>(fd, libc::SOL_SOCKET, libc::SO_MEMINFO)?;
+    values
+        .iter()
+        .take(filled)
+        .nth(MEMINFO_DROPS)
+        .copied()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// Which buffer of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Buffer {
+    Receive,
+    Send,
+}
+
+impl Buffer {
+    /// Asks for a size and gives what was granted: with the privilege of going over the limit if
+    /// there is one, else within it.
+    pub(super) fn request(self, fd: BorrowedFd<'_>, size: usize) -> io::Result<usize> {
+        let socket = SockRef::from(&fd);
+        if size > 0 {
+            let value = libc::c_int::try_from(size).unwrap_or(libc::c_int::MAX);
+            let (force, plain) = match self {
+                Self::Receive => (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
+                Self::Send => (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
+            };
+            if set_int(fd, libc::SOL_SOCKET, force, value).is_err() {
+                set_int(fd, libc::SOL_SOCKET, plain, value)?;
+            }
+        }
+        // socket(7): the kernel doubles the value to allow space for bookkeeping overhead, and
+        // this doubled value is returned by getsockopt(2).
+        let doubled = match self {
+            Self::Receive => socket.recv_buffer_size()?,
+            Self::Send => socket.send_buffer_size()?,
+        };
+        Ok(doubled / 2)
+    }
+
+    /// What to tell the user when the kernel granted less than was asked for.
+    pub(super) fn warning(self, asked: usize, granted: usize) -> Option<String> {
+        let (buffer, limit, consequence) = match self {
+            Self::Receive => ("receive", "rmem_max", "bursts of packets may be lost on arrival"),
+            Self::Send => ("send", "wmem_max", "bursts of packets may be refused when sent"),
+        };
+        (granted < asked).then(|| {
+            format!(
+                "the kernel grants UDP sockets {granted} bytes of {buffer} buffer instead of \
+                 {asked}, so {consequence}; mend it with: sysctl -w net.core.{limit}={asked}"
+            )
+        })
+    }
+}
+
+/// Sets a connection up for live media: nothing waits to be joined with later bytes, little waits
+/// unsent (what waits here cannot be skipped any more when the child lags), and a peer that has
+/// vanished is noticed.
+pub(super) fn tune_connection(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let socket = SockRef::from(&fd);
+    socket.set_tcp_nodelay(true)?;
+    set_int(fd, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)?;
+    // Bytes sent and not acknowledged for so long break the connection; when there are none, three
+    // probes without an answer do.
+    socket.set_tcp_user_timeout(Some(std::time::Duration::from_secs(20)))?;
+    socket.set_tcp_keepalive(
+        &socket2::TcpKeepalive::new()
+            .with_time(std::time::Duration::from_secs(30))
+            .with_interval(std::time::Duration::from_secs(10))
+            .with_retries(3),
+    )
+}

@@ -1,0 +1,182 @@
+//! Listening, connecting, reading and writing.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, FromRawFd};
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::cmsg::{canonical, retry};
+use super::sockopt;
+
+/// Connections that may wait to be accepted; the kernel cuts it to `net.core.somaxconn`.
+const BACKLOG: libc::c_int = 4096;
+
+/// Connections that were broken before they could be accepted, passed over in one call.
+const BROKEN: usize = 64;
+
+/// The most slices that one call takes (`UIO_MAXIOV` of the kernel).
+const MAX_SLICES: usize = 1024;
+
+fn socket(addr: SocketAddr) -> io::Result<Socket> {
+    Socket::new(Domain::for_address(addr), Type::STREAM.nonblocking(), Some(Protocol::TCP))
+}
+
+pub(super) fn listen(addr: SocketAddr) -> io::Result<Socket> {
+    let socket = socket(addr)?;
+    // A restarted server gets its port although connections of the former one linger.
+    socket.set_reuse_address(true)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(!addr.ip().is_unspecified())?;
+    }
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+pub(super) fn accept(listener: &Socket) -> io::Result<Option<(Socket, SocketAddr)>> {
+    for _ in 0..BROKEN {
+        match accept_one(listener) {
+            Ok((socket, addr)) => {
+                // Fails only when the peer is gone already, which reading will tell.
+                let _ = sockopt::tune_connection(std::os::fd::AsFd::as_fd(&socket));
+                return Ok(Some((socket, addr)));
+            }
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EAGAIN) => return Ok(None),
+                Some(
+                    libc::EMFILE
+                    | libc::ENFILE
+                    | libc::ENOBUFS
+                    | libc::ENOMEM
+                    | libc::EBADF
+                    | libc::EINVAL
+                    | libc::ENOTSOCK,
+                ) => return Err(error),
+                // > Linux accept() passes already-pending network errors on the new socket as an
+                // > error code from accept(). For reliable operation the application should detect
+                // > [them] and treat them like EAGAIN by retrying.
+                _ => {}
+            },
+        }
+    }
+    Ok(None)
+}
+
+fn accept_one(listener: &Socket) -> io::Result<(Socket, SocketAddr)> {
+    // SAFETY: `try_init` wants the closure to have written an address of the length given when it
+    // returns `Ok`, which accept4(2) does when it succeeds:
+    // > addr: a pointer to a sockaddr structure, filled in with the address of the peer: the
+    // >   storage that socket2 provides
+    // > addrlen: the caller must initialise it to contain the size of that structure (socket2 has);
+    // >   on return it will contain the actual size
+    // > flags: SOCK_NONBLOCK, SOCK_CLOEXEC
+    let (fd, addr) = unsafe {
+        SockAddr::try_init(|storage, length| {
+            retry(|| {
+                libc::accept4(
+                    listener.as_raw_fd(),
+                    storage.cast(),
+                    length,
+                    libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
+                ) as isize
+            })
+        })
+    }?;
+    // SAFETY: accept4 has just made this descriptor and nobody else knows it.
+    let socket = unsafe { Socket::from_raw_fd(fd as libc::c_int) };
+    let addr = addr.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
+    Ok((socket, canonical(addr)))
+}
+
+/// Begins to connect; whether it succeeds is known when the socket is writable.
+pub(super) fn connect(addr: SocketAddr) -> io::Result<Socket> {
+    let socket = socket(addr)?;
+    sockopt::tune_connection(std::os::fd::AsFd::as_fd(&socket))?;
+    match socket.connect(&addr.into()) {
+        Ok(()) => Ok(socket),
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(socket),
+        // > EINTR: the connection will be established asynchronously.
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(socket),
+        Err(error) => Err(error),
+    }
+}
+
+/// How connecting ended.
+pub(super) fn connect_result(socket: &Socket) -> io::Result<()> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Ok(_) => Ok(()),
+        Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn read(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: recv(2) writes at most `len` bytes to `buf`: both are those of an exclusively
+    // borrowed slice. The descriptor is open because it is borrowed.
+    retry(|| unsafe {
+        libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT)
+    })
+}
+
+/// Writes, gathered, without a signal when the peer is gone.
+pub(super) fn write(socket: &Socket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut header = super::cmsg::empty_header().msg_hdr;
+    // `IoSlice` is guaranteed to have the layout of `iovec`; the kernel only reads it.
+    header.msg_iov = slices.as_ptr().cast_mut().cast();
+    header.msg_iovlen = slices.len().min(MAX_SLICES) as _;
+    // SAFETY: sendmsg(2), for which the elements of msghdr are:
+    // > msg_name: an optional target address of an unconnected socket: NULL
+    // > msg_iov, msg_iovlen: scatter-gather locations: `slices`, whose bytes are borrowed for the
+    // >   call; not more than it has
+    // > msg_control: ancillary data: NULL
+    // > flags: MSG_NOSIGNAL (no SIGPIPE: the engine may live in a program that does not ignore
+    // >   it), MSG_DONTWAIT
+    retry(|| unsafe {
+        libc::sendmsg(
+            socket.as_raw_fd(),
+            &raw const header,
+            libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
+        )
+    })
+}
+
+/// Whether a write that took `taken` bytes left some of the slices.
+pub(super) fn is_partial(slices: &[IoSlice<'_>], taken: usize) -> bool {
+    let mut left = taken;
+    slices.iter().any(|slice| match left.checked_sub(slice.len()) {
+        Some(rest) => {
+            left = rest;
+            false
+        }
+        None => true,
+    })
+}
+
+/// Ends a connection that is about to be closed so that what was written still reaches the peer.
+///
+/// A socket closed with unread bytes in it (receiver reports of a player, say) sends a reset, upon
+/// which the peer may forget the last answer before it has read it. So the end of the stream goes
+/// first, and what is unread is thrown away.
+pub(super) fn take_leave(socket: &Socket) {
+    const UNREAD: usize = 1 << 20;
+    // Both fail only when the connection is broken already.
+    let _ = socket.shutdown(std::net::Shutdown::Write);
+    // SAFETY: recv(2); tcp(7):
+    // > Since version 2.4, Linux supports the use of MSG_TRUNC in the flags argument of recv(2).
+    // > This flag causes the received bytes of data to be discarded, rather than passed back in a
+    // > caller-supplied buffer.
+    let _ = unsafe {
+        libc::recv(
+            socket.as_raw_fd(),
+            std::ptr::null_mut(),
+            UNREAD,
+            libc::MSG_TRUNC | libc::MSG_DONTWAIT,
+        )
+    };
+}

@@ -1,0 +1,297 @@
+//! What a socket receives lies in the pool's chunks, or is counted under the cause of its loss.
+
+use std::io::IoSlice;
+use std::net::UdpSocket as StdSocket;
+
+use super::*;
+
+const CHUNK: usize = 256 * 1024;
+
+fn receiver(io: &mut Mmsg, options: &UdpOptions) -> UdpSocket {
+    io.bind_udp(LOOPBACK, options).unwrap()
+}
+
+fn sender() -> StdSocket {
+    StdSocket::bind("127.0.0.1:0").unwrap()
+}
+
+/// Receives until the socket is empty, and adds the accounts up.
+fn drain(
+    io: &mut Mmsg,
+    token: Token,
+    lanes: &mut Lanes,
+    pool: &mut Pool,
+    out: &mut Vec<Datagram>,
+) -> Received {
+    let mut sum = Received::default();
+    loop {
+        let one = io.receive(token, lanes, pool, out).unwrap();
+        sum.packets += one.packets;
+        sum.bytes += one.bytes;
+        sum.no_buffer += one.no_buffer;
+        sum.truncated += one.truncated;
+        sum.overflow += one.overflow;
+        if one.packets + one.no_buffer + one.truncated + one.refused == 0 {
+            return sum;
+        }
+    }
+}
+
+#[test]
+fn single_datagrams_lie_one_behind_the_other() {
+    let mut io = backend();
+    let socket = receiver(&mut io, &UdpOptions::default());
+    let (mut lanes, mut pool, mut out) = (Lanes::new(1), Pool::new(CHUNK, 4), Vec::new());
+    let peer = sender();
+    for number in 0..100_u8 {
+        peer.send_to(&[number; 700], socket.local_addr).unwrap();
+    }
+    assert!(event(&mut io, |event| event.token == socket.token).readable);
+    let received = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+    assert_eq!((received.packets, received.bytes), (100, 70_000));
+    for (number, datagram) in out.iter().enumerate() {
+        assert_eq!(&datagram.span[..], [number as u8; 700]);
+        assert_eq!(datagram.segment, 700);
+        assert_eq!(datagram.from, peer.local_addr().unwrap());
+    }
+    assert_eq!(pool.allocated(), 1, "one lane, one chunk");
+}
+
+#[test]
+fn an_aggregate_comes_with_the_size_of_its_segments() {
+    let mut io = backend();
+    let socket = receiver(&mut io, &UdpOptions::default());
+    let from = receiver(&mut io, &UdpOptions::default());
+    assert!(socket.gro);
+    let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 16), Vec::new());
+    let packets: Vec<Vec<u8>> =
+        (0..40_u8).map(|n| vec![n; if n == 39 { 100 } else { 1000 }]).collect();
+    let slices: Vec<_> = packets.iter().map(|packet| IoSlice::new(packet)).collect();
+    let to = [Destination::new(socket.local_addr)];
+    for _ in 0..5 {
+        let runs = [Run::new(&slices, 1000)];
+        io.fan_out(from.token, &runs, &to, &mut Vec::new()).unwrap();
+    }
+    let received = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+    assert_eq!(received.packets, 200);
+    assert_eq!(out.len(), 5, "five aggregates");
+    for datagram in &out {
+        assert_eq!(datagram.segment, 1000);
+        assert_eq!(datagram.from, from.local_addr);
+        let got: Vec<_> = datagram.segments().map(|span| span.to_vec()).collect();
+        assert_eq!(got, packets);
+    }
+}
+
+#[test]
+fn lanes_open_as_needed_and_move_on_to_new_chunks() {
+    let mut io = backend();
+    let socket = receiver(&mut io, &UdpOptions::default());
+    let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 64), Vec::new());
+    let peer = sender();
+    let mut sent = 0_u32;
+    let mut seen = 0_u32;
+    for _ in 0..200 {
+        for _ in 0..20 {
+            let mut packet = [7; 1400];
+            packet[..4].copy_from_slice(&sent.to_be_bytes());
+            peer.send_to(&packet, socket.local_addr).unwrap();
+            sent += 1;
+        }
+        drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+        for datagram in out.drain(..) {
+            for packet in datagram.segments() {
+                assert_eq!(packet[..4], seen.to_be_bytes(), "in the order of arrival");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, sent);
+    assert!(pool.allocated() <= 16, "chunks are used again: {}", pool.allocated());
+}
+
+#[test]
+fn overflow_of_the_socket_is_counted() {
+    let mut io = backend();
+    let tiny = UdpOptions { recv_buffer: 4096, send_buffer: 0, gro: false };
+    let socket = receiver(&mut io, &tiny);
+    let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 16), Vec::new());
+    let peer = sender();
+    let mut sum = Received::default();
+    let mut sent = 0;
+    for _ in 0..10 {
+        for _ in 0..100 {
+            peer.send_to(&[1; 500], socket.local_addr).unwrap();
+            sent += 1;
+        }
+        let part = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+        sum.packets += part.packets;
+        sum.overflow += part.overflow;
+    }
+    assert!(sum.overflow > 0 && sum.packets > 0, "{sum:?}");
+    // The last loss comes with no datagram.
+    let rest = io.overflow(socket.token).unwrap();
+    assert!(rest > 0);
+    assert_eq!(sum.packets + sum.overflow + rest, sent);
+    assert_eq!(io.overflow(socket.token).unwrap(), 0, "told once");
+    peer.send_to(&[1; 500], socket.local_addr).unwrap();
+    let part = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+    assert_eq!((part.packets, part.overflow), (1, 0), "told once");
+}
+
+#[test]
+fn the_count_of_losses_may_wrap() {
+    use super::super::udp_receive::new_drops;
+    let mut told = u32::MAX - 1;
+    assert_eq!(new_drops(&mut told, 3), 5);
+    assert_eq!(new_drops(&mut told, 3), 0);
+    assert_eq!(new_drops(&mut told, 1), 0, "older than what was told");
+    assert_eq!(new_drops(&mut told, 4), 1);
+}
+
+#[test]
+fn a_spent_pool_empties_the_socket_and_counts() {
+    let mut io = backend();
+    let socket = receiver(&mut io, &UdpOptions::default());
+    let (mut lanes, mut pool, mut held) = (Lanes::new(1), Pool::new(CHUNK, 2), Vec::new());
+    let peer = sender();
+    let mut sum = Received::default();
+    for _ in 0..40 {
+        for _ in 0..20 {
+            peer.send_to(&[9; 1000], socket.local_addr).unwrap();
+        }
+        let part = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut held);
+        sum.packets += part.packets;
+        sum.no_buffer += part.no_buffer;
+    }
+    assert_eq!(sum.packets + sum.no_buffer, 800);
+    assert!(sum.no_buffer > 0 && sum.packets > 300, "{sum:?}");
+    let mut events = Vec::new();
+    io.wait(Some(Duration::ZERO), &mut events).unwrap();
+    assert!(events.is_empty(), "nothing is left that would make the loop spin");
+    // What is given back is used again.
+    held.clear();
+    peer.send_to(&[9; 1000], socket.local_addr).unwrap();
+    let part = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut held);
+    assert_eq!((part.packets, part.no_buffer), (1, 0));
+}
+
+#[test]
+fn inspection_changes_in_place_and_refuses() {
+    let mut io = backend();
+    let socket = receiver(&mut io, &UdpOptions::default());
+    let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 4), Vec::new());
+    let (peer, stranger) = (sender(), sender());
+    let known = peer.local_addr().unwrap();
+    for _ in 0..4 {
+        stranger.send_to(&[0; 100], socket.local_addr).unwrap();
+        peer.send_to(&[1; 100], socket.local_addr).unwrap();
+    }
+    peer.send_to(&[], socket.local_addr).unwrap();
+    let mut refused = 0;
+    let mut inspect = |bytes: &mut [u8], segment: usize, from: SocketAddr| {
+        assert_eq!(segment, 100);
+        bytes[0] = 42;
+        from == known
+    };
+    while out.len() < 4 || refused < 5 {
+        let part =
+            io.receive_with(socket.token, &mut lanes, &mut pool, &mut inspect, &mut out).unwrap();
+        refused += part.refused;
+    }
+    assert_eq!((out.len(), refused), (4, 5), "the empty one is refused as well");
+    for datagram in out {
+        assert_eq!((datagram.span[0], datagram.span[99]), (42, 1));
+        assert_eq!(datagram.from, known);
+    }
+}
+
+#[test]
+fn a_chunk_smaller_than_a_datagram_truncates_and_counts() {
+    let mut io = backend();
+    let socket = receiver(&mut io, &UdpOptions::default());
+    let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(2000, 8), Vec::new());
+    let peer = sender();
+    peer.send_to(&[1; 1000], socket.local_addr).unwrap();
+    peer.send_to(&[2; 3000], socket.local_addr).unwrap();
+    peer.send_to(&[3; 1000], socket.local_addr).unwrap();
+    let received = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+    assert_eq!((received.packets, received.truncated), (2, 1));
+    assert_eq!((out[0].span[0], out[1].span[0]), (1, 3));
+}
+
+#[test]
+fn small_datagrams_are_handed_over_in_bounded_batches() {
+    let mut io = backend();
+    let socket = receiver(&mut io, &UdpOptions { gro: false, ..UdpOptions::default() });
+    let peer = sender();
+    for number in 0..40_u8 {
+        peer.send_to(&[number; 60], socket.local_addr).unwrap();
+    }
+    peer.send_to(&[0; 3000], socket.local_addr).unwrap();
+    peer.send_to(&[], socket.local_addr).unwrap();
+    let (mut got, mut truncated, mut batches) = (Vec::new(), 0, 0);
+    loop {
+        let from = peer.local_addr().unwrap();
+        let part = io
+            .receive_small(socket.token, &mut |bytes, addr| {
+                assert_eq!(addr, from);
+                got.push(bytes.to_vec());
+            })
+            .unwrap();
+        truncated += part.truncated;
+        batches += 1;
+        if !part.more {
+            break;
+        }
+    }
+    assert_eq!((got.len(), truncated, batches), (41, 1, 3));
+    assert!(got.iter().take(40).enumerate().all(|(n, bytes)| *bytes == [n as u8; 60]));
+    assert!(got[40].is_empty());
+}
+
+#[test]
+fn an_ipv4_sender_is_ipv4_on_an_ipv6_socket() {
+    let mut io = backend();
+    let socket = io.bind_udp("[::]:0".parse().unwrap(), &UdpOptions::default()).unwrap();
+    let port = socket.local_addr.port();
+    let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 4), Vec::new());
+    let v4 = sender();
+    let v6 = StdSocket::bind("[::1]:0").unwrap();
+    v4.send_to(b"four", ("127.0.0.1", port)).unwrap();
+    v6.send_to(b"six", ("::1", port)).unwrap();
+    drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+    assert_eq!(out[0].from, v4.local_addr().unwrap());
+    assert_eq!(out[1].from, v6.local_addr().unwrap());
+}
+
+#[test]
+fn an_empty_socket_is_no_error() {
+    let mut io = backend();
+    let socket = receiver(&mut io, &UdpOptions::default());
+    let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 4), Vec::new());
+    let received = io.receive(socket.token, &mut lanes, &mut pool, &mut out).unwrap();
+    assert_eq!(received, Received::default());
+    let received = io.receive_small(socket.token, &mut |_, _| panic!("nothing is there")).unwrap();
+    assert_eq!(received, Received::default());
+}
+
+#[test]
+fn an_icmp_error_does_not_stop_a_connected_socket() {
+    let mut io = backend();
+    let socket = receiver(&mut io, &UdpOptions::default());
+    // Nobody is there: the answer is an ICMP port unreachable, which a connected socket is told.
+    let nobody = sender().local_addr().unwrap();
+    io.sockets[socket.token.index() as usize].socket.connect(&nobody.into()).unwrap();
+    let packet = [IoSlice::new(b"hello")];
+    let runs = [Run::new(&packet, 5)];
+    let to = [Destination::new(nobody)];
+    let mut failed = Vec::new();
+    for _ in 0..3 {
+        let done = io.fan_out(socket.token, &runs, &to, &mut failed).unwrap();
+        assert_eq!(done.sent + done.failed, 1);
+        let got = io.receive_small(socket.token, &mut |_, _| ()).unwrap();
+        assert_eq!(got, Received::default());
+    }
+    assert!(failed.iter().all(|f| f.error.kind() == io::ErrorKind::ConnectionRefused));
+}

@@ -1,0 +1,247 @@
+//! Connections.
+
+use std::io::{IoSlice, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use super::*;
+
+/// A connection of the backend and its other end.
+fn connected(io: &mut Mmsg) -> (Token, TcpStream) {
+    let (listener, addr) = io.listen(LOOPBACK).unwrap();
+    let stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert!(event(io, |event| event.token == listener).readable);
+    let (token, peer) = io.accept(listener).unwrap().unwrap();
+    assert_eq!(peer, stream.local_addr().unwrap());
+    assert_eq!(io.peer_addr(token).unwrap(), peer);
+    assert_eq!(io.local_addr(token).unwrap(), addr);
+    assert!(io.accept(listener).unwrap().is_none());
+    io.close(listener);
+    (token, stream)
+}
+
+#[test]
+fn bytes_go_both_ways() {
+    let mut io = backend();
+    let (token, mut stream) = connected(&mut io);
+    stream.write_all(b"DESCRIBE").unwrap();
+    assert!(event(&mut io, |event| event.token == token).readable);
+    let mut buffer = [0; 100];
+    assert_eq!(io.read(token, &mut buffer[..4]).unwrap(), 4);
+    assert!(event(&mut io, |event| event.token == token).readable, "level-triggered");
+    assert_eq!(io.read(token, &mut buffer).unwrap(), 4);
+    assert_eq!(io.read(token, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    let slices = [IoSlice::new(b"200 "), IoSlice::new(b""), IoSlice::new(b"OK")];
+    assert_eq!(io.write(token, &slices).unwrap(), 6);
+    stream.read_exact(&mut buffer[..6]).unwrap();
+    assert_eq!(&buffer[..6], b"200 OK");
+}
+
+#[test]
+fn the_end_of_the_stream_is_reported_and_bytes_before_it_are_read() {
+    let mut io = backend();
+    let (token, mut stream) = connected(&mut io);
+    stream.write_all(b"bye").unwrap();
+    drop(stream);
+    let last = event(&mut io, |event| event.token == token && event.closed);
+    assert!(last.readable && !last.writable);
+    let mut buffer = [0; 10];
+    assert_eq!(io.read(token, &mut buffer).unwrap(), 3);
+    assert_eq!(io.read(token, &mut buffer).unwrap(), 0);
+    io.close(token);
+    let mut events = Vec::new();
+    io.wait(Some(Duration::ZERO), &mut events).unwrap();
+    assert!(events.is_empty());
+}
+
+#[test]
+fn a_half_closed_peer_still_gets_its_answer() {
+    let mut io = backend();
+    let (token, mut stream) = connected(&mut io);
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    event(&mut io, |event| event.token == token && event.closed);
+    // Without reading, the loop does not hear of it again.
+    io.set_reading(token, false).unwrap();
+    let mut events = Vec::new();
+    io.wait(Some(Duration::ZERO), &mut events).unwrap();
+    assert!(events.is_empty(), "{events:?}");
+    io.write(token, &[IoSlice::new(b"answer")]).unwrap();
+    io.close(token);
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "answer");
+}
+
+#[test]
+fn a_reset_is_reported() {
+    let mut io = backend();
+    let (token, stream) = connected(&mut io);
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+    assert!(event(&mut io, |event| event.token == token).closed);
+    let error = io.read(token, &mut [0]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    let error = io.write(token, &[IoSlice::new(b"x")]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "an error, not a signal");
+}
+
+#[test]
+fn closing_with_unread_bytes_does_not_reset() {
+    let mut io = backend();
+    let (token, mut stream) = connected(&mut io);
+    stream.write_all(&[0; 50_000]).unwrap();
+    event(&mut io, |event| event.token == token && event.readable);
+    io.write(token, &[IoSlice::new(b"last answer")]).unwrap();
+    io.close(token);
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "last answer");
+}
+
+#[test]
+fn a_full_connection_refuses_and_is_reported_once_it_drains() {
+    let mut io = backend();
+    let (token, mut stream) = connected(&mut io);
+    let block = vec![7; 100_000];
+    let slices = [IoSlice::new(&block)];
+    let mut written = 0;
+    let mut events = Vec::new();
+    loop {
+        match io.write(token, &slices) {
+            Ok(taken) => written += taken,
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                break;
+            }
+        }
+    }
+    io.wait(Some(Duration::ZERO), &mut events).unwrap();
+    assert!(events.is_empty(), "not writable yet: {events:?}");
+    let mut read = 0;
+    let mut buffer = vec![0; 1 << 20];
+    stream.set_nonblocking(true).unwrap();
+    let mut writable = 0;
+    while read < written {
+        match stream.read(&mut buffer) {
+            Ok(count) => read += count,
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+        io.wait(Some(Duration::ZERO), &mut events).unwrap();
+        writable += events.iter().filter(|event| event.writable).count();
+    }
+    assert_eq!((read, writable), (written, 1), "reported once");
+    assert_eq!(io.write(token, &[IoSlice::new(b"x")]).unwrap(), 1);
+}
+
+#[test]
+fn more_slices_than_the_kernel_takes_are_a_partial_write() {
+    let mut io = backend();
+    let (token, mut stream) = connected(&mut io);
+    let bytes: Vec<u8> = (0..3000).map(|i| (i % 256) as u8).collect();
+    let slices: Vec<_> = bytes.chunks(1).map(IoSlice::new).collect();
+    let mut written = 0;
+    let mut calls = 0;
+    while written < slices.len() {
+        written += io.write(token, &slices[written..]).unwrap();
+        calls += 1;
+    }
+    assert_eq!(calls, 3);
+    let mut got = vec![0; 3000];
+    stream.read_exact(&mut got).unwrap();
+    assert_eq!(got, bytes);
+}
+
+#[test]
+fn connecting_succeeds_or_says_why_not() {
+    let mut io = backend();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let token = io.connect(addr).unwrap();
+    assert!(event(&mut io, |event| event.token == token).writable);
+    io.connect_result(token).unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    io.write(token, &[IoSlice::new(b"hello")]).unwrap();
+    let mut buffer = [0; 5];
+    stream.read_exact(&mut buffer).unwrap();
+    io.close(token);
+
+    drop((listener, stream));
+    let token = io.connect(addr).unwrap();
+    let event = event(&mut io, |event| event.token == token);
+    assert!(event.writable && event.closed);
+    assert_eq!(io.connect_result(token).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn an_attempt_to_connect_that_goes_on_would_block() {
+    let mut io = backend();
+    // A listener whose queue is full drops further attempts.
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&LOOPBACK.into()).unwrap();
+    listener.listen(0).unwrap();
+    let addr = listener.local_addr().unwrap().as_socket().unwrap();
+    let _queued = TcpStream::connect(addr).unwrap();
+    let token = io.connect(addr).unwrap();
+    let error = io.connect_result(token).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    assert_eq!(
+        io.write(token, &[IoSlice::new(b"early")]).unwrap_err().kind(),
+        io::ErrorKind::WouldBlock
+    );
+}
+
+#[test]
+fn a_listener_on_any_ipv6_address_serves_ipv4() {
+    let mut io = backend();
+    let (listener, addr) = io.listen("[::]:0".parse().unwrap()).unwrap();
+    let v4 = TcpStream::connect(("127.0.0.1", addr.port())).unwrap();
+    event(&mut io, |event| event.token == listener);
+    let (token, peer) = io.accept(listener).unwrap().unwrap();
+    assert_eq!(peer, v4.local_addr().unwrap(), "as IPv4");
+    assert_eq!(io.local_addr(token).unwrap(), v4.peer_addr().unwrap());
+    let v6 = TcpStream::connect(("::1", addr.port())).unwrap();
+    event(&mut io, |event| event.token == listener);
+    assert_eq!(io.accept(listener).unwrap().unwrap().1, v6.local_addr().unwrap());
+}
+
+#[test]
+fn an_address_in_use_is_an_error() {
+    let mut io = backend();
+    let (_listener, addr) = io.listen(LOOPBACK).unwrap();
+    assert_eq!(io.listen(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn without_descriptors_accepting_does_not_spin() {
+    let name = "io::mmsg::tests::tcp::with_few_descriptors";
+    let Some(output) = child(&["sh", "-c", "ulimit -n 40 && exec \"$@\"", "sh"], name) else {
+        return;
+    };
+    assert!(output.contains("1 passed"), "{output}");
+}
+
+#[test]
+#[ignore = "run by without_descriptors_accepting_does_not_spin"]
+fn with_few_descriptors() {
+    let mut io = backend();
+    let (listener, addr) = io.listen(LOOPBACK).unwrap();
+    let client = TcpStream::connect(addr).unwrap();
+    let mut spare = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        spare.push(file);
+    }
+    event(&mut io, |event| event.token == listener);
+    let error = io.accept(listener).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+    let mut events = Vec::new();
+    let start = Instant::now();
+    io.wait(Some(Duration::from_millis(30)), &mut events).unwrap();
+    assert!(events.is_empty() && start.elapsed() >= Duration::from_millis(30), "{events:?}");
+    spare.clear();
+    // The connection waited.
+    event(&mut io, |event| event.token == listener);
+    assert!(start.elapsed() < Duration::from_secs(2));
+    let (_, peer) = io.accept(listener).unwrap().unwrap();
+    assert_eq!(peer, client.local_addr().unwrap());
+}
