@@ -77,8 +77,9 @@ pub(super) fn aac_format(media: &Media) -> Option<aac::Format> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Inspect {
     /// The packet belongs to an access unit at which a decoder may start: it holds, or goes on
-    /// with, a slice of such a picture, a recovery point, or a sequence parameter set. Of codecs
-    /// without key frames every packet does.
+    /// with, a slice of such a picture, or a recovery point. Packets of that access unit that come
+    /// before (delimiter, parameter sets) do not tell it yet. Of codecs without key frames every
+    /// packet is a start.
     pub key: bool,
     /// It holds a parameter set.
     pub parameter_sets: bool,
@@ -89,8 +90,10 @@ pub struct Inspect {
 pub fn inspect(codec: Codec, payload: &[u8]) -> Inspect {
     match codec {
         Codec::H264 => {
+            // A parameter set alone is no start: some encoders repeat them before every picture.
             let seen = h264::inspect(payload);
-            Inspect { key: seen.key, parameter_sets: seen.parameter_sets }
+            let key = seen.idr || seen.recovery_point;
+            Inspect { key, parameter_sets: seen.parameter_sets }
         }
         Codec::H265 => h265::inspect(payload),
         Codec::Aac | Codec::Other(_) => Inspect { key: true, parameter_sets: false },

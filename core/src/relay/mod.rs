@@ -1,1 +1,32 @@
-//! A stream and its children, without I/O.
+//! A stream: its tracks, its ring, its children, and who gets what next. No I/O: packets come in by
+//! [`Stream::ingest`], and go out through [`Egress`], which the engine implements over its sockets
+//! and a test over a `Vec`.
+//!
+//! ```text
+//!  ingest ─▶ ring ─▶ fan_out ─┬─▶ UDP groups: runs of equal packets × every member     (udp.rs)
+//!              │              └─▶ TCP groups: one slice list per frame × every member  (tcp.rs)
+//!              └─▶ FrameReader on any other thread                                     (reader.rs)
+//! ```
+//!
+//! A child is a number: its cursor in the ring. A child that is *live* has the stream's own cursor and
+//! shares each send with its group; one that is behind (it has just come, or its connection is slow)
+//! has a cursor of its own until it has caught up. Nobody waits for anybody.
+
+#![forbid(unsafe_code)]
+
+mod child;
+mod egress;
+mod packet;
+mod reader;
+mod stream;
+mod tcp;
+mod track;
+mod udp;
+
+pub use child::{ChildFigures, ChildKey, Start, Target, Transport};
+pub use egress::{ConnId, Egress, PairId, Rest, Written};
+pub use packet::{Kind, PREFIX, Packet, canonical_channel, prefix};
+pub use reader::{Frame, FrameReader, Next};
+pub use stream::{Limits, PlayPoint, Stream};
+pub use tcp::Layout;
+pub use track::{Track, TrackFigures};

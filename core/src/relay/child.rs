@@ -1,0 +1,157 @@
+//! One receiver of a stream.
+
+use std::time::Duration;
+
+use crate::io::Destination;
+use crate::stats::ChildLedger;
+
+use super::egress::{ConnId, PairId};
+use super::tcp::Layout;
+
+/// Names a child within its stream. A key is used again after the child was removed.
+pub type ChildKey = usize;
+
+/// Where a UDP child receives one track.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The pair of sockets to send from.
+    pub pair: PairId,
+    /// Address for RTP.
+    pub rtp: Destination,
+    /// Address for RTCP.
+    pub rtcp: Destination,
+}
+
+/// How a child receives.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// Datagrams; one target per track, `None` where not set up.
+    Udp {
+        /// Targets by track.
+        targets: Vec<Option<Target>>,
+    },
+    /// Interleaved in an RTSP connection (RFC 2326 §10.12).
+    Tcp {
+        /// The connection.
+        conn: ConnId,
+        /// Its channels by track.
+        layout: Layout,
+    },
+}
+
+impl Transport {
+    /// `udp` or `tcp`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Transport::Udp { .. } => "udp",
+            Transport::Tcp { .. } => "tcp",
+        }
+    }
+
+    pub(super) fn wants(&self, track: u8) -> bool {
+        match self {
+            Transport::Udp { targets } => {
+                targets.get(usize::from(track)).is_some_and(Option::is_some)
+            }
+            Transport::Tcp { layout, .. } => layout.wants(track),
+        }
+    }
+}
+
+/// Where in the stream a new child begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// With everything since the newest key frame, at once.
+    #[default]
+    KeyFrame,
+    /// With the next packet that comes in.
+    Live,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Set up but not playing.
+    Paused,
+    /// Playing, but no key frame is in the ring yet.
+    AwaitingKey,
+    /// Behind the stream, with a cursor of its own.
+    Behind,
+    /// At the stream's own cursor: served with its group.
+    Live,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    pub(super) transport: Transport,
+    pub(super) state: State,
+    /// Next position for this child; stale while a UDP child is live (the group's counts).
+    pub(super) cursor: u64,
+    /// The connection took less than it was given; it will say when it can take more.
+    pub(super) blocked: bool,
+    /// When the connection last took a byte, or the child was last up to date.
+    pub(super) progress: Duration,
+    /// Packets handed to the way out, those refused there included.
+    pub(super) attempted: u64,
+    pub(super) unwanted: u64,
+    pub(super) too_slow: u64,
+    pub(super) refused: u64,
+    /// Positions passed before the present stretch of playing, and extra reports sent.
+    pub(super) offered: u64,
+    /// Where the present stretch of playing began.
+    pub(super) origin: u64,
+}
+
+impl Child {
+    pub(super) fn new(transport: Transport, now: Duration) -> Child {
+        Child {
+            transport,
+            state: State::Paused,
+            cursor: 0,
+            blocked: false,
+            progress: now,
+            attempted: 0,
+            unwanted: 0,
+            too_slow: 0,
+            refused: 0,
+            offered: 0,
+            origin: 0,
+        }
+    }
+
+    /// Gives up what lies between the cursor and `position`: the child was too slow for it.
+    pub(super) fn skip_to(&mut self, position: u64) {
+        self.too_slow += position.saturating_sub(self.cursor);
+        self.cursor = self.cursor.max(position);
+    }
+
+    /// The child's ledger, while the stream has been fanned out up to `head`.
+    pub(super) fn ledger(&self, head: u64) -> ChildLedger {
+        let (offered, waiting) = match self.state {
+            State::Paused | State::AwaitingKey => (0, 0),
+            State::Behind | State::Live => {
+                (head.saturating_sub(self.origin), head.saturating_sub(self.cursor))
+            }
+        };
+        ChildLedger {
+            offered: self.offered + offered,
+            sent: self.attempted - self.refused,
+            unwanted: self.unwanted,
+            too_slow: self.too_slow,
+            refused: self.refused,
+            waiting,
+        }
+    }
+}
+
+/// What is told of a child.
+#[derive(Clone, Debug)]
+pub struct ChildFigures {
+    /// The child's key in its stream.
+    pub key: ChildKey,
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+    /// Whether it is playing.
+    pub playing: bool,
+    /// Its ledger.
+    pub ledger: ChildLedger,
+}

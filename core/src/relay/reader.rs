@@ -1,0 +1,161 @@
+//! Whole frames of a stream, for a player or a recorder on any thread.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::media::rtp::timestamp::Extender;
+use crate::media::{self, Depacketizer, sdp};
+use crate::ring::{self, Subscriber, TooManyReaders, Wait};
+
+use super::packet::{Kind, Packet};
+
+/// Packets looked at in one view: views are to be short.
+const BATCH: usize = 256;
+
+/// A frame and its place in the stream.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Index of the track in the session description.
+    pub track: usize,
+    /// RTP timestamp in ticks of the track's clock, extended so that it does not wrap.
+    pub time: i64,
+    /// When the packet that completed it came in, on the engine's clock.
+    pub arrival: Duration,
+    /// The frame. Its bytes lie in the stream's buffers and stay valid as long as this lives; what
+    /// that costs is that these buffers cannot be used again.
+    pub data: media::Frame<Packet>,
+}
+
+/// What [`FrameReader::next`] found.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// The next frame.
+    Frame(Frame),
+    /// The reader was too slow: so many packets were overwritten before it came to them. It goes on
+    /// at the newest key frame.
+    Lagged(u64),
+    /// Nothing came in time.
+    TimedOut,
+    /// The stream is over, and everything has been read.
+    Ended,
+}
+
+/// Reads a stream frame by frame, from its newest key frame on.
+pub struct FrameReader {
+    session: sdp::Session,
+    ring: ring::Reader<Packet>,
+    cursor: u64,
+    tracks: Vec<TrackReader>,
+    ready: VecDeque<Frame>,
+    packets: u64,
+}
+
+struct TrackReader {
+    depacketizer: Depacketizer<Packet>,
+    extender: Extender,
+}
+
+impl FrameReader {
+    /// A reader of the ring behind `subscriber`, whose tracks `session` describes.
+    ///
+    /// # Errors
+    ///
+    /// When the ring has no place for another reader.
+    pub fn new(
+        subscriber: &Subscriber<Packet>,
+        session: sdp::Session,
+    ) -> Result<FrameReader, TooManyReaders> {
+        let ring = subscriber.subscribe(Arc::new(()))?;
+        let cursor = ring.newest_key().unwrap_or_else(|| ring.tail());
+        let tracks = track_readers(&session);
+        Ok(FrameReader { session, ring, cursor, tracks, ready: VecDeque::new(), packets: 0 })
+    }
+
+    /// The stream's session description.
+    pub fn session(&self) -> &sdp::Session {
+        &self.session
+    }
+
+    /// Packets taken from the ring so far.
+    pub fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// The next frame, waiting for it up to `timeout`.
+    pub fn next(&mut self, timeout: Duration) -> Next {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Next::Frame(frame);
+            }
+            let lost = self.take();
+            if lost > 0 {
+                self.tracks = track_readers(&self.session);
+                return Next::Lagged(lost);
+            }
+            if !self.ready.is_empty() {
+                continue;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.ring.wait(self.cursor, Some(left)) {
+                Wait::Ready => {}
+                Wait::TimedOut => return Next::TimedOut,
+                Wait::Ended => match self.flush() {
+                    Some(frame) => return Next::Frame(frame),
+                    None => return Next::Ended,
+                },
+            }
+        }
+    }
+
+    /// Takes a batch of packets from the ring; returns how many were overwritten before.
+    fn take(&mut self) -> u64 {
+        let newest = self.ring.newest_key();
+        let view = self.ring.view(self.cursor);
+        if view.lost() > 0 {
+            let resume = newest.unwrap_or(0).max(view.start());
+            let lost = resume - self.cursor;
+            self.cursor = resume;
+            return lost;
+        }
+        let mut end = self.cursor;
+        for (position, packet) in view.iter().take(BATCH) {
+            end = position + 1;
+            if packet.kind != Kind::Rtp {
+                continue;
+            }
+            self.packets += 1;
+            let index = usize::from(packet.track);
+            let Some(track) = self.tracks.get_mut(index) else { continue };
+            track.depacketizer.push(packet.clone());
+            while let Some(data) = track.depacketizer.pop() {
+                let time = track.extender.extend(data.timestamp);
+                self.ready.push_back(Frame { track: index, time, arrival: packet.arrival, data });
+            }
+        }
+        self.cursor = end;
+        0
+    }
+
+    /// What the depacketizers still hold when no packet will come any more.
+    fn flush(&mut self) -> Option<Frame> {
+        for (index, track) in self.tracks.iter_mut().enumerate() {
+            track.depacketizer.flush();
+            while let Some(data) = track.depacketizer.pop() {
+                let time = track.extender.extend(data.timestamp);
+                let arrival = Duration::ZERO;
+                self.ready.push_back(Frame { track: index, time, arrival, data });
+            }
+        }
+        self.ready.pop_front()
+    }
+}
+
+fn track_readers(session: &sdp::Session) -> Vec<TrackReader> {
+    let reader = |media| TrackReader {
+        depacketizer: Depacketizer::new(media),
+        extender: Extender::default(),
+    };
+    session.media.iter().map(reader).collect()
+}

@@ -1,0 +1,501 @@
+//! A stream: packets in, packets out, and the account of both.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use slab::Slab;
+
+use crate::media::rtcp;
+use crate::media::sdp;
+use crate::ring::{self, Producer, Reader, Subscriber};
+use crate::stats::{Cause, ChildLedger, Ledger};
+
+use super::child::{Child, ChildFigures, ChildKey, Start, State, Transport};
+use super::egress::Egress;
+use super::packet::{Kind, Packet};
+use super::track::{Track, TrackFigures};
+use super::{tcp, udp};
+
+/// What bounds a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Packets that the ring holds at most.
+    pub ring_packets: usize,
+    /// Readers on other threads at most.
+    pub readers: usize,
+    /// How long groups of pictures older than the present one are kept.
+    pub history: Duration,
+    /// How far a connection may lag behind before it is skipped to the newest key frame.
+    pub max_lag: Duration,
+    /// How long a connection may take nothing at all before it is cut off.
+    pub cut_off: Duration,
+    /// Bytes sent in one millisecond to a UDP child that has just come.
+    pub burst: usize,
+}
+
+impl Default for Limits {
+    /// 8,192 packets, 32 readers, 4 s of history, 3 s of lag, cut off after 10 s, 16 KiB per ms.
+    fn default() -> Limits {
+        Limits {
+            ring_packets: 8192,
+            readers: 32,
+            history: Duration::from_secs(4),
+            max_lag: Duration::from_secs(3),
+            cut_off: Duration::from_secs(10),
+            burst: 16 << 10,
+        }
+    }
+}
+
+/// Key frames remembered for the history.
+const MAX_KEYS: usize = 1024;
+
+/// How long a child waits for a first key frame of a stream that has not had one.
+const KEY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a child will begin: sequence number and RTP timestamp of its next packet by track, as
+/// `RTP-Info` wants them (RFC 2326 §12.33); `None` where nothing is known yet.
+pub type PlayPoint = Vec<Option<(u16, u32)>>;
+
+/// One stream and its children. Belongs to one thread; [`Stream::subscriber`] is the way for others.
+pub struct Stream {
+    session: sdp::Session,
+    tracks: Vec<Track>,
+    ring: Producer<Packet>,
+    fan: Reader<Packet>,
+    /// Everything before it has gone to every live child.
+    cursor: u64,
+    keys: VecDeque<(u64, Duration)>,
+    began: Duration,
+    ended: bool,
+    limits: Limits,
+    ledger: Ledger,
+    children: Slab<Child>,
+    udp: udp::Groups,
+    tcp: tcp::Groups,
+    /// UDP children that are behind.
+    pacing: Vec<ChildKey>,
+    /// Children for whom there is no key frame yet.
+    awaiting: Vec<ChildKey>,
+}
+
+impl Stream {
+    /// A stream with the tracks of `session`.
+    ///
+    /// # Errors
+    ///
+    /// When the session has no track or more than 128 (interleaving has no more channels).
+    pub fn new(
+        session: sdp::Session,
+        limits: Limits,
+        now: Duration,
+    ) -> Result<Stream, &'static str> {
+        if session.media.is_empty() {
+            return Err("the session description has no media");
+        }
+        if session.media.len() > 128 {
+            return Err("the session description has more than 128 media");
+        }
+        let ring = ring::ring(limits.ring_packets.max(1024), limits.readers.saturating_add(1));
+        let fan = ring.subscribe(Arc::new(())).map_err(|_| "no reader left in a new ring")?;
+        let tracks = (0u8..).zip(&session.media).map(|(n, media)| Track::new(n, media)).collect();
+        Ok(Stream {
+            session,
+            tracks,
+            ring,
+            fan,
+            cursor: 0,
+            keys: VecDeque::new(),
+            began: now,
+            ended: false,
+            limits,
+            ledger: Ledger::default(),
+            children: Slab::new(),
+            udp: udp::Groups::default(),
+            tcp: tcp::Groups::default(),
+            pacing: Vec::new(),
+            awaiting: Vec::new(),
+        })
+    }
+
+    /// The session description, with the parameter sets that came in band since.
+    pub fn session(&self) -> &sdp::Session {
+        &self.session
+    }
+
+    /// Its tracks.
+    pub fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    /// A handle by which other threads read the ring.
+    pub fn subscriber(&self) -> Subscriber<Packet> {
+        self.ring.subscriber()
+    }
+
+    /// The ledger of what came in.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Takes note of packets that were lost before they got here.
+    pub fn count_drop(&mut self, cause: Cause, packets: u64) {
+        if packets > 0 {
+            self.ledger.drop(cause, packets);
+        }
+    }
+
+    /// Makes buffers free by giving up the oldest quarter of the ring: for when the pool is spent.
+    pub fn make_room(&mut self) {
+        let (tail, head) = (self.ring.tail(), self.ring.head());
+        let quarter = (head.saturating_sub(tail) / 4).max(1);
+        self.ring.evict(tail.saturating_add(quarter).min(self.cursor));
+    }
+
+    /// Packets in the ring that [`fan_out`](Stream::fan_out) has not seen yet.
+    pub fn backlog(&self) -> u64 {
+        self.ring.head().saturating_sub(self.cursor)
+    }
+
+    /// Takes a packet in. Its account is settled when this returns: published, consumed or dropped.
+    pub fn ingest(&mut self, packet: Packet) {
+        match packet.kind {
+            Kind::Rtp => self.ingest_rtp(packet),
+            Kind::Rtcp => self.ingest_rtcp(packet),
+        }
+    }
+
+    fn ingest_rtp(&mut self, mut packet: Packet) {
+        let Some(track) = self.tracks.get_mut(usize::from(packet.track)) else {
+            return self.ledger.drop(Cause::PayloadType, 1);
+        };
+        let entry = match track.receive(&mut packet) {
+            Ok(entry) => entry,
+            Err(cause) => return self.ledger.drop(cause, 1),
+        };
+        if entry.parameter_sets && track.learn(&packet, &mut self.session) {
+            tracing::debug!(track = packet.track, "parameter sets changed");
+        }
+        let (start, arrival, number) = (packet.start, packet.arrival, packet.track);
+        match self.ring.publish(packet) {
+            Ok(position) => {
+                self.ledger.publish();
+                if let Some(track) = self.tracks.get_mut(usize::from(number))
+                    && let Some(key) = track.published(position, start, entry.key)
+                {
+                    self.key(key, arrival);
+                }
+            }
+            Err(_) => self.ledger.drop(Cause::RingFull, 1),
+        }
+    }
+
+    /// Sender reports go through; everything else ends here. A BYE does too: the engine says when
+    /// the stream is over, by [`finish`](Stream::finish).
+    fn ingest_rtcp(&mut self, packet: Packet) {
+        let Some(track) = self.tracks.get_mut(usize::from(packet.track)) else {
+            return self.ledger.drop(Cause::PayloadType, 1);
+        };
+        match track.receive_report(&packet) {
+            Ok(true) => match self.ring.publish(packet) {
+                Ok(_) => self.ledger.publish(),
+                Err(_) => self.ledger.drop(Cause::RingFull, 1),
+            },
+            Ok(false) => self.ledger.consume(),
+            Err(cause) => self.ledger.drop(cause, 1),
+        }
+    }
+
+    /// The receiver report that is due to the source of a track, from `reporter`; `None` before its
+    /// first packet.
+    pub fn receiver_report(&mut self, track: u8, reporter: u32, now: Duration) -> Option<Vec<u8>> {
+        self.tracks.get_mut(usize::from(track))?.receiver_report(reporter, now)
+    }
+
+    /// A decoder may start at `position`: new children will, and what is old may go.
+    fn key(&mut self, position: u64, now: Duration) {
+        self.ring.mark_key(position);
+        self.keys.push_back((position, now));
+        // The newest key frame that is old enough begins the history; at least the group of
+        // pictures before the present one stays.
+        let horizon = now.saturating_sub(self.limits.history);
+        let mut before = None;
+        while self.keys.len() > 2
+            && let Some((_, next)) = self.keys.get(1)
+            && (*next <= horizon || self.keys.len() > MAX_KEYS)
+        {
+            self.keys.pop_front();
+            before = self.keys.front().map(|(position, _)| *position);
+        }
+        if let Some(before) = before {
+            self.ring.evict(before.min(self.cursor));
+        }
+    }
+
+    /// Gives what is new to the live children and wakes the readers. Call it after each batch.
+    pub fn fan_out(&mut self, now: Duration, egress: &mut dyn Egress) {
+        if self.backlog() == 0 {
+            return;
+        }
+        self.ring.notify();
+        let view = self.fan.view(self.cursor);
+        self.udp.fan_out(&mut self.children, &view, egress);
+        self.tcp.fan_out(&mut self.children, &view, now, egress);
+        self.cursor = view.end();
+        drop(view);
+        self.release_awaiting(now, egress);
+    }
+
+    /// Whether some child's next packet is due at the next tick of a millisecond.
+    pub fn pacing(&self) -> bool {
+        !self.pacing.is_empty()
+    }
+
+    /// One tick: the next burst for each UDP child that is behind.
+    pub fn pace(&mut self, egress: &mut dyn Egress) {
+        let mut still = std::mem::take(&mut self.pacing);
+        still.retain(|key| self.pace_one(*key, egress));
+        self.pacing.append(&mut still);
+    }
+
+    /// True while the child is still behind.
+    fn pace_one(&mut self, key: ChildKey, egress: &mut dyn Egress) -> bool {
+        let Some(child) = self.children.get_mut(key) else { return false };
+        let Transport::Udp { .. } = child.transport else { return false };
+        if child.state != State::Behind {
+            return false;
+        }
+        let view = self.fan.view(child.cursor);
+        if view.lost() > 0 {
+            child.skip_to(view.start());
+        }
+        self.udp.catch_up(child, &view, self.cursor, self.limits.burst, egress);
+        if child.state == State::Live
+            && let Transport::Udp { targets } = &child.transport
+        {
+            self.udp.add(key, targets);
+            return false;
+        }
+        true
+    }
+
+    /// Adds a child, not playing yet.
+    pub fn add_child(&mut self, transport: Transport, now: Duration) -> ChildKey {
+        self.children.insert(Child::new(transport, now))
+    }
+
+    /// Decides where the child begins, and tells it. The first packets go out by
+    /// [`kick`](Stream::kick), so that the answer to PLAY can go before them.
+    pub fn play(&mut self, key: ChildKey, start: Start) -> Option<PlayPoint> {
+        let begin = self.beginning(start);
+        let child = self.children.get_mut(key)?;
+        if matches!(child.state, State::Paused | State::AwaitingKey) {
+            match begin {
+                Some(position) => {
+                    child.state = State::Behind;
+                    child.cursor = position;
+                    child.origin = position;
+                }
+                None => child.state = State::AwaitingKey,
+            }
+        }
+        let (state, cursor) = (child.state, child.cursor);
+        match state {
+            State::Behind => Some(self.play_point(cursor)),
+            _ => Some(vec![None; self.tracks.len()]),
+        }
+    }
+
+    /// The position at which a new child begins, `None` while it has to wait for a key frame.
+    fn beginning(&self, start: Start) -> Option<u64> {
+        let keyed = self.tracks.iter().any(Track::has_key_frames);
+        match start {
+            Start::KeyFrame if keyed => self.ring.newest_key().map(|key| key.min(self.cursor)),
+            Start::KeyFrame | Start::Live => Some(self.cursor),
+        }
+    }
+
+    fn play_point(&mut self, position: u64) -> PlayPoint {
+        let view = self.fan.view(position);
+        let firsts: Vec<_> = (0u8..)
+            .zip(&self.tracks)
+            .map(|(number, track)| {
+                let is_first = |p: &&Packet| p.track == number && p.kind == Kind::Rtp;
+                let first = view.iter().map(|(_, packet)| packet).find(is_first);
+                match first.and_then(|packet| track.point_of(packet)) {
+                    Some(point) => Some(point),
+                    None => track.next_point(),
+                }
+            })
+            .collect();
+        super::track::align(&self.tracks, firsts)
+    }
+
+    /// Sends a child that begins the newest sender reports, and as much as it may have at once.
+    pub fn kick(&mut self, key: ChildKey, now: Duration, egress: &mut dyn Egress) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        match &child.transport {
+            _ if child.state == State::AwaitingKey => {
+                if !self.awaiting.contains(&key) {
+                    self.awaiting.push(key);
+                }
+            }
+            _ if child.state != State::Behind => {}
+            Transport::Udp { .. } => {
+                for track in &self.tracks {
+                    if let Some(report) = track.last_report() {
+                        self.udp.report(child, report, egress);
+                    }
+                }
+                if self.pace_one(key, egress) && !self.pacing.contains(&key) {
+                    self.pacing.push(key);
+                }
+            }
+            Transport::Tcp { layout, .. } => {
+                let layout = layout.clone();
+                child.progress = now;
+                for track in &self.tracks {
+                    if let Some(report) = track.last_report() {
+                        tcp::report(child, report, egress);
+                    }
+                }
+                self.tcp.add(key, &layout);
+                self.writable(key, now, egress);
+            }
+        }
+    }
+
+    /// Lets those begin who waited for a key frame, if there is one now or none is to be hoped for.
+    fn release_awaiting(&mut self, now: Duration, egress: &mut dyn Egress) {
+        if self.awaiting.is_empty() {
+            return;
+        }
+        let hopeless = self.keys.is_empty() && now.saturating_sub(self.began) > KEY_PATIENCE;
+        let start = if hopeless { Start::Live } else { Start::KeyFrame };
+        if self.beginning(start).is_none() {
+            return;
+        }
+        for key in std::mem::take(&mut self.awaiting) {
+            self.play(key, start);
+            self.kick(key, now, egress);
+        }
+    }
+
+    /// A child's connection can take more.
+    pub fn writable(&mut self, key: ChildKey, now: Duration, egress: &mut dyn Egress) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        if child.state != State::Behind {
+            return;
+        }
+        child.blocked = false;
+        let newer = self.ring.newest_key().filter(|newest| *newest > child.cursor);
+        let view = self.fan.view(child.cursor);
+        let lost = view.lost() > 0;
+        let late = view
+            .get(view.start())
+            .is_some_and(|packet| now.saturating_sub(packet.arrival) > self.limits.max_lag);
+        match newer {
+            Some(newer) if lost || late => child.skip_to(newer),
+            None if lost => {
+                // What it would need is gone, and nothing to begin anew with is there yet.
+                child.skip_to(self.cursor);
+                child.offered += self.cursor.saturating_sub(child.origin);
+                child.state = State::AwaitingKey;
+                self.awaiting.push(key);
+                return;
+            }
+            _ => {}
+        }
+        self.tcp.catch_up(child, &view, self.cursor, now, egress);
+    }
+
+    /// Stops sending to a child without removing it.
+    pub fn pause(&mut self, key: ChildKey) {
+        let live_sent = self.udp.remove(key);
+        self.tcp.remove(key);
+        self.pacing.retain(|other| *other != key);
+        self.awaiting.retain(|other| *other != key);
+        let cursor = self.cursor;
+        let Some(child) = self.children.get_mut(key) else { return };
+        settle_live(child, live_sent, cursor);
+        if matches!(child.state, State::Behind | State::Live) {
+            // What a slow connection had not taken yet is not wanted any more.
+            child.unwanted += cursor.saturating_sub(child.cursor);
+            child.offered += cursor.saturating_sub(child.origin);
+        }
+        child.state = State::Paused;
+        child.blocked = false;
+    }
+
+    /// Removes a child; returns its ledger.
+    pub fn remove_child(&mut self, key: ChildKey) -> Option<ChildLedger> {
+        self.pause(key);
+        self.children.try_remove(key).map(|child| child.ledger(self.cursor))
+    }
+
+    /// Whether a child's connection has taken nothing for too long.
+    pub fn is_stalled(&self, key: ChildKey, now: Duration) -> bool {
+        self.children.get(key).is_some_and(|child| {
+            child.blocked && now.saturating_sub(child.progress) > self.limits.cut_off
+        })
+    }
+
+    /// The orderly end: a BYE for each track behind the last packet. No packet is taken after it.
+    pub fn finish(&mut self, now: Duration) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        for (number, track) in (0u8..).zip(&self.tracks) {
+            let Some(ssrc) = track.ssrc() else { continue };
+            let bye = ring::Span::copy_from_slice(&rtcp::bye(ssrc));
+            if self.ring.publish(Packet::new(bye, Kind::Rtcp, number, now)).is_ok() {
+                self.ledger.publish();
+            } else {
+                self.ledger.drop(Cause::RingFull, 1);
+            }
+        }
+    }
+
+    /// Whether the child has everything that there is.
+    pub fn is_drained(&self, key: ChildKey) -> bool {
+        self.children.get(key).is_none_or(|child| match child.state {
+            State::Behind => child.cursor >= self.ring.head(),
+            _ => true,
+        })
+    }
+
+    /// The children's keys.
+    pub fn children(&self) -> impl Iterator<Item = ChildKey> + '_ {
+        self.children.iter().map(|(key, _)| key)
+    }
+
+    /// Figures of the tracks.
+    pub fn track_figures(&self) -> Vec<TrackFigures> {
+        self.tracks.iter().map(Track::figures).collect()
+    }
+
+    /// Figures of the children.
+    pub fn child_figures(&self) -> Vec<ChildFigures> {
+        let figures = |(key, child): (ChildKey, &Child)| {
+            let mut seen = child.clone();
+            settle_live(&mut seen, self.udp.sent(key), self.cursor);
+            ChildFigures {
+                key,
+                transport: child.transport.name(),
+                playing: child.state != State::Paused,
+                ledger: seen.ledger(self.cursor),
+            }
+        };
+        self.children.iter().map(figures).collect()
+    }
+}
+
+/// Settles what a UDP child got from its groups since it is live.
+fn settle_live(child: &mut Child, sent: u64, cursor: u64) {
+    if let (State::Live, Transport::Udp { .. }) = (child.state, &child.transport) {
+        child.attempted += sent;
+        child.unwanted += cursor.saturating_sub(child.cursor).saturating_sub(sent);
+        child.cursor = cursor;
+    }
+}

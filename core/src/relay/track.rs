@@ -1,0 +1,262 @@
+//! One track of a stream: what its packets say, and where its frames begin and end.
+
+use std::time::Duration;
+
+use crate::media::codec::{self, Codec, Framing, Inspect};
+use crate::media::h264::{self, ParameterSets};
+use crate::media::rtcp::{self, SenderReport};
+use crate::media::rtp;
+use crate::media::rtp::reception::Reception;
+use crate::media::rtp::sequence::{Class, Sequence};
+use crate::media::sdp;
+use crate::ring::Span;
+use crate::stats::Cause;
+
+use super::packet::{Kind, Packet};
+
+/// The canonical name under which reports to sources are sent.
+const CNAME: &str = "rillcast";
+
+/// One track of a stream.
+pub struct Track {
+    number: u8,
+    codec: Codec,
+    kind: sdp::Kind,
+    encoding: String,
+    clock_rate: u32,
+    /// Payload types of the session description, the track's own first.
+    payload_types: Vec<u8>,
+    /// H.264 parameter sets, from the session description and in band.
+    parameter_sets: ParameterSets,
+    ssrc: Option<u32>,
+    sequence: Sequence,
+    frame: Frame,
+    report: Option<(SenderReport, Packet)>,
+    packets: u64,
+    bytes: u64,
+    frames: u64,
+    key_frames: u64,
+    reception: Reception,
+    last_timestamp: u32,
+}
+
+/// The frame that is coming in.
+#[derive(Default)]
+struct Frame {
+    timestamp: Option<u32>,
+    /// Where in the ring it begins.
+    position: u64,
+    /// Its last packet has come.
+    ended: bool,
+    key: bool,
+}
+
+impl Track {
+    pub(super) fn new(number: u8, media: &sdp::Media) -> Track {
+        let sets = media.format.parameter_sets();
+        Track {
+            number,
+            codec: Codec::of(media),
+            kind: media.kind.clone(),
+            encoding: media.format.encoding.clone(),
+            clock_rate: media.format.clock_rate,
+            payload_types: media.formats().map(|format| format.payload_type).collect(),
+            parameter_sets: ParameterSets::from_nals(sets.iter().map(Vec::as_slice)),
+            ssrc: None,
+            sequence: Sequence::default(),
+            frame: Frame::default(),
+            report: None,
+            packets: 0,
+            bytes: 0,
+            frames: 0,
+            key_frames: 0,
+            reception: Reception::new(media.format.clock_rate),
+            last_timestamp: 0,
+        }
+    }
+
+    /// Whether a decoder can begin only at certain frames.
+    pub(super) fn has_key_frames(&self) -> bool {
+        self.codec.has_key_frames()
+    }
+
+    /// The synchronisation source, once a packet has come.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.ssrc
+    }
+
+    /// Reads an RTP packet and writes into it where in its frame it stands; tells what is in it.
+    pub(super) fn receive(&mut self, packet: &mut Packet) -> Result<Inspect, Cause> {
+        let header = rtp::parse(packet.data()).map_err(|_| Cause::Malformed)?;
+        if !self.payload_types.contains(&header.payload_type) {
+            return Err(Cause::PayloadType);
+        }
+        let place = if self.ssrc.is_none_or(|ssrc| ssrc == header.ssrc) {
+            self.ssrc = Some(header.ssrc);
+            self.sequence.receive(header.sequence)
+        } else {
+            self.ssrc = Some(header.ssrc);
+            self.frame = Frame::default();
+            self.report = None;
+            self.sequence.restart_at(header.sequence)
+        };
+        self.reception.receive(place, header.timestamp, packet.arrival);
+        if place.class == Class::Duplicate {
+            return Err(Cause::Duplicate);
+        }
+        packet.gap = matches!(place.class, Class::Gap(_) | Class::Restart);
+        self.packets += 1;
+        self.bytes += packet.data().len() as u64;
+        packet.end = header.marker || self.codec.framing() == Framing::Packet;
+        // A late packet belongs to a frame that has been told already.
+        if place.class != Class::Late {
+            packet.start = self.frame.ended || self.frame.timestamp != Some(header.timestamp);
+            if packet.start {
+                self.frames += 1;
+                self.frame = Frame { timestamp: Some(header.timestamp), ..Frame::default() };
+            }
+            self.frame.ended = packet.end;
+            self.last_timestamp = header.timestamp;
+        }
+        let payload = packet.data().get(header.payload).unwrap_or(&[]);
+        Ok(if self.payload_types.first() == Some(&header.payload_type) {
+            codec::inspect(self.codec, payload)
+        } else {
+            Inspect::default()
+        })
+    }
+
+    /// Stores the H.264 parameter sets in a packet; when they are new, writes them into the track's
+    /// description, so that those who come later decode with them. Tells whether they were.
+    pub(super) fn learn(&mut self, packet: &Packet, session: &mut sdp::Session) -> bool {
+        if self.codec != Codec::H264 {
+            return false;
+        }
+        let Ok(header) = rtp::parse(packet.data()) else { return false };
+        let mut depacketizer = h264::Depacketizer::new(h264::Options::default());
+        depacketizer.push(packet, header.payload, header.timestamp, true);
+        let mut changed = false;
+        while let Some(unit) = depacketizer.pop() {
+            for nal in unit.nals() {
+                changed |= self.parameter_sets.store(&nal.to_vec()) == h264::Change::New;
+            }
+        }
+        let media = session.media.get_mut(usize::from(self.number));
+        if let Some(media) = media.filter(|_| changed) {
+            let sets: Vec<&[u8]> = self.parameter_sets.nals().collect();
+            media.format.set_parameter_sets(&sets);
+        }
+        changed
+    }
+
+    /// Takes note of where a packet stands in the ring. When it makes its frame one at which a
+    /// decoder may begin, returns where that frame begins.
+    pub(super) fn published(&mut self, position: u64, start: bool, key: bool) -> Option<u64> {
+        if start {
+            self.frame.position = position;
+        }
+        if !key || !self.has_key_frames() || self.frame.key || self.frame.timestamp.is_none() {
+            return None;
+        }
+        self.frame.key = true;
+        self.key_frames += 1;
+        Some(self.frame.position)
+    }
+
+    /// Reads an RTCP packet; true when it goes through to the children.
+    pub(super) fn receive_report(&mut self, packet: &Packet) -> Result<bool, Cause> {
+        let compound = rtcp::parse(packet.data()).map_err(|_| Cause::Malformed)?;
+        let Some(report) = compound.sender_report().filter(|_| !compound.has_bye()) else {
+            return Ok(false);
+        };
+        self.reception.sender_report(&report, packet.arrival);
+        // A copy of its own, so that one small report does not hold a whole buffer.
+        let data = Span::copy_from_slice(packet.data());
+        let kept = Packet::new(data, Kind::Rtcp, self.number, packet.arrival);
+        self.report = Some((report, kept));
+        Ok(true)
+    }
+
+    /// The receiver report that is due to the source, from `reporter`.
+    pub(super) fn receiver_report(&mut self, reporter: u32, now: Duration) -> Option<Vec<u8>> {
+        let block = self.reception.report(self.ssrc?, now);
+        Some(rtcp::receiver_report(reporter, &[block], CNAME))
+    }
+
+    /// The newest sender report, as it came.
+    pub(super) fn last_report(&self) -> Option<&Packet> {
+        self.report.as_ref().map(|(_, packet)| packet)
+    }
+
+    /// Sequence number and timestamp of a packet.
+    pub(super) fn point_of(&self, packet: &Packet) -> Option<(u16, u32)> {
+        let header = rtp::parse(packet.data()).ok()?;
+        Some((header.sequence, header.timestamp))
+    }
+
+    /// What the next packet's sequence number will be, and the newest timestamp.
+    pub(super) fn next_point(&self) -> Option<(u16, u32)> {
+        let highest = self.sequence.highest()?;
+        Some(((highest as u16).wrapping_add(1), self.last_timestamp))
+    }
+
+    pub(super) fn figures(&self) -> TrackFigures {
+        TrackFigures {
+            kind: self.kind.to_string(),
+            codec: self.encoding.clone(),
+            clock_rate: self.clock_rate,
+            ssrc: self.ssrc,
+            packets: self.packets,
+            bytes: self.bytes,
+            frames: self.frames,
+            key_frames: self.key_frames,
+            lost: u64::try_from(self.reception.lost()).unwrap_or(0),
+            jitter: self.reception.jitter_time(),
+        }
+    }
+}
+
+/// Brings the timestamps of all tracks to the moment at which the first one's begins, as `RTP-Info`
+/// means them: by the sender reports, for tracks that have had one.
+pub(super) fn align(
+    tracks: &[Track],
+    mut points: Vec<Option<(u16, u32)>>,
+) -> Vec<Option<(u16, u32)>> {
+    let reported = |track: &Track| track.report.as_ref().map(|(report, _)| report.clone());
+    let moment = tracks.iter().zip(&points).find_map(|(track, point)| {
+        let (_, timestamp) = (*point)?;
+        reported(track)?.ntp_of(timestamp, track.clock_rate)
+    });
+    let Some(moment) = moment else { return points };
+    for (track, point) in tracks.iter().zip(&mut points) {
+        if let (Some((_, timestamp)), Some(report)) = (point, reported(track)) {
+            *timestamp = report.timestamp_at(moment, track.clock_rate);
+        }
+    }
+    points
+}
+
+/// What is told of a track.
+#[derive(Clone, Debug)]
+pub struct TrackFigures {
+    /// `video`, `audio` …
+    pub kind: String,
+    /// Name of the encoding, as in `a=rtpmap`.
+    pub codec: String,
+    /// Ticks of an RTP timestamp in a second.
+    pub clock_rate: u32,
+    /// Synchronisation source, once a packet has come.
+    pub ssrc: Option<u32>,
+    /// RTP packets that were accepted.
+    pub packets: u64,
+    /// Their bytes, headers included.
+    pub bytes: u64,
+    /// Frames begun.
+    pub frames: u64,
+    /// Frames at which a decoder can begin.
+    pub key_frames: u64,
+    /// Sequence numbers that never came.
+    pub lost: u64,
+    /// Variation of the packets' spacing (RFC 3550 §A.8).
+    pub jitter: Duration,
+}
