@@ -1,0 +1,96 @@
+//! What the handle asks of the engine's thread.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
+use std::time::Duration;
+
+use crate::media::sdp;
+use crate::relay::Packet;
+use crate::ring::{Subscriber, Wake};
+
+use super::config::Transport;
+use super::error::Error;
+use super::figures::Figures;
+
+/// Names a stream for as long as the engine lives; never used again.
+pub(super) type StreamId = u64;
+
+/// Commands that may wait for the engine's thread before their senders do.
+pub(super) const QUEUE: usize = 1024;
+
+type Reply<T> = Sender<Result<T, Error>>;
+
+/// The other end of an RTSP connection that the engine opens itself.
+pub(super) struct Remote {
+    pub(super) path: String,
+    pub(super) url: String,
+    /// Addresses of the URL's host, looked up by the caller: name resolution blocks.
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) transport: Transport,
+}
+
+pub(super) enum Command {
+    Listen(SocketAddr, Reply<SocketAddr>),
+    Pull(Remote, Reply<()>),
+    Push(Remote, Reply<()>),
+    IngestRtp { path: String, session: sdp::Session, reply: Reply<()> },
+    SendRtp { path: String, targets: Vec<(SocketAddr, SocketAddr)>, reply: Reply<()> },
+    Source { path: String, session: sdp::Session, reply: Reply<StreamId> },
+    Feed { stream: StreamId, packets: Vec<Packet>, dropped: u64 },
+    EndSource(StreamId),
+    Reader { path: String, reply: Reply<(sdp::Session, Subscriber<Packet>)> },
+    Figures(Reply<Figures>),
+    Stop,
+}
+
+/// The sending side of the command queue; cloned freely.
+#[derive(Clone)]
+pub(super) struct Commands {
+    queue: SyncSender<Command>,
+    waker: Arc<dyn Wake>,
+}
+
+impl Commands {
+    pub(super) fn new(queue: SyncSender<Command>, waker: Arc<dyn Wake>) -> Commands {
+        Commands { queue, waker }
+    }
+
+    /// Hands a command over; waits while the queue is full.
+    pub(super) fn send(&self, command: Command) -> Result<(), Error> {
+        self.queue.send(command).map_err(|_| Error::Stopped)?;
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// Hands a command over and waits for its answer.
+    pub(super) fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
+        self.ask_for(command)?.recv().map_err(|_| Error::Stopped)?
+    }
+
+    /// As [`ask`](Commands::ask), for at most `patience`; `None` when that is over.
+    pub(super) fn ask_within<T>(
+        &self,
+        patience: Duration,
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Option<Result<T, Error>> {
+        let answer = match self.ask_for(command) {
+            Ok(answer) => answer,
+            Err(error) => return Some(Err(error)),
+        };
+        match answer.recv_timeout(patience) {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(Error::Stopped)),
+        }
+    }
+
+    fn ask_for<T>(
+        &self,
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<Receiver<Result<T, Error>>, Error> {
+        let (reply, answer) = channel();
+        self.send(command(reply))?;
+        Ok(answer)
+    }
+}

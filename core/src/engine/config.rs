@@ -1,0 +1,56 @@
+//! What an engine is told at its start.
+
+use std::time::Duration;
+
+use crate::io::UdpOptions;
+use crate::relay::{Limits, Start};
+
+/// Settings of an [`Engine`](super::Engine). `Config::default()` suits a server with a few hundred
+/// children a stream.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Bounds of each stream.
+    pub limits: Limits,
+    /// Where in a stream a new player begins.
+    pub start: Start,
+    /// Bytes of packet buffers that one stream may hold.
+    pub buffer: usize,
+    /// Buffers asked of the kernel for each UDP socket, and whether it joins datagrams (GRO).
+    pub udp: UdpOptions,
+    /// How long an RTSP session lives without a sign of life.
+    pub session_timeout: Duration,
+    /// RTSP connections served at once.
+    pub max_connections: usize,
+    /// Streams at once.
+    pub max_streams: usize,
+    /// How long a pull or a push may take to come about.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Config {
+    /// 32 MiB a stream, 60 s sessions, 10,000 connections, 4,096 streams, 10 s to connect.
+    fn default() -> Config {
+        Config {
+            limits: Limits::default(),
+            start: Start::default(),
+            buffer: 32 << 20,
+            udp: UdpOptions::default(),
+            session_timeout: Duration::from_secs(60),
+            max_connections: 10_000,
+            max_streams: 4096,
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How RTP travels between two RTSP peers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Datagrams; interleaved when the other side refuses them.
+    #[default]
+    Auto,
+    /// Datagrams.
+    Udp,
+    /// Interleaved in the RTSP connection.
+    Tcp,
+}

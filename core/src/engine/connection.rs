@@ -1,0 +1,125 @@
+//! One RTSP connection: its bytes in and out. What they mean is decided elsewhere.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, IoSlice};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::io::{Io, Token};
+use crate::relay::Rest;
+use crate::ring::Filling;
+
+use super::role::Role;
+
+/// Bytes of control messages that may wait for a peer that does not read.
+const MAX_PENDING: usize = 256 << 10;
+
+/// Something that has to be written before anything else.
+enum Pending {
+    /// RTSP messages.
+    Control { bytes: Vec<u8>, sent: usize },
+    /// The end of a packet.
+    Packet(Rest),
+}
+
+/// Where a connection's bytes come in.
+pub(super) enum Input {
+    /// Requests, and reports of receivers: the bytes of a message that is not whole yet.
+    Control(Vec<u8>),
+    /// Media: read into a buffer of the stream's pool, from which packets are split off in place.
+    Media(Filling),
+}
+
+impl Default for Input {
+    fn default() -> Input {
+        Input::Control(Vec::new())
+    }
+}
+
+/// One RTSP connection.
+pub(super) struct Connection {
+    pub(super) token: Token,
+    pub(super) peer: SocketAddr,
+    pub(super) role: Role,
+    pub(super) input: Input,
+    pending: VecDeque<Pending>,
+    pending_control: usize,
+    /// Close when nothing is pending any more.
+    pub(super) closing: Option<String>,
+    pub(super) opened: Duration,
+}
+
+/// What became of an attempt to write what is pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flushed {
+    /// Nothing is pending any more.
+    All,
+    /// The peer does not take more now.
+    Blocked,
+    /// The connection is broken.
+    Broken,
+}
+
+impl Connection {
+    pub(super) fn new(token: Token, peer: SocketAddr, role: Role, now: Duration) -> Connection {
+        Connection {
+            token,
+            peer,
+            role,
+            input: Input::default(),
+            pending: VecDeque::new(),
+            pending_control: 0,
+            closing: None,
+            opened: now,
+        }
+    }
+
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    pub(super) fn keep(&mut self, rest: Rest) {
+        self.pending.push_back(Pending::Packet(rest));
+    }
+
+    /// Queues a message; false when the peer has left too many unread.
+    pub(super) fn send(&mut self, bytes: Vec<u8>) -> bool {
+        self.pending_control += bytes.len();
+        self.pending.push_back(Pending::Control { bytes, sent: 0 });
+        self.pending_control <= MAX_PENDING
+    }
+
+    /// Writes what is pending.
+    pub(super) fn flush(&mut self, io: &mut dyn Io) -> Flushed {
+        while let Some(first) = self.pending.front_mut() {
+            let written = match first {
+                Pending::Control { bytes, sent } => {
+                    io.write(self.token, &[IoSlice::new(bytes.get(*sent..).unwrap_or(&[]))])
+                }
+                Pending::Packet(rest) => {
+                    let [prefix, data] = rest.slices();
+                    io.write(self.token, &[IoSlice::new(prefix), IoSlice::new(data)])
+                }
+            };
+            let taken = match written {
+                Ok(taken) => taken,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Blocked,
+                Err(_) => return Flushed::Broken,
+            };
+            let done = match first {
+                Pending::Control { bytes, sent } => {
+                    *sent += taken;
+                    self.pending_control = self.pending_control.saturating_sub(taken);
+                    *sent >= bytes.len()
+                }
+                Pending::Packet(rest) => rest.advance(taken),
+            };
+            if done {
+                self.pending.pop_front();
+            } else {
+                return Flushed::Blocked;
+            }
+        }
+        Flushed::All
+    }
+}

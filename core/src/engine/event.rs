@@ -1,0 +1,92 @@
+//! What the engine tells its owner.
+
+use std::fmt;
+
+/// Something that happened. Events are kept in a bounded queue; the newest are lost when nobody takes
+/// them out ([`Engine::next_event`](super::Engine::next_event)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A stream is there: it can be played.
+    StreamStarted {
+        /// Its path.
+        path: String,
+        /// Where it comes from.
+        from: String,
+    },
+    /// A stream is over.
+    StreamEnded {
+        /// Its path.
+        path: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// A player began.
+    ChildStarted {
+        /// Path of the stream.
+        path: String,
+        /// Address of the player.
+        peer: String,
+        /// `udp` or `tcp`.
+        transport: &'static str,
+    },
+    /// A player is gone.
+    ChildEnded {
+        /// Path of the stream.
+        path: String,
+        /// Address of the player.
+        peer: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// The server that a stream is pushed to takes it.
+    PushStarted {
+        /// Path of the stream.
+        path: String,
+        /// Where it goes.
+        url: String,
+    },
+    /// A push did not come about, or ended.
+    PushEnded {
+        /// Path of the stream.
+        path: String,
+        /// Where it went.
+        url: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// A pull did not come about.
+    PullFailed {
+        /// Path of the stream.
+        path: String,
+        /// Where it was to come from.
+        url: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// Something that the operator should mend, with the command that does.
+    Warning(String),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::StreamStarted { path, from } => write!(f, "stream {path} started, from {from}"),
+            Event::StreamEnded { path, reason } => write!(f, "stream {path} ended: {reason}"),
+            Event::ChildStarted { path, peer, transport } => {
+                write!(f, "{peer} plays {path} over {transport}")
+            }
+            Event::ChildEnded { path, peer, reason } => {
+                write!(f, "{peer} stopped playing {path}: {reason}")
+            }
+            Event::PushStarted { path, url } => write!(f, "stream {path} goes to {url}"),
+            Event::PushEnded { path, url, reason } => {
+                write!(f, "stream {path} no longer goes to {url}: {reason}")
+            }
+            Event::PullFailed { path, url, reason } => {
+                write!(f, "stream {path} cannot be pulled from {url}: {reason}")
+            }
+            Event::Warning(text) => f.write_str(text),
+        }
+    }
+}

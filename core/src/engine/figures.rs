@@ -1,0 +1,43 @@
+//! What the engine counts, as a snapshot.
+
+use crate::relay::{ChildFigures, TrackFigures};
+use crate::stats::Ledger;
+
+/// Everything that is counted, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Name of the I/O backend.
+    pub backend: &'static str,
+    /// Whether runs of packets go out by segmentation offload, or why not.
+    pub gso: String,
+    /// RTSP connections open now.
+    pub connections: usize,
+    /// The streams, those that ended lately not included.
+    pub streams: Vec<StreamFigures>,
+}
+
+/// Figures of one stream.
+#[derive(Clone, Debug)]
+pub struct StreamFigures {
+    /// Its path.
+    pub path: String,
+    /// Where it comes from.
+    pub from: String,
+    /// Packets in, and what became of them.
+    pub ledger: Ledger,
+    /// Its tracks.
+    pub tracks: Vec<TrackFigures>,
+    /// Its children.
+    pub children: Vec<ChildFigures>,
+    /// Packets that children had been sent when they left.
+    pub sent_to_former_children: u64,
+    /// Packets that children had lost when they left (too slow, or refused by the kernel).
+    pub lost_by_former_children: u64,
+}
+
+impl StreamFigures {
+    /// Whether every packet in, and every packet offered to each child, is accounted for.
+    pub fn balances(&self) -> bool {
+        self.ledger.balances() && self.children.iter().all(|child| child.ledger.balances())
+    }
+}

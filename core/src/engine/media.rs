@@ -1,0 +1,193 @@
+//! Streams, and the sockets that feed them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::io::{Datagram, Io, Lanes, Received, Token};
+use crate::media::rtp;
+use crate::relay::{Kind, PREFIX, Packet, Stream, canonical_channel};
+use crate::ring::{Filling, Pool, Span};
+use crate::stats::{Cause, ChildLedger};
+
+use super::command::StreamId;
+use super::figures::StreamFigures;
+
+/// Bytes of one buffer: room for a few of the largest aggregates that the kernel makes.
+pub(super) const CHUNK: usize = 256 << 10;
+
+/// A stream that the engine serves.
+pub(super) struct Live {
+    pub(super) path: String,
+    /// Where it comes from, for people.
+    pub(super) from: String,
+    pub(super) stream: Stream,
+    pub(super) pool: Pool,
+    /// When the last of its packets came in; from then on its children only drain.
+    pub(super) ended: Option<Duration>,
+    former: ChildLedger,
+}
+
+impl Live {
+    pub(super) fn new(path: String, from: String, stream: Stream, buffer: usize) -> Live {
+        let pool = Pool::new(CHUNK, buffer.div_ceil(CHUNK).max(4));
+        Live { path, from, stream, pool, ended: None, former: ChildLedger::default() }
+    }
+
+    /// A buffer to fill, made free by giving up old packets if need be. `None` when readers hold
+    /// them all.
+    pub(super) fn filling(&mut self) -> Option<Filling> {
+        self.pool.take().or_else(|| {
+            self.stream.make_room();
+            self.pool.take()
+        })
+    }
+
+    /// Adds up what a child that leaves was sent and lost.
+    pub(super) fn remember(&mut self, ledger: ChildLedger) {
+        self.former.sent += ledger.sent;
+        self.former.too_slow += ledger.too_slow;
+        self.former.refused += ledger.refused;
+    }
+
+    pub(super) fn figures(&self) -> StreamFigures {
+        StreamFigures {
+            path: self.path.clone(),
+            from: self.from.clone(),
+            ledger: *self.stream.ledger(),
+            tracks: self.stream.track_figures(),
+            children: self.stream.child_figures(),
+            sent_to_former_children: self.former.sent,
+            lost_by_former_children: self.former.too_slow + self.former.refused,
+        }
+    }
+
+    /// Takes one interleaved frame off the front of `filling` as a packet, in place; `frame` is its
+    /// length with its header. False when the bytes are not there.
+    pub(super) fn ingest_interleaved(
+        &mut self,
+        filling: &mut Filling,
+        frame: usize,
+        track: u8,
+        kind: Kind,
+        now: Duration,
+    ) -> bool {
+        let Some(channel) = filling.filled_mut().get_mut(1) else { return false };
+        *channel = canonical_channel(track, kind);
+        let Some(framed) = filling.split(frame) else { return false };
+        match Packet::framed(framed, kind, track, now) {
+            Some(packet) => self.stream.ingest(packet),
+            None => self.stream.count_drop(Cause::Malformed, 1),
+        }
+        true
+    }
+
+    /// As [`ingest_interleaved`](Live::ingest_interleaved), for a frame that is not in one of the
+    /// stream's buffers: media is dropped, since there is none; reports are small and copied.
+    pub(super) fn ingest_outside(&mut self, frame: &[u8], track: u8, kind: Kind, now: Duration) {
+        let Some(data) = frame.get(PREFIX..) else { return };
+        match kind {
+            Kind::Rtp => self.stream.count_drop(Cause::PoolSpent, 1),
+            Kind::Rtcp => {
+                let packet = Packet::new(Span::copy_from_slice(data), kind, track, now);
+                self.stream.ingest(packet);
+            }
+        }
+    }
+}
+
+/// A UDP socket from which a stream is fed.
+pub(super) struct Ingest {
+    pub(super) stream: StreamId,
+    pub(super) track: u8,
+    pub(super) kind: Kind,
+    /// Where packets may come from.
+    pub(super) peer: Option<IpAddr>,
+    /// The RTSP connection that these packets keep alive.
+    pub(super) session: Option<Token>,
+    /// Where to send reports: learnt from RTSP, or from the first packet.
+    pub(super) reports_to: Option<SocketAddr>,
+    lanes: Lanes,
+}
+
+impl Ingest {
+    pub(super) fn new(stream: StreamId, track: u8, kind: Kind, peer: Option<IpAddr>) -> Ingest {
+        let lanes = Lanes::default();
+        Ingest { stream, track, kind, peer, session: None, reports_to: None, lanes }
+    }
+
+    /// Takes one batch from the socket into the stream. True when something of the publisher's was
+    /// there.
+    pub(super) fn receive(
+        &mut self,
+        token: Token,
+        live: &mut Live,
+        io: &mut dyn Io,
+        datagrams: &mut Vec<Datagram>,
+    ) -> std::io::Result<bool> {
+        match self.kind {
+            Kind::Rtp => self.receive_media(token, live, io, datagrams),
+            Kind::Rtcp => self.receive_reports(token, live, io),
+        }
+    }
+
+    fn receive_media(
+        &mut self,
+        token: Token,
+        live: &mut Live,
+        io: &mut dyn Io,
+        datagrams: &mut Vec<Datagram>,
+    ) -> std::io::Result<bool> {
+        let peer = self.peer;
+        let mut from_publisher =
+            |_: &mut [u8], _: usize, from: SocketAddr| peer.is_none_or(|peer| peer == from.ip());
+        let received = io.receive_with(
+            token,
+            &mut self.lanes,
+            &mut live.pool,
+            &mut from_publisher,
+            datagrams,
+        )?;
+        for datagram in datagrams.drain(..) {
+            // A muxed report (RFC 5761) comes by itself, not in an aggregate of media packets of
+            // one size; if it does come in one, its own second byte tells.
+            for span in datagram.segments() {
+                let kind = if rtp::is_rtcp(&span) { Kind::Rtcp } else { Kind::Rtp };
+                live.stream.ingest(Packet::new(span, kind, self.track, datagram.arrival));
+            }
+        }
+        count_losses(live, &received);
+        if received.no_buffer > 0 {
+            live.stream.make_room();
+        }
+        Ok(received.packets > 0)
+    }
+
+    fn receive_reports(
+        &mut self,
+        token: Token,
+        live: &mut Live,
+        io: &mut dyn Io,
+    ) -> std::io::Result<bool> {
+        let now = io.now();
+        let (peer, track) = (self.peer, self.track);
+        let mut heard = None;
+        let received = io.receive_small(token, &mut |data, from| {
+            if peer.is_some_and(|peer| peer != from.ip()) {
+                live.stream.count_drop(Cause::Stranger, 1);
+                return;
+            }
+            heard = Some(from);
+            live.stream.ingest(Packet::new(Span::copy_from_slice(data), Kind::Rtcp, track, now));
+        })?;
+        count_losses(live, &received);
+        self.reports_to = self.reports_to.or(heard);
+        Ok(heard.is_some())
+    }
+}
+
+fn count_losses(live: &mut Live, received: &Received) {
+    live.stream.count_drop(Cause::Stranger, received.refused);
+    live.stream.count_drop(Cause::PoolSpent, received.no_buffer);
+    live.stream.count_drop(Cause::Truncated, received.truncated);
+    live.stream.count_drop(Cause::KernelBuffer, received.overflow);
+}

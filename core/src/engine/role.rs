@@ -1,0 +1,158 @@
+//! What a connection is there for.
+
+use std::time::Duration;
+
+use crate::io::Token;
+use crate::media::sdp;
+use crate::relay::{ChildKey, Kind, PairId};
+use crate::rtsp::server::Chosen;
+use crate::rtsp::{ClientSession, ServerSession};
+
+use super::command::{Remote, StreamId};
+
+/// What a connection is there for.
+pub(super) enum Role {
+    /// Somebody connected to us.
+    Server(Box<Server>),
+    /// We connected to somebody.
+    Client(Box<Client>),
+}
+
+/// The server's end of a connection.
+pub(super) struct Server {
+    pub(super) session: ServerSession,
+    pub(super) part: Part,
+}
+
+/// What the peer of a server does.
+pub(super) enum Part {
+    /// It has not said yet.
+    Idle,
+    /// It plays a stream.
+    Player(Player),
+    /// It publishes one.
+    Publisher(Publisher),
+}
+
+/// A player, from its first SETUP on.
+pub(super) struct Player {
+    pub(super) stream: StreamId,
+    /// Transports by track.
+    pub(super) tracks: Vec<Option<Chosen>>,
+    /// Its child of the stream, from its first PLAY on.
+    pub(super) child: Option<ChildKey>,
+}
+
+/// A publisher, from its ANNOUNCE on.
+pub(super) struct Publisher {
+    pub(super) path: String,
+    pub(super) session: sdp::Session,
+    pub(super) inlets: Inlets,
+    /// The stream, from RECORD on.
+    pub(super) stream: Option<StreamId>,
+}
+
+/// Where the packets of each track come in.
+#[derive(Default)]
+pub(super) struct Inlets {
+    /// Interleaved: channel, track, kind.
+    pub(super) channels: Vec<(u8, u8, Kind)>,
+    /// Sockets that are bound but do not feed the stream yet: token, track, kind.
+    pub(super) sockets: Vec<(Token, u8, Kind)>,
+}
+
+impl Inlets {
+    pub(super) fn track_of(&self, channel: u8) -> Option<(u8, Kind)> {
+        let known = self.channels.iter().find(|(known, _, _)| *known == channel)?;
+        Some((known.1, known.2))
+    }
+
+    /// Adds the channels of a track, in place of those it had.
+    pub(super) fn add_channels(&mut self, track: u8, rtp: u8, rtcp: u8) {
+        self.channels.retain(|(_, other, _)| *other != track);
+        self.channels.push((rtp, track, Kind::Rtp));
+        self.channels.push((rtcp, track, Kind::Rtcp));
+    }
+}
+
+/// The client's end of a connection.
+pub(super) struct Client {
+    pub(super) remote: Remote,
+    /// There once the connection is.
+    pub(super) session: Option<ClientSession>,
+    pub(super) job: Job,
+    /// Redirections followed so far.
+    pub(super) redirects: u8,
+    /// When media began.
+    pub(super) started: Option<Duration>,
+}
+
+/// What a client wants of the server.
+pub(super) enum Job {
+    /// Its stream.
+    Pull {
+        /// What the server described.
+        session: Option<sdp::Session>,
+        inlets: Inlets,
+        /// Servers' ports by track, where UDP was agreed.
+        server_ports: Vec<Option<(std::net::SocketAddr, std::net::SocketAddr)>>,
+        stream: Option<StreamId>,
+    },
+    /// That it takes ours.
+    Push {
+        stream: StreamId,
+        /// Transports by track.
+        tracks: Vec<Option<crate::rtsp::client::Negotiated>>,
+        /// Sockets by track, where UDP was asked for.
+        pairs: Vec<PairId>,
+        child: Option<ChildKey>,
+    },
+}
+
+impl Role {
+    /// The child that this connection serves.
+    pub(super) fn child(&self) -> Option<(StreamId, ChildKey)> {
+        match self {
+            Role::Server(server) => match &server.part {
+                Part::Player(player) => Some((player.stream, player.child?)),
+                Part::Idle | Part::Publisher(_) => None,
+            },
+            Role::Client(client) => match client.job {
+                Job::Push { stream, child, .. } => Some((stream, child?)),
+                Job::Pull { .. } => None,
+            },
+        }
+    }
+
+    /// The stream that this connection carries to another server.
+    pub(super) fn pushes(&self) -> Option<StreamId> {
+        match self {
+            Role::Client(client) => match client.job {
+                Job::Push { stream, .. } => Some(stream),
+                Job::Pull { .. } => None,
+            },
+            Role::Server(_) => None,
+        }
+    }
+
+    /// The stream that this connection feeds, and by which channels.
+    pub(super) fn feeds(&self) -> Option<(StreamId, &Inlets)> {
+        match self {
+            Role::Server(server) => match &server.part {
+                Part::Publisher(publisher) => Some((publisher.stream?, &publisher.inlets)),
+                Part::Idle | Part::Player(_) => None,
+            },
+            Role::Client(client) => match &client.job {
+                Job::Pull { stream, inlets, .. } => Some(((*stream)?, inlets)),
+                Job::Push { .. } => None,
+            },
+        }
+    }
+
+    /// Takes note of a sign of life.
+    pub(super) fn alive(&mut self, now: Duration) {
+        if let Role::Server(server) = self {
+            server.session.alive(now);
+        }
+    }
+}

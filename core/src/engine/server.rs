@@ -1,0 +1,396 @@
+//! Answers to those who play from here and publish to here.
+
+use std::net::SocketAddr;
+
+use crate::io::{Destination, Token};
+use crate::media::sdp;
+use crate::relay::{ChildKey, Layout, Target, Transport};
+use crate::rtsp::server::{Ask, Chosen, EndReason, Setup, SetupAnswer, TrackStart};
+use crate::rtsp::{
+    Answer, Mode, Question, Range, Request, ServerConfig, ServerEvent, Status, Step,
+};
+
+use super::command::StreamId;
+use super::event::Event;
+use super::media::Ingest;
+use super::role::{Inlets, Part, Player, Publisher, Role, Server};
+use super::worker::Worker;
+
+impl Worker {
+    /// The role of a connection that has just been accepted.
+    pub(super) fn server_role(&mut self) -> Option<Role> {
+        let seed = super::random::seed()
+            .inspect_err(|error| tracing::error!(%error, "no randomness for session identifiers"))
+            .ok()?;
+        let timeout = self.config.session_timeout;
+        let config = ServerConfig { timeout, ..ServerConfig::default() };
+        let session = crate::rtsp::ServerSession::new(config, seed, self.io.now());
+        Some(Role::Server(Box::new(Server { session, part: Part::Idle })))
+    }
+
+    fn server(&mut self, token: Token) -> Option<&mut Server> {
+        match &mut self.connections.get_mut(&token)?.role {
+            Role::Server(server) => Some(server),
+            Role::Client(_) => None,
+        }
+    }
+
+    /// Answers a request.
+    pub(super) fn serve(&mut self, token: Token, request: Request) {
+        let now = self.io.now();
+        let Some(server) = self.server(token) else { return };
+        let step = server.session.handle_request(request, now);
+        self.server_events(token);
+        let question = match step {
+            Step::Reply(response) => return self.send(token, response.to_bytes()),
+            Step::Ask(question) => question,
+            // Every question is answered before the next message is read.
+            Step::Wait(_) => return,
+        };
+        let answer = self.answer(token, &question);
+        let played = matches!(answer, Answer::Play { .. });
+        let over = matches!(question.ask, Ask::Teardown { last: true, .. });
+        let Some(server) = self.server(token) else { return };
+        if let Some(response) = server.session.answer(answer, now) {
+            self.send(token, response.to_bytes());
+        }
+        self.server_events(token);
+        if played {
+            self.kick(token);
+        }
+        if over {
+            self.release(token, "it said TEARDOWN");
+        }
+    }
+
+    /// What a server session says by itself.
+    pub(super) fn server_events(&mut self, token: Token) {
+        while let Some(event) = self.server(token).and_then(|s| s.session.poll_event()) {
+            match event {
+                ServerEvent::SessionEnded { reason, .. } => self.session_ended(token, reason),
+                ServerEvent::CloseConnection => self.close_after_flush(token, "it was idle"),
+            }
+        }
+    }
+
+    fn session_ended(&mut self, token: Token, reason: EndReason) {
+        match reason {
+            EndReason::Replaced => {
+                // FFmpeg goes over to TCP. What it announced, it still publishes.
+                let player = self.server(token).is_some_and(|s| matches!(s.part, Part::Player(_)));
+                if player {
+                    self.release(token, "it set up a new session");
+                }
+            }
+            EndReason::Timeout => self.close_after_flush(token, "its session timed out"),
+            EndReason::ConnectionClosed { .. } => {}
+        }
+    }
+
+    fn answer(&mut self, token: Token, question: &Question) -> Answer {
+        let path = question.path.trim_matches('/');
+        let answered = match &question.ask {
+            Ask::Describe => self.describe(token, path),
+            Ask::Announce => self.announce(token, path, &question.request.body),
+            Ask::Setup(setup) => match setup.mode {
+                Mode::Play => self.set_up_player(token, path, setup),
+                Mode::Record => self.set_up_publisher(token, setup),
+            },
+            Ask::Play { .. } => self.play(token),
+            Ask::Pause { .. } => self.pause(token),
+            Ask::Record { .. } => self.record(token),
+            Ask::Teardown { .. } => Ok(Answer::Done),
+        };
+        answered.unwrap_or_else(Answer::from)
+    }
+
+    fn describe(&mut self, token: Token, path: &str) -> Result<Answer, Status> {
+        let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?;
+        let (_, live) = self.stream_at(path).ok_or(Status::NOT_FOUND)?;
+        Ok(Answer::Describe { sdp: live.stream.session().for_players(local.ip()).to_string() })
+    }
+
+    // --- players ---
+
+    fn set_up_player(&mut self, token: Token, path: &str, setup: &Setup) -> Result<Answer, Status> {
+        let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
+        let (id, live) = self.stream_at(path).ok_or(Status::NOT_FOUND)?;
+        let tracks = live.stream.tracks().len();
+        let track = match live.stream.session().for_players(local).track_of_url(&setup.control) {
+            Some(track) => track,
+            None if !setup.control.is_empty() => return Err(Status::NOT_FOUND),
+            None if tracks == 1 => 0,
+            None => return Err(Status::AGGREGATE_OPERATION_NOT_ALLOWED),
+        };
+        let ssrc = live.stream.tracks().get(track).and_then(|track| track.ssrc());
+        let server_port = match setup.transport {
+            Chosen::Udp { .. } => {
+                let pair = self.shared_pair(local).map_err(|error| {
+                    tracing::warn!(%error, "a player cannot be served over UDP");
+                    Status::UNSUPPORTED_TRANSPORT
+                })?;
+                self.pairs.get(pair).map(|pair| pair.ports)
+            }
+            Chosen::Tcp { .. } => None,
+        };
+        let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
+        if let Part::Idle = server.part {
+            let player = Player { stream: id, tracks: vec![None; tracks], child: None };
+            server.part = Part::Player(player);
+        }
+        let Part::Player(player) = &mut server.part else {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        };
+        if player.stream != id {
+            return Err(Status::AGGREGATE_OPERATION_NOT_ALLOWED);
+        }
+        if player.child.is_some() {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        }
+        let udp = |chosen: &Chosen| matches!(chosen, Chosen::Udp { .. });
+        if player.tracks.iter().flatten().any(|other| udp(other) != udp(&setup.transport)) {
+            return Err(Status::UNSUPPORTED_TRANSPORT);
+        }
+        *player.tracks.get_mut(track).ok_or(Status::NOT_FOUND)? = Some(setup.transport);
+        Ok(Answer::Setup(SetupAnswer { track, server_port, source: None, ssrc }))
+    }
+
+    fn play(&mut self, token: Token) -> Result<Answer, Status> {
+        let start = self.config.start;
+        let (id, key) = self.child_of(token)?;
+        let live = self.streams.get_mut(&id).ok_or(Status::SESSION_NOT_FOUND)?;
+        let points = live.stream.play(key, start).ok_or(Status::SESSION_NOT_FOUND)?;
+        let wanted = match self.server(token).map(|server| &server.part) {
+            Some(Part::Player(player)) => player.tracks.iter().map(Option::is_some).collect(),
+            _ => Vec::new(),
+        };
+        let known = (0..).zip(points).zip(wanted).filter(|(_, wanted)| *wanted);
+        let starts: Option<Vec<TrackStart>> = known
+            .map(|((track, point), _)| {
+                point.map(|(sequence, timestamp)| TrackStart { track, sequence, timestamp })
+            })
+            .collect();
+        // live555 matches entries by their order: all tracks or none.
+        let rtp_info = starts.unwrap_or_default();
+        let range = Some(Range::from_start(std::time::Duration::ZERO));
+        Ok(Answer::Play { range, rtp_info })
+    }
+
+    /// The child of a player; made at its first PLAY, when all its tracks are set up.
+    fn child_of(&mut self, token: Token) -> Result<(StreamId, ChildKey), Status> {
+        let now = self.io.now();
+        let connection = self.connections.get(&token).ok_or(Status::SESSION_NOT_FOUND)?;
+        let peer = connection.peer;
+        let Role::Server(server) = &connection.role else {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        };
+        let Part::Player(player) = &server.part else {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        };
+        let id = player.stream;
+        if let Some(key) = player.child {
+            return Ok((id, key));
+        }
+        let tracks = player.tracks.clone();
+        let transport = self.transport_of(token, peer, &tracks)?;
+        let name = transport.name();
+        if let Transport::Udp { targets } = &transport {
+            for target in targets.iter().flatten() {
+                self.reporters.insert(target.rtcp.addr(), token);
+            }
+        }
+        let live = self.streams.get_mut(&id).filter(|live| live.ended.is_none());
+        let live = live.ok_or(Status::NOT_FOUND)?;
+        let key = live.stream.add_child(transport, now);
+        let path = live.path.clone();
+        if let Some(Part::Player(player)) = self.server(token).map(|server| &mut server.part) {
+            player.child = Some(key);
+        }
+        self.tell(Event::ChildStarted { path, peer: peer.to_string(), transport: name });
+        Ok((id, key))
+    }
+
+    fn transport_of(
+        &mut self,
+        token: Token,
+        peer: SocketAddr,
+        tracks: &[Option<Chosen>],
+    ) -> Result<Transport, Status> {
+        let interleaved =
+            tracks.iter().flatten().any(|chosen| matches!(chosen, Chosen::Tcp { .. }));
+        if interleaved {
+            let channels = tracks.iter().map(|chosen| match chosen {
+                Some(Chosen::Tcp { rtp, rtcp }) => Some((*rtp, *rtcp)),
+                _ => None,
+            });
+            return Ok(Transport::Tcp { conn: token, layout: Layout::new(channels.collect()) });
+        }
+        let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
+        let pair = self.shared_pair(local).map_err(|_| Status::SERVICE_UNAVAILABLE)?;
+        // Only ever to the address that the request came from: a server that sends where it is
+        // told to is a weapon.
+        let to = |port| Destination::new(SocketAddr::new(peer.ip(), port));
+        let targets = tracks.iter().map(|chosen| match chosen {
+            Some(Chosen::Udp { client_rtp, client_rtcp }) => {
+                Some(Target { pair, rtp: to(*client_rtp), rtcp: to(*client_rtcp) })
+            }
+            _ => None,
+        });
+        Ok(Transport::Udp { targets: targets.collect() })
+    }
+
+    fn pause(&mut self, token: Token) -> Result<Answer, Status> {
+        let child = self.connections.get(&token).and_then(|connection| connection.role.child());
+        if let Some((id, key)) = child
+            && let Some(live) = self.streams.get_mut(&id)
+        {
+            live.stream.pause(key);
+        }
+        Ok(Answer::Done)
+    }
+
+    /// The answer to PLAY is on its way: media may follow.
+    fn kick(&mut self, token: Token) {
+        let child = self.connections.get(&token).and_then(|connection| connection.role.child());
+        if let Some((id, key)) = child {
+            self.kick_child(id, key);
+        }
+    }
+
+    // --- publishers ---
+
+    fn announce(&mut self, token: Token, path: &str, body: &[u8]) -> Result<Answer, Status> {
+        let session = sdp::Session::parse(body).map_err(|error| {
+            tracing::info!(%error, path, "refused to take a stream");
+            Status::BAD_REQUEST
+        })?;
+        if path.is_empty() {
+            return Err(Status::NOT_FOUND);
+        }
+        if self.is_taken(path) {
+            return Err(Status::FORBIDDEN);
+        }
+        let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
+        let Part::Idle = server.part else { return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE) };
+        let (path, inlets) = (path.to_owned(), Inlets::default());
+        server.part = Part::Publisher(Publisher { path, session, inlets, stream: None });
+        Ok(Answer::Done)
+    }
+
+    /// Whether somebody publishes at `path`, or has announced that he will.
+    fn is_taken(&self, path: &str) -> bool {
+        let announced = |role: &Role| match role {
+            Role::Server(server) => {
+                matches!(&server.part, Part::Publisher(publisher) if publisher.path == path)
+            }
+            Role::Client(_) => false,
+        };
+        self.paths.contains_key(path) || self.connections.values().any(|c| announced(&c.role))
+    }
+
+    fn set_up_publisher(&mut self, token: Token, setup: &Setup) -> Result<Answer, Status> {
+        let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
+        let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
+        let Part::Publisher(publisher) = &mut server.part else {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        };
+        let track = match publisher.session.track_of_url(&setup.control) {
+            Some(track) => track,
+            None if publisher.session.media.len() == 1 => 0,
+            None => return Err(Status::NOT_FOUND),
+        };
+        let number = u8::try_from(track).map_err(|_| Status::NOT_FOUND)?;
+        let server_port = match setup.transport {
+            Chosen::Tcp { rtp, rtcp } => {
+                publisher.inlets.add_channels(number, rtp, rtcp);
+                None
+            }
+            Chosen::Udp { .. } => {
+                let known = publisher.inlets.sockets.iter().any(|(_, other, _)| *other == number);
+                if known {
+                    return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+                }
+                let (ports, sockets) = self.bind_inlet(local, number).map_err(|error| {
+                    tracing::warn!(%error, "a publisher cannot be served over UDP");
+                    Status::UNSUPPORTED_TRANSPORT
+                })?;
+                if let Some(Part::Publisher(publisher)) = self.server(token).map(|s| &mut s.part) {
+                    publisher.inlets.sockets.extend(sockets);
+                }
+                Some(ports)
+            }
+        };
+        Ok(Answer::Setup(SetupAnswer { track, server_port, source: None, ssrc: None }))
+    }
+
+    fn record(&mut self, token: Token) -> Result<Answer, Status> {
+        let connection = self.connections.get_mut(&token).ok_or(Status::SESSION_NOT_FOUND)?;
+        let peer = connection.peer;
+        let Role::Server(server) = &mut connection.role else {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        };
+        let Part::Publisher(publisher) = &mut server.part else {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        };
+        if publisher.stream.is_some() {
+            return Ok(Answer::Done);
+        }
+        let sockets = std::mem::take(&mut publisher.inlets.sockets);
+        let (path, session) = (publisher.path.clone(), publisher.session.clone());
+        let from = format!("RTSP publisher {peer}");
+        let id = match self.add_stream(path, from, session) {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::info!(%error, "refused to take a stream");
+                for (token, _, _) in sockets {
+                    self.io.close(token);
+                }
+                return Err(Status::FORBIDDEN);
+            }
+        };
+        for (socket, track, kind) in sockets {
+            let mut ingest = Ingest::new(id, track, kind, Some(peer.ip()));
+            ingest.session = Some(token);
+            self.open_inlet(socket, ingest);
+        }
+        if let Some(Part::Publisher(publisher)) = self.server(token).map(|server| &mut server.part)
+        {
+            publisher.stream = Some(id);
+        }
+        Ok(Answer::Done)
+    }
+
+    // --- the end ---
+
+    /// Lets go of what a server's peer had: its child, or the stream that it fed.
+    pub(super) fn release(&mut self, token: Token, reason: &str) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let peer = connection.peer;
+        let Role::Server(server) = &mut connection.role else { return };
+        match std::mem::replace(&mut server.part, Part::Idle) {
+            Part::Idle => {}
+            Part::Player(player) => {
+                self.reporters.retain(|_, of| *of != token);
+                if let Some(key) = player.child {
+                    self.child_gone(player.stream, key, peer, reason);
+                }
+            }
+            Part::Publisher(publisher) => {
+                for (socket, _, _) in publisher.inlets.sockets {
+                    self.io.close(socket);
+                }
+                if let Some(id) = publisher.stream {
+                    self.end_stream(id, &format!("its publisher is gone: {reason}"));
+                }
+            }
+        }
+    }
+
+    fn child_gone(&mut self, id: StreamId, key: ChildKey, peer: SocketAddr, reason: &str) {
+        let Some(live) = self.streams.get_mut(&id) else { return };
+        let Some(ledger) = live.stream.remove_child(key) else { return };
+        live.remember(ledger);
+        let path = live.path.clone();
+        self.tell(Event::ChildEnded { path, peer: peer.to_string(), reason: reason.to_owned() });
+    }
+}

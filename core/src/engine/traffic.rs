@@ -1,0 +1,302 @@
+//! The bytes of RTSP connections: messages to the sessions, media to the streams.
+
+use std::io::ErrorKind;
+
+use crate::io::{self, Token};
+use crate::relay::{ChildKey, PREFIX};
+use crate::ring::Filling;
+use crate::rtsp::{self, Message, Parsed};
+use crate::stats::Cause;
+
+use super::command::StreamId;
+use super::connection::Input;
+use super::egress::Sockets;
+use super::role::Role;
+use super::worker::Worker;
+
+/// The longest interleaved frame: its length is 16 bits.
+const MAX_FRAME: usize = PREFIX + u16::MAX as usize;
+
+/// Why no more of a connection's input is to be looked at.
+enum Stop {
+    /// Read more first.
+    Incomplete,
+    /// The connection carries media now, which needs buffers of another kind.
+    Media,
+    /// The connection is gone or about to be.
+    Gone,
+}
+
+impl Worker {
+    /// A connection is readable, writable, or broken.
+    pub(super) fn connection_ready(&mut self, token: Token, event: &io::Event) {
+        if self.is_connecting(token) {
+            if event.writable || event.closed {
+                self.connected(token);
+            }
+            return;
+        }
+        if event.writable {
+            self.flush(token);
+        }
+        if event.readable || event.closed {
+            self.read(token);
+        }
+    }
+
+    fn read(&mut self, token: Token) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let now = self.io.now();
+        match std::mem::take(&mut connection.input) {
+            Input::Control(held) => self.read_control(token, held),
+            Input::Media(filling) => self.read_media(token, filling),
+        }
+        if let Some(connection) = self.connections.get_mut(&token) {
+            if connection.role.feeds().is_some() {
+                connection.role.alive(now);
+            }
+            let fed = connection.role.feeds().map(|(id, _)| id);
+            if let Some(id) = fed {
+                self.fan_out(id);
+            }
+        }
+    }
+
+    fn read_control(&mut self, token: Token, mut held: Vec<u8>) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        match self.io.read(token, &mut scratch) {
+            Ok(0) => self.lose(token, "it closed the connection"),
+            Ok(n) => {
+                let fresh = scratch.get(..n).unwrap_or(&[]);
+                if held.is_empty() {
+                    let (used, stop) = self.process(token, fresh);
+                    self.hold(token, fresh.get(used..).unwrap_or(&[]).to_vec(), &stop);
+                } else {
+                    held.extend_from_slice(fresh);
+                    let (used, stop) = self.process(token, &held);
+                    held.drain(..used.min(held.len()));
+                    self.hold(token, held, &stop);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.hold(token, held, &Stop::Incomplete);
+            }
+            Err(error) => self.lose(token, &format!("the connection is broken: {error}")),
+        }
+        self.scratch = scratch;
+    }
+
+    /// Goes through messages and frames of a connection without media buffers; returns how many
+    /// bytes are done with.
+    fn process(&mut self, token: Token, bytes: &[u8]) -> (usize, Stop) {
+        let now = self.io.now();
+        let mut at = 0;
+        loop {
+            let rest = bytes.get(at..).unwrap_or(&[]);
+            match rtsp::parse(rest) {
+                Ok(Parsed::Incomplete) => return (at, Stop::Incomplete),
+                Ok(Parsed::Blank(n)) => at += n,
+                Ok(Parsed::Interleaved { channel, len }) => {
+                    let frame = rest.get(..PREFIX + len).unwrap_or(&[]);
+                    self.interleaved_outside(token, channel, frame);
+                    at += PREFIX + len;
+                }
+                Ok(Parsed::Message(message, n)) => {
+                    at += n;
+                    let fed = self.feeds(token);
+                    self.message(token, message);
+                    match self.connections.get(&token) {
+                        None => return (at, Stop::Gone),
+                        Some(connection) if connection.closing.is_some() => {
+                            return (at, Stop::Gone);
+                        }
+                        Some(_) if !fed && self.feeds(token) => return (at, Stop::Media),
+                        Some(_) => {}
+                    }
+                }
+                Err(error) => {
+                    self.refuse(token, &error);
+                    return (at, Stop::Gone);
+                }
+            }
+            // Any whole message is a sign of life.
+            if let Some(connection) = self.connections.get_mut(&token) {
+                connection.role.alive(now);
+            }
+        }
+    }
+
+    /// Keeps what is left of a connection's input, in a buffer of the stream's if it feeds one.
+    fn hold(&mut self, token: Token, rest: Vec<u8>, stop: &Stop) {
+        if let Stop::Gone = stop {
+            return;
+        }
+        let fed = self.connections.get(&token).and_then(|c| Some(c.role.feeds()?.0));
+        let filling = fed
+            .and_then(|id| self.streams.get_mut(&id))
+            .and_then(|live| live.filling())
+            .and_then(|filling| refilled(filling, &rest));
+        match filling {
+            Some(filling) => {
+                if let Stop::Media = stop {
+                    self.process_media(token, filling);
+                } else if let Some(connection) = self.connections.get_mut(&token) {
+                    connection.input = Input::Media(filling);
+                }
+            }
+            None => {
+                if let Some(connection) = self.connections.get_mut(&token) {
+                    connection.input = Input::Control(rest);
+                }
+            }
+        }
+    }
+
+    fn feeds(&self, token: Token) -> bool {
+        self.connections.get(&token).is_some_and(|c| c.role.feeds().is_some())
+    }
+
+    fn read_media(&mut self, token: Token, mut filling: Filling) {
+        match self.io.read(token, filling.unfilled()) {
+            Ok(0) => self.lose(token, "it closed the connection"),
+            Ok(n) => {
+                filling.advance(n);
+                self.process_media(token, filling);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if let Some(connection) = self.connections.get_mut(&token) {
+                    connection.input = Input::Media(filling);
+                }
+            }
+            Err(error) => self.lose(token, &format!("the connection is broken: {error}")),
+        }
+    }
+
+    /// Splits packets off the front of a buffer, in place.
+    fn process_media(&mut self, token: Token, mut filling: Filling) {
+        let now = self.io.now();
+        loop {
+            match rtsp::parse(filling.filled()) {
+                Ok(Parsed::Incomplete) => break,
+                Ok(Parsed::Blank(n)) => filling.skip(n),
+                Ok(Parsed::Interleaved { channel, len }) => {
+                    let Some(connection) = self.connections.get(&token) else { return };
+                    let Some((id, inlets)) = connection.role.feeds() else { break };
+                    let inlet = inlets.track_of(channel);
+                    let Some(live) = self.streams.get_mut(&id) else { break };
+                    match inlet {
+                        Some((track, kind)) => {
+                            let frame = PREFIX + len;
+                            if !live.ingest_interleaved(&mut filling, frame, track, kind, now) {
+                                break;
+                            }
+                        }
+                        None => {
+                            filling.skip(PREFIX + len);
+                            live.stream.count_drop(Cause::Channel, 1);
+                        }
+                    }
+                }
+                Ok(Parsed::Message(message, n)) => {
+                    filling.skip(n);
+                    self.message(token, message);
+                    let Some(connection) = self.connections.get(&token) else { return };
+                    if connection.closing.is_some() {
+                        return;
+                    }
+                }
+                Err(error) => return self.refuse(token, &error),
+            }
+        }
+        self.keep_filling(token, filling);
+    }
+
+    /// Keeps a buffer for the next read, or what is left in it in a new one when it is nearly full.
+    fn keep_filling(&mut self, token: Token, filling: Filling) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let Some((id, _)) = connection.role.feeds() else {
+            connection.input = Input::Control(filling.filled().to_vec());
+            return;
+        };
+        if filling.filled().len() + filling.remaining() >= MAX_FRAME {
+            connection.input = Input::Media(filling);
+            return;
+        }
+        // Less than one packet is copied, once per buffer.
+        let rest = filling.filled().to_vec();
+        drop(filling);
+        let next = self.streams.get_mut(&id).and_then(|live| live.filling());
+        let next = next.and_then(|next| refilled(next, &rest));
+        if let Some(connection) = self.connections.get_mut(&token) {
+            connection.input = match next {
+                Some(next) => Input::Media(next),
+                // All buffers are held by readers: media is dropped, and counted, until one is free.
+                None => Input::Control(rest),
+            };
+        }
+    }
+
+    /// An interleaved frame that did not come into a media buffer: a report of a player, or media
+    /// for which there is no buffer.
+    fn interleaved_outside(&mut self, token: Token, channel: u8, frame: &[u8]) {
+        let now = self.io.now();
+        let Some(connection) = self.connections.get(&token) else { return };
+        let Some((id, inlets)) = connection.role.feeds() else { return };
+        let inlet = inlets.track_of(channel);
+        let Some(live) = self.streams.get_mut(&id) else { return };
+        match inlet {
+            Some((track, kind)) => live.ingest_outside(frame, track, kind, now),
+            None => live.stream.count_drop(Cause::Channel, 1),
+        }
+    }
+
+    fn message(&mut self, token: Token, message: Message) {
+        let Some(connection) = self.connections.get(&token) else { return };
+        match (&connection.role, message) {
+            (Role::Server(_), Message::Request(request)) => self.serve(token, request),
+            // We have asked nothing of it.
+            (Role::Server(_), Message::Response(_)) => {}
+            (Role::Client(_), message) => self.heard_from_server(token, message),
+        }
+    }
+
+    /// Answers bytes that are no RTSP, and hangs up.
+    fn refuse(&mut self, token: Token, error: &rtsp::Error) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        tracing::info!(peer = %connection.peer, %error, "what came is not RTSP");
+        if let Role::Server(server) = &mut connection.role {
+            let response = server.session.handle_error(error).to_bytes();
+            self.send(token, response);
+        }
+        self.close_after_flush(token, &error.to_string());
+    }
+
+    /// Queues a message and writes what can be written.
+    pub(super) fn send(&mut self, token: Token, bytes: Vec<u8>) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        if connection.send(bytes) {
+            self.flush(token);
+        } else {
+            self.lose(token, "it does not read the answers to its requests");
+        }
+    }
+
+    /// Gives a child that begins its first packets.
+    pub(super) fn kick_child(&mut self, id: StreamId, key: ChildKey) {
+        let now = self.io.now();
+        let Worker { io, connections, pairs, streams, .. } = self;
+        if let Some(live) = streams.get_mut(&id) {
+            live.stream.kick(key, now, &mut Sockets { io: &mut **io, connections, pairs });
+        }
+    }
+}
+
+/// A buffer that begins with `bytes`; `None` when they do not fit and leave room for a frame.
+fn refilled(mut filling: Filling, bytes: &[u8]) -> Option<Filling> {
+    if filling.remaining() < MAX_FRAME {
+        return None;
+    }
+    filling.unfilled().get_mut(..bytes.len())?.copy_from_slice(bytes);
+    filling.advance(bytes.len());
+    Some(filling)
+}

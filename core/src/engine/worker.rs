@@ -1,0 +1,563 @@
+//! The engine's thread: one loop over sockets, commands and timers.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
+
+use slab::Slab;
+
+use crate::io::{self, Datagram, Io, Token, UdpOptions};
+use crate::media::sdp;
+use crate::relay::{Packet, PairId, Stream};
+use crate::ring::Subscriber;
+use crate::stats::Cause;
+
+use super::command::{Command, Remote, StreamId};
+use super::config::Config;
+use super::connection::{Connection, Flushed};
+use super::egress::{Pair, Sockets};
+use super::error::Error;
+use super::event::Event;
+use super::figures::Figures;
+use super::media::{Ingest, Live};
+use super::role::Role;
+
+/// How often sessions, stalled connections and ended streams are looked at.
+const HOUSEKEEPING: Duration = Duration::from_millis(100);
+/// The clock of paced bursts.
+const TICK: Duration = Duration::from_millis(1);
+/// Bytes read from a connection without buffers of its own at once.
+const SCRATCH: usize = 64 << 10;
+/// How long players may take to leave by themselves after the BYE of a stream that is over.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How long a slow one among them may take to read the end.
+const DRAIN: Duration = Duration::from_secs(8);
+/// Callers that may wait for streams to come.
+const MAX_WAITING: usize = 1024;
+
+/// What a socket is there for.
+enum Owner {
+    Listener,
+    Connection,
+    /// One of a pair from which UDP children are served.
+    Pair,
+    Ingest,
+}
+
+type ReaderReply = std::sync::mpsc::Sender<Result<(sdp::Session, Subscriber<Packet>), Error>>;
+
+pub(super) struct Worker {
+    pub(super) io: Box<dyn Io>,
+    pub(super) config: Config,
+    commands: Receiver<Command>,
+    events: SyncSender<Event>,
+    owners: HashMap<Token, Owner>,
+    pub(super) connections: HashMap<Token, Connection>,
+    pub(super) streams: HashMap<StreamId, Live>,
+    pub(super) paths: HashMap<String, StreamId>,
+    pub(super) ingests: HashMap<Token, Ingest>,
+    /// Sockets for UDP children; those of RTSP players are shared, one pair per local address.
+    pub(super) pairs: Slab<Pair>,
+    shared_pairs: HashMap<IpAddr, PairId>,
+    /// Connections of UDP players, by where their reports come from.
+    pub(super) reporters: HashMap<SocketAddr, Token>,
+    /// Pushes of streams that are not there yet.
+    pub(super) pushes: Vec<Remote>,
+    readers: Vec<(String, ReaderReply)>,
+    next_stream: StreamId,
+    housekeeping: Duration,
+    warnings_told: usize,
+    pub(super) scratch: Box<[u8]>,
+    datagrams: Vec<Datagram>,
+    stopping: bool,
+}
+
+impl Worker {
+    pub(super) fn new(
+        io: Box<dyn Io>,
+        config: Config,
+        commands: Receiver<Command>,
+        events: SyncSender<Event>,
+    ) -> Worker {
+        Worker {
+            io,
+            config,
+            commands,
+            events,
+            owners: HashMap::new(),
+            connections: HashMap::new(),
+            streams: HashMap::new(),
+            paths: HashMap::new(),
+            ingests: HashMap::new(),
+            pairs: Slab::new(),
+            shared_pairs: HashMap::new(),
+            reporters: HashMap::new(),
+            pushes: Vec::new(),
+            readers: Vec::new(),
+            next_stream: 1,
+            housekeeping: Duration::ZERO,
+            warnings_told: 0,
+            scratch: vec![0; SCRATCH].into(),
+            datagrams: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut ready = Vec::new();
+        while !self.stopping {
+            let timeout = self.until_next_timer();
+            if let Err(error) = self.io.wait(Some(timeout), &mut ready) {
+                tracing::error!(%error, "the engine cannot wait for its sockets and stops");
+                break;
+            }
+            for event in ready.drain(..) {
+                self.handle(event);
+            }
+            while let Ok(command) = self.commands.try_recv() {
+                self.obey(command);
+            }
+            self.tick();
+        }
+        self.stop();
+    }
+
+    fn until_next_timer(&self) -> Duration {
+        if self.streams.values().any(|live| live.stream.pacing()) {
+            return TICK;
+        }
+        self.housekeeping.saturating_sub(self.io.now())
+    }
+
+    fn handle(&mut self, event: io::Event) {
+        let token = event.token;
+        match self.owners.get(&token) {
+            Some(Owner::Listener) => self.accept(token),
+            Some(Owner::Connection) => self.connection_ready(token, &event),
+            Some(Owner::Pair) => self.hear_receivers(token),
+            Some(Owner::Ingest) => self.receive(token),
+            None => {}
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        // A caller that has gone away does not want its answer: failing to send one is no error.
+        match command {
+            Command::Listen(address, reply) => {
+                let _ = reply.send(self.listen(address));
+            }
+            Command::Pull(remote, reply) => {
+                let _ = reply.send(self.pull(remote));
+            }
+            Command::Push(remote, reply) => {
+                let _ = reply.send(self.push(remote));
+            }
+            Command::IngestRtp { path, session, reply } => {
+                let _ = reply.send(self.ingest_rtp(path, session));
+            }
+            Command::SendRtp { path, targets, reply } => {
+                let _ = reply.send(self.send_rtp(&path, targets));
+            }
+            Command::Source { path, session, reply } => {
+                let _ = reply.send(self.add_stream(path, "this process".into(), session));
+            }
+            Command::Feed { stream, packets, dropped } => self.feed(stream, packets, dropped),
+            Command::EndSource(stream) => self.end_stream(stream, "its source has ended"),
+            Command::Reader { path, reply } => self.add_reader(path, reply),
+            Command::Figures(reply) => {
+                let _ = reply.send(Ok(self.figures()));
+            }
+            Command::Stop => self.stopping = true,
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.io.now();
+        let Worker { io, connections, pairs, streams, .. } = self;
+        for live in streams.values_mut().filter(|live| live.stream.pacing()) {
+            live.stream.pace(&mut Sockets { io: &mut **io, connections, pairs });
+        }
+        if now < self.housekeeping {
+            return;
+        }
+        self.housekeeping = now + HOUSEKEEPING;
+        self.check_sessions(now);
+        self.cut_off_stalled(now);
+        self.forget_ended(now);
+        self.tell_warnings();
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        tracing::info!("{event}");
+        // A full queue means that nobody listens.
+        let _ = self.events.try_send(event);
+    }
+
+    fn tell_warnings(&mut self) {
+        let new: Vec<_> = self.io.warnings().iter().skip(self.warnings_told).cloned().collect();
+        self.warnings_told += new.len();
+        for warning in new {
+            self.tell(Event::Warning(warning));
+        }
+    }
+
+    // --- sockets ---
+
+    fn listen(&mut self, address: SocketAddr) -> Result<SocketAddr, Error> {
+        let (token, bound) = self
+            .io
+            .listen(address)
+            .map_err(|source| Error::Io { doing: "listen for RTSP connections", source })?;
+        self.owners.insert(token, Owner::Listener);
+        Ok(bound)
+    }
+
+    fn accept(&mut self, listener: Token) {
+        loop {
+            match self.io.accept(listener) {
+                Ok(Some((token, peer))) => {
+                    if self.connections.len() >= self.config.max_connections {
+                        tracing::warn!(%peer, "refused: all connections are taken");
+                        self.io.close(token);
+                        continue;
+                    }
+                    match self.server_role() {
+                        Some(role) => self.add_connection(token, peer, role),
+                        None => self.io.close(token),
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "an RTSP connection cannot be accepted");
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn add_connection(&mut self, token: Token, peer: SocketAddr, role: Role) {
+        let connection = Connection::new(token, peer, role, self.io.now());
+        self.owners.insert(token, Owner::Connection);
+        self.connections.insert(token, connection);
+    }
+
+    /// Closes the socket of a connection that is already out of the table.
+    pub(super) fn close_socket(&mut self, token: Token) {
+        self.owners.remove(&token);
+        self.io.close(token);
+    }
+
+    /// Sends what waits on a connection, then lets its child go on.
+    pub(super) fn flush(&mut self, token: Token) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        match connection.flush(&mut *self.io) {
+            Flushed::All => {}
+            Flushed::Blocked => return,
+            Flushed::Broken => return self.lose(token, "the connection is broken"),
+        }
+        let child = connection.role.child();
+        if let Some((id, key)) = child
+            && let Some(live) = self.streams.get_mut(&id)
+        {
+            let now = self.io.now();
+            let Worker { io, connections, pairs, .. } = self;
+            live.stream.writable(key, now, &mut Sockets { io: &mut **io, connections, pairs });
+        }
+        if let Some(connection) = self.connections.get(&token)
+            && let Some(reason) = connection.closing.clone()
+            && !connection.has_pending()
+        {
+            self.lose(token, &reason);
+        }
+    }
+
+    /// The pair of sockets from which players at `local` are served.
+    pub(super) fn shared_pair(&mut self, local: IpAddr) -> Result<PairId, Error> {
+        if let Some(pair) = self.shared_pairs.get(&local) {
+            return Ok(*pair);
+        }
+        let pair = self.add_pair(local)?;
+        self.shared_pairs.insert(local, pair);
+        Ok(pair)
+    }
+
+    /// A new pair of sockets to send from.
+    pub(super) fn add_pair(&mut self, local: IpAddr) -> Result<PairId, Error> {
+        let options = UdpOptions { gro: false, ..self.config.udp.clone() };
+        let (rtp, rtcp) = self
+            .io
+            .bind_udp_pair(local, &options)
+            .map_err(|source| Error::Io { doing: "bind a pair of UDP ports", source })?;
+        self.owners.insert(rtp.token, Owner::Pair);
+        self.owners.insert(rtcp.token, Owner::Pair);
+        let ports = (rtp.local_addr.port(), rtcp.local_addr.port());
+        Ok(self.pairs.insert(Pair { rtp: rtp.token, rtcp: rtcp.token, ports }))
+    }
+
+    pub(super) fn remove_pair(&mut self, id: PairId) {
+        if let Some(pair) = self.pairs.try_remove(id) {
+            self.close_socket(pair.rtp);
+            self.close_socket(pair.rtcp);
+        }
+    }
+
+    /// Registers a bound socket as one that feeds a stream.
+    pub(super) fn add_ingest(&mut self, token: Token, ingest: Ingest) {
+        self.owners.insert(token, Owner::Ingest);
+        self.ingests.insert(token, ingest);
+    }
+
+    /// Reports of UDP players: a sign of life. What else comes to these ports (hole punching) is
+    /// taken out of the socket and needs no answer.
+    fn hear_receivers(&mut self, token: Token) {
+        let now = self.io.now();
+        let Worker { io, connections, reporters, .. } = self;
+        let heard = io.receive_small(token, &mut |_, from| {
+            let connection = reporters.get(&from).and_then(|token| connections.get_mut(token));
+            if let Some(connection) = connection {
+                connection.role.alive(now);
+            }
+        });
+        if let Err(error) = heard {
+            tracing::debug!(%error, "reports of players cannot be read");
+        }
+    }
+
+    /// A socket that feeds a stream has something.
+    fn receive(&mut self, token: Token) {
+        let now = self.io.now();
+        let Some(ingest) = self.ingests.get_mut(&token) else { return };
+        let id = ingest.stream;
+        let Some(live) = self.streams.get_mut(&id) else { return };
+        match ingest.receive(token, live, &mut *self.io, &mut self.datagrams) {
+            Ok(true) => {
+                let session = ingest.session.and_then(|token| self.connections.get_mut(&token));
+                if let Some(connection) = session {
+                    connection.role.alive(now);
+                }
+            }
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "a media socket cannot be read"),
+        }
+        self.fan_out(id);
+    }
+
+    // --- streams ---
+
+    /// Makes a stream and whatever waited for it.
+    pub(super) fn add_stream(
+        &mut self,
+        path: String,
+        from: String,
+        session: sdp::Session,
+    ) -> Result<StreamId, Error> {
+        if self.paths.contains_key(&path) {
+            return Err(Error::PathTaken(path));
+        }
+        if self.streams.len() >= self.config.max_streams {
+            return Err(Error::TooMany("streams"));
+        }
+        let stream = Stream::new(session, self.config.limits.clone(), self.io.now())
+            .map_err(|reason| Error::Session(reason.to_owned()))?;
+        let id = self.next_stream;
+        self.next_stream += 1;
+        let live = Live::new(path.clone(), from.clone(), stream, self.config.buffer);
+        for (_, reply) in self.readers.extract_if(.., |(wanted, _)| *wanted == path) {
+            let _ = reply.send(Ok((live.stream.session().clone(), live.stream.subscriber())));
+        }
+        self.streams.insert(id, live);
+        self.paths.insert(path.clone(), id);
+        self.tell(Event::StreamStarted { path: path.clone(), from });
+        for remote in self.pushes.extract_if(.., |push| push.path == path).collect::<Vec<_>>() {
+            self.begin_push(remote);
+        }
+        Ok(id)
+    }
+
+    pub(super) fn stream_at(&mut self, path: &str) -> Option<(StreamId, &mut Live)> {
+        let id = *self.paths.get(path)?;
+        self.streams.get_mut(&id).map(|live| (id, live))
+    }
+
+    /// Sends what is new of a stream to its live children.
+    pub(super) fn fan_out(&mut self, id: StreamId) {
+        let now = self.io.now();
+        let Worker { io, connections, pairs, streams, .. } = self;
+        if let Some(live) = streams.get_mut(&id) {
+            live.stream.fan_out(now, &mut Sockets { io: &mut **io, connections, pairs });
+        }
+    }
+
+    fn feed(&mut self, id: StreamId, packets: Vec<Packet>, dropped: u64) {
+        let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
+            return;
+        };
+        let now = self.io.now();
+        for mut packet in packets {
+            packet.arrival = now;
+            live.stream.ingest(packet);
+        }
+        if dropped > 0 {
+            live.stream.count_drop(Cause::PoolSpent, dropped);
+            live.stream.make_room();
+        }
+        self.fan_out(id);
+    }
+
+    fn add_reader(&mut self, path: String, reply: ReaderReply) {
+        if let Some((_, live)) = self.stream_at(&path) {
+            let parts = (live.stream.session().clone(), live.stream.subscriber());
+            let _ = reply.send(Ok(parts));
+        } else if self.readers.len() < MAX_WAITING {
+            self.readers.push((path, reply));
+        } else {
+            let _ = reply.send(Err(Error::TooMany("readers that wait for a stream")));
+        }
+    }
+
+    /// The end of a stream: its children get what is left and a BYE, then they are let go.
+    pub(super) fn end_stream(&mut self, id: StreamId, reason: &str) {
+        let now = self.io.now();
+        let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
+            return;
+        };
+        live.ended = Some(now);
+        live.stream.finish(now);
+        let path = live.path.clone();
+        self.paths.remove(&path);
+        self.fan_out(id);
+        let sockets: Vec<Token> = self
+            .ingests
+            .iter()
+            .filter(|(_, ingest)| ingest.stream == id)
+            .map(|(token, _)| *token)
+            .collect();
+        self.close_inlets(sockets);
+        self.tell(Event::StreamEnded { path, reason: reason.to_owned() });
+        // Players leave by themselves when they have the BYE; servers that we push to have to be told.
+        let pushes: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.role.pushes() == Some(id))
+            .map(|(token, _)| *token)
+            .collect();
+        for token in pushes {
+            self.say_teardown(token, "the stream has ended");
+        }
+    }
+
+    /// A connection is gone, or is to go at once.
+    pub(super) fn lose(&mut self, token: Token, reason: &str) {
+        self.release(token, reason);
+        let Some(connection) = self.connections.remove(&token) else { return };
+        self.close_socket(token);
+        match connection.role {
+            Role::Server(mut server) => server.session.handle_close(),
+            Role::Client(client) => self.client_over(*client, reason),
+        }
+    }
+
+    /// Sessions that fell silent, connections that do not come about.
+    fn check_sessions(&mut self, now: Duration) {
+        let tokens: Vec<Token> = self.connections.keys().copied().collect();
+        for token in tokens {
+            let Some(connection) = self.connections.get_mut(&token) else { continue };
+            match &mut connection.role {
+                Role::Server(server) => {
+                    if server.session.poll_timeout().is_some_and(|at| at <= now) {
+                        server.session.handle_timeout(now);
+                        self.server_events(token);
+                    }
+                }
+                Role::Client(client) => {
+                    let Some(session) = &mut client.session else {
+                        if now.saturating_sub(connection.opened) > self.config.connect_timeout {
+                            self.lose(token, "the connection did not come about in time");
+                        }
+                        continue;
+                    };
+                    if session.poll_timeout().is_some_and(|at| at <= now) {
+                        session.handle_timeout(now);
+                        self.drive(token);
+                    }
+                    self.check_silence(token, now);
+                }
+            }
+        }
+    }
+
+    /// Closes a connection as soon as everything that waits for it is sent.
+    pub(super) fn close_after_flush(&mut self, token: Token, reason: &str) {
+        if let Some(connection) = self.connections.get_mut(&token) {
+            connection.closing.get_or_insert_with(|| reason.to_owned());
+            self.flush(token);
+        }
+    }
+
+    /// Lets go of those who stay after the end of their stream, and forgets the stream.
+    fn forget_ended(&mut self, now: Duration) {
+        let since = |live: &Live| live.ended.map(|at| now.saturating_sub(at));
+        let over = |live: &Live, key| match since(live) {
+            Some(age) => age > DRAIN || (age > FAREWELL && live.stream.is_drained(key)),
+            None => false,
+        };
+        let late: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| {
+                let child = connection.role.child();
+                child.is_some_and(|(id, key)| {
+                    self.streams.get(&id).is_some_and(|live| over(live, key))
+                })
+            })
+            .map(|(token, _)| *token)
+            .collect();
+        for token in late {
+            self.lose(token, "the stream has ended");
+        }
+        self.streams.retain(|_, live| {
+            since(live).is_none_or(|age| age <= FAREWELL || live.stream.children().next().is_some())
+        });
+    }
+
+    fn cut_off_stalled(&mut self, now: Duration) {
+        let stalled: Vec<Token> = self
+            .connections
+            .iter()
+            .filter_map(|(token, connection)| {
+                let (id, key) = connection.role.child()?;
+                let live = self.streams.get(&id)?;
+                live.stream.is_stalled(key, now).then_some(*token)
+            })
+            .collect();
+        for token in stalled {
+            self.lose(token, "it does not read what it asked for");
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            backend: self.io.name(),
+            gso: self.io.gso().to_string(),
+            connections: self.connections.len(),
+            streams: self.streams.values().map(Live::figures).collect(),
+        }
+    }
+
+    /// The orderly end of the engine: streams end, peers are told, sockets close.
+    fn stop(&mut self) {
+        let streams: Vec<StreamId> = self.streams.keys().copied().collect();
+        for id in streams {
+            self.end_stream(id, "the engine stops");
+        }
+        let connections: Vec<Token> = self.connections.keys().copied().collect();
+        for token in connections {
+            self.say_teardown(token, "the engine stops");
+            self.lose(token, "the engine stops");
+        }
+        for token in std::mem::take(&mut self.owners).into_keys() {
+            self.io.close(token);
+        }
+    }
+}
