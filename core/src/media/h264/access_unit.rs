@@ -28,6 +28,7 @@ pub struct AccessUnit<P> {
     units: Vec<Unit>,
     parts: Vec<Slice<P>>,
     size: usize,
+    picture: bool,
 }
 
 /// Where a NAL unit lies among the parts of its access unit.
@@ -63,6 +64,7 @@ impl<P: AsRef<[u8]>> AccessUnit<P> {
             units: Vec::new(),
             parts: Vec::new(),
             size: 0,
+            picture: false,
         }
     }
 
@@ -86,6 +88,7 @@ impl<P: AsRef<[u8]>> AccessUnit<P> {
         });
         self.parts.append(parts);
         self.size += length;
+        self.picture |= nal::is_vcl(nal::unit_type(header));
     }
 
     /// The NAL units in decoding order.
@@ -118,7 +121,7 @@ impl<P: AsRef<[u8]>> AccessUnit<P> {
 
     /// Whether it holds a picture, or only NAL units that go before or after one.
     pub fn has_picture(&self) -> bool {
-        self.units.iter().any(|unit| nal::is_vcl(nal::unit_type(unit.header)))
+        self.picture
     }
 
     /// The access unit as a byte stream (H.264 annex B): a 4-byte start code before each NAL unit.

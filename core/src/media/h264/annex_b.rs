@@ -1,6 +1,7 @@
 //! The byte stream format (H.264 annex B): a start code before every NAL unit.
 
 use super::boundary::Boundary;
+use super::nal;
 use std::ops::Range;
 
 /// Longest NAL unit and longest access unit taken from a byte stream, in bytes.
@@ -112,6 +113,8 @@ pub struct Splitter {
     finished: bool,
     boundary: Boundary,
     units: Units,
+    /// A prefix NAL unit that waits for its slice.
+    prefix: Vec<u8>,
 }
 
 impl Splitter {
@@ -120,7 +123,8 @@ impl Splitter {
         Splitter::default()
     }
 
-    /// Appends bytes of the stream: any number, cut anywhere.
+    /// Appends bytes of the stream, cut anywhere. They are kept until [`pop`](Splitter::pop) has taken
+    /// them, so a long stream is to be pushed in pieces.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
@@ -137,11 +141,16 @@ impl Splitter {
     pub fn pop(&mut self) -> Result<Option<Units>, Error> {
         while let Some(nal) = self.next_nal()? {
             let nal = self.buffer.get(nal).map(trim_zeros).unwrap_or_default();
-            if nal.is_empty() {
+            let Some(&header) = nal.first() else { continue };
+            if nal::unit_type(header) == nal::PREFIX {
+                self.prefix = nal.to_vec();
                 continue;
             }
             let complete =
                 self.boundary.begins_access_unit(nal).then(|| std::mem::take(&mut self.units));
+            if !self.prefix.is_empty() {
+                self.units.push(&std::mem::take(&mut self.prefix))?;
+            }
             self.units.push(nal)?;
             if complete.is_some() {
                 return Ok(complete);

@@ -21,14 +21,15 @@ impl Boundary {
     }
 
     /// Takes the next NAL unit in decoding order and tells whether an access unit begins with it.
-    /// The first NAL unit of a stream is not reported as such.
+    /// The first NAL unit of a stream is not reported as such. A [prefix](nal::PREFIX) NAL unit
+    /// belongs to the slice behind it, which alone tells.
     pub fn begins_access_unit(&mut self, nal: &[u8]) -> bool {
         let Some(&header) = nal.first() else { return false };
         let kind = nal::unit_type(header);
         let begins = match kind {
-            nal::DELIMITER | nal::SEI | nal::SPS | nal::PPS | 14..=18 => self.has_picture,
+            nal::DELIMITER | nal::SEI | nal::SPS | nal::PPS | 15..=18 => self.has_picture,
             _ if nal::has_slice_header(kind) => self.begins_picture(nal),
-            // Partitions B and C, ends of sequence, filler, auxiliary and extension slices.
+            // Partitions B and C, prefixes, ends of sequence, filler, auxiliary and extension slices.
             _ => false,
         };
         if begins {

@@ -18,6 +18,8 @@ pub const DELIMITER: u8 = 9;
 pub const END_OF_SEQUENCE: u8 = 10;
 /// End of stream.
 pub const END_OF_STREAM: u8 = 11;
+/// Prefix NAL unit: goes before a slice and says more of it (H.264 7.4.1.2.3, SVC).
+pub const PREFIX: u8 = 14;
 /// Single-time aggregation packet without decoding order numbers (RFC 6184 5.7.1).
 pub const STAP_A: u8 = 24;
 /// Single-time aggregation packet with decoding order numbers.

@@ -81,6 +81,28 @@ fn slices_without_parameter_sets_are_told_apart_by_their_first_macroblock() {
 }
 
 #[test]
+fn prefix_nal_unit_stays_with_its_slice() {
+    let units: Vec<_> = probed_units(&BFRAMES)
+        .into_iter()
+        .map(|unit| {
+            let prefixed = |nal: Vec<u8>| match nal::unit_type(nal[0]) {
+                nal::SLICE | nal::IDR => vec![vec![nal::PREFIX, 1, 2, 3], nal],
+                _ => vec![nal],
+            };
+            unit.into_iter().flat_map(prefixed).collect::<Vec<_>>()
+        })
+        .collect();
+    let stream: Vec<u8> =
+        units.iter().flatten().flat_map(|nal| [&[0, 0, 1], &nal[..]].concat()).collect();
+    let kinds = |units: &[Vec<Vec<u8>>]| -> Vec<Vec<(u8, usize)>> {
+        units.iter().map(|unit| unit.iter().map(|nal| (nal[0], nal.len())).collect()).collect()
+    };
+    let out = split(&stream, 500);
+    assert_eq!(kinds(&out), kinds(&units));
+    assert!(out == units);
+}
+
+#[test]
 fn bytes_that_are_no_byte_stream_are_refused() {
     let mut splitter = annex_b::Splitter::new();
     splitter.push(b"this is not video, whatever its name says");
