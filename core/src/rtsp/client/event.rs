@@ -117,6 +117,8 @@ pub enum ClientError {
     },
     /// The server no longer knows the session.
     SessionLost,
+    /// There is no track to set up.
+    NoTracks,
     /// A UDP track was asked for without local ports.
     NoPorts {
         /// Its index.
@@ -146,6 +148,7 @@ impl fmt::Display for ClientError {
                 write!(f, "the server's answer to {method} {fault}")
             }
             ClientError::SessionLost => f.write_str("the server no longer knows the session"),
+            ClientError::NoTracks => f.write_str("the stream has no track that can be set up"),
             ClientError::NoPorts { track } => {
                 write!(f, "track {track} was to use UDP but has no local ports")
             }
