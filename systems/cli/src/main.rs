@@ -18,6 +18,7 @@ mod play;
 mod publish;
 mod serve;
 mod signal;
+mod source;
 
 use std::process::ExitCode;
 
