@@ -1,0 +1,106 @@
+//! Streams that the server fetches, again and again: a camera that restarts comes back.
+
+use std::time::{Duration, Instant};
+
+use rillcast::engine::{self, Engine, Transport};
+
+use crate::failure::Failure;
+
+/// Time to the first new attempt; it doubles with each that fails.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// Longest time between two attempts.
+const LAST_WAIT: Duration = Duration::from_secs(30);
+
+/// What is fetched, and when it is tried again.
+#[derive(Debug, Default)]
+pub(super) struct Pulls {
+    pulls: Vec<Pull>,
+}
+
+#[derive(Debug)]
+struct Pull {
+    path: String,
+    url: String,
+    wait: Duration,
+    /// When the next attempt is due; `None` while one is under way or the stream is there.
+    retry: Option<Instant>,
+}
+
+impl Pulls {
+    /// Begins all of them.
+    ///
+    /// # Errors
+    /// When a URL cannot be used or a path is given twice. A host that is away is no such error.
+    pub(super) fn start(engine: &Engine, wanted: Vec<(String, String)>) -> Result<Pulls, Failure> {
+        let mut pulls = Pulls::default();
+        for (path, url) in wanted {
+            if pulls.pulls.iter().any(|pull| pull.path == path) {
+                return Err(Failure::usage(format!("--pull: the path {path} is given twice")));
+            }
+            match engine.pull(&path, &url, Transport::Auto) {
+                Ok(()) => {}
+                Err(error @ engine::Error::Url { .. }) => {
+                    return Err(Failure::usage(error.to_string()));
+                }
+                Err(error) => return Err(Failure::runtime(format!("--pull {path}: {error}"))),
+            }
+            pulls.pulls.push(Pull { path, url, wait: FIRST_WAIT, retry: None });
+        }
+        Ok(pulls)
+    }
+
+    /// The stream at this path is there.
+    pub(super) fn started(&mut self, path: &str) {
+        if let Some(pull) = self.find(path) {
+            pull.wait = FIRST_WAIT;
+            pull.retry = None;
+        }
+    }
+
+    /// The stream at this path has ended or did not come. Returns when it is tried again.
+    pub(super) fn failed(&mut self, path: &str, now: Instant) -> Option<Duration> {
+        let pull = self.find(path)?;
+        let wait = pull.wait;
+        pull.retry = Some(now + wait);
+        pull.wait = wait.saturating_mul(2).min(LAST_WAIT);
+        Some(wait)
+    }
+
+    /// Tries again what is due.
+    pub(super) fn retry(&mut self, engine: &Engine, now: Instant) {
+        for pull in &mut self.pulls {
+            if pull.retry.is_none_or(|at| at > now) {
+                continue;
+            }
+            pull.retry = None;
+            if let Err(error) = engine.pull(&pull.path, &pull.url, Transport::Auto) {
+                // The name server is away, or somebody publishes to the path.
+                tracing::warn!("{error}");
+                pull.retry = Some(now + pull.wait);
+                pull.wait = pull.wait.saturating_mul(2).min(LAST_WAIT);
+            }
+        }
+    }
+
+    fn find(&mut self, path: &str) -> Option<&mut Pull> {
+        self.pulls.iter_mut().find(|pull| pull.path == path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_become_rarer_until_one_succeeds() {
+        let pull = Pull { path: "cam".into(), url: String::new(), wait: FIRST_WAIT, retry: None };
+        let mut pulls = Pulls { pulls: vec![pull] };
+        let now = Instant::now();
+        let waits: Vec<_> =
+            (0..7).filter_map(|_| pulls.failed("cam", now)).map(|wait| wait.as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
+        pulls.started("cam");
+        assert_eq!(pulls.failed("cam", now), Some(FIRST_WAIT));
+        assert_eq!(pulls.failed("other", now), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! What `rillcast serve` prints: an event a line, and the ledger at the end.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use rillcast::engine::{Event, StreamFigures};
+use rillcast::stats::Cause;
+use serde::Serialize;
+
+/// A line of output.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum Line {
+    Listening { rtsp: String, backend: &'static str },
+    StreamStarted { path: String, from: String, play: String },
+    StreamEnded { path: String, reason: String },
+    ChildStarted { path: String, peer: String, transport: &'static str },
+    ChildEnded { path: String, peer: String, reason: String },
+    PullFailed { path: String, url: String, reason: String, retry_in_s: u64 },
+    Warning { text: String },
+    Other { text: String },
+    Ledger(StreamLedger),
+}
+
+/// The books of one stream.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct StreamLedger {
+    path: String,
+    /// Packets in, those that the kernel dropped included.
+    received: u64,
+    /// Packets passed on to the children.
+    published: u64,
+    /// RTCP packets that ended here as they should.
+    consumed: u64,
+    /// Packets dropped, by cause; causes without any are left out.
+    dropped: std::collections::BTreeMap<&'static str, u64>,
+    /// Children now, and packets sent to all that ever were.
+    children: usize,
+    sent: u64,
+    /// Packets that children did not get: too slow, or refused by the kernel.
+    lost_by_children: u64,
+    balances: bool,
+    /// The stream was over when this was printed; the numbers are the last that were seen.
+    ended: bool,
+}
+
+impl StreamLedger {
+    /// The books as the figures have them.
+    pub(super) fn new(stream: &StreamFigures, ended: bool) -> StreamLedger {
+        let children = &stream.children;
+        let dropped = Cause::ALL
+            .into_iter()
+            .map(|cause| (cause.name(), stream.ledger.dropped(cause)))
+            .filter(|(_, packets)| *packets > 0);
+        StreamLedger {
+            path: stream.path.clone(),
+            received: stream.ledger.received,
+            published: stream.ledger.published,
+            consumed: stream.ledger.consumed,
+            dropped: dropped.collect(),
+            children: children.len(),
+            sent: stream.sent_to_former_children
+                + children.iter().map(|child| child.ledger.sent).sum::<u64>(),
+            lost_by_children: stream.lost_by_former_children
+                + children
+                    .iter()
+                    .map(|child| child.ledger.too_slow + child.ledger.refused)
+                    .sum::<u64>(),
+            balances: stream.balances(),
+            ended,
+        }
+    }
+}
+
+/// The line for an event of the engine's. `address` is where it listens, for telling the URL.
+pub(super) fn line(event: Event, address: SocketAddr) -> Line {
+    match event {
+        Event::StreamStarted { path, from } => {
+            let play = format!("rtsp://{address}/{path}");
+            Line::StreamStarted { path, from, play }
+        }
+        Event::StreamEnded { path, reason } => Line::StreamEnded { path, reason },
+        Event::ChildStarted { path, peer, transport } => {
+            Line::ChildStarted { path, peer, transport }
+        }
+        Event::ChildEnded { path, peer, reason } => Line::ChildEnded { path, peer, reason },
+        Event::PullFailed { path, url, reason } => {
+            Line::PullFailed { path, url, reason, retry_in_s: 0 }
+        }
+        Event::Warning(text) => Line::Warning { text },
+        other => Line::Other { text: other.to_string() },
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Line::Listening { rtsp, .. } => write!(
+                f,
+                "serving at {rtsp}\n  publish: rillcast publish test {rtsp}live\n  \
+                 play:    ffplay {rtsp}live"
+            ),
+            Line::StreamStarted { from, play, .. } => write!(f, "+ stream {play} from {from}"),
+            Line::StreamEnded { path, reason } => write!(f, "- stream {path} ended: {reason}"),
+            Line::ChildStarted { path, peer, transport } => {
+                write!(f, "+ {peer} plays {path} over {transport}")
+            }
+            Line::ChildEnded { path, peer, reason } => {
+                write!(f, "- {peer} no longer plays {path}: {reason}")
+            }
+            Line::PullFailed { path, url, reason, retry_in_s } => {
+                write!(
+                    f,
+                    "cannot fetch {path} from {url}: {reason}; trying again in {retry_in_s} s"
+                )
+            }
+            Line::Warning { text } => write!(f, "warning: {text}"),
+            Line::Other { text } => f.write_str(text),
+            Line::Ledger(ledger) => ledger.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for StreamLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StreamLedger { path, received, published, consumed, .. } = self;
+        write!(
+            f,
+            "{path}: {received} packets in = {published} passed on + {consumed} RTCP ended here"
+        )?;
+        for (cause, packets) in &self.dropped {
+            write!(f, " + {packets} dropped ({cause})")?;
+        }
+        write!(f, "; {} sent to children", self.sent)?;
+        if self.lost_by_children > 0 {
+            write!(f, ", {} lost by slow or unreachable ones", self.lost_by_children)?;
+        }
+        if self.ended {
+            f.write_str(" (ended before)")?;
+        }
+        if !self.balances {
+            f.write_str(" (DOES NOT BALANCE)")?;
+        }
+        Ok(())
+    }
+}
