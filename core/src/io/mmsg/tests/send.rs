@@ -251,7 +251,11 @@ fn a_full_buffer_is_waited_for_and_then_refuses() {
                   ip link set a1 up && ip addr add 10.0.0.1/24 dev a0 && exec \"$@\"";
     let name = "io::mmsg::tests::send::in_a_network_where_nobody_answers";
     let Some(output) = child(&["unshare", "-rn", "sh", "-c", script, "sh"], name) else { return };
-    assert!(output.contains("1 passed") || output.contains("RTNETLINK"), "{output}");
+    if !output.contains("running 1 test") {
+        eprintln!("skipped, no network of its own can be had here: {output}");
+        return;
+    }
+    assert!(output.contains("1 passed"), "{output}");
 }
 
 #[test]
