@@ -195,7 +195,7 @@ impl Worker {
         client.set_up(described.control.as_deref(), setups, now);
         if let Job::Pull { session, inlets, server_ports, .. } = job {
             *server_ports = vec![None; described.media.len()];
-            *session = Some(described);
+            *session = Some(Box::new(described));
             inlets.sockets = sockets;
         }
     }
@@ -273,7 +273,7 @@ impl Worker {
         let interleaved = !inlets.channels.is_empty();
         let servers = server_ports.clone();
         let Some(session) = session.clone() else { return };
-        let id = match self.add_stream(path, without_credentials(&url), session) {
+        let id = match self.add_stream(path, without_credentials(&url), *session) {
             Ok(id) => id,
             Err(error) => {
                 self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());

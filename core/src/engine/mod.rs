@@ -46,7 +46,7 @@ mod worker;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -188,10 +188,7 @@ impl Engine {
         let events = self.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match timeout {
             None => events.recv().ok(),
-            Some(timeout) => match events.recv_timeout(timeout) {
-                Ok(event) => Some(event),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            Some(timeout) => events.recv_timeout(timeout).ok(),
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) enum Part {
     /// It plays a stream.
     Player(Player),
     /// It publishes one.
-    Publisher(Publisher),
+    Publisher(Box<Publisher>),
 }
 
 /// A player, from its first SETUP on.
@@ -92,7 +92,7 @@ pub(super) enum Job {
     /// Its stream.
     Pull {
         /// What the server described.
-        session: Option<sdp::Session>,
+        session: Option<Box<sdp::Session>>,
         inlets: Inlets,
         /// Servers' ports by track, where UDP was agreed.
         server_ports: Vec<Option<(std::net::SocketAddr, std::net::SocketAddr)>>,

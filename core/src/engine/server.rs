@@ -273,7 +273,8 @@ impl Worker {
         let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
         let Part::Idle = server.part else { return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE) };
         let (path, inlets) = (path.to_owned(), Inlets::default());
-        server.part = Part::Publisher(Publisher { path, session, inlets, stream: None });
+        let publisher = Publisher { path, session, inlets, stream: None };
+        server.part = Part::Publisher(Box::new(publisher));
         Ok(Answer::Done)
     }
 

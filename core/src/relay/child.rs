@@ -74,6 +74,8 @@ pub(super) enum State {
     Paused,
     /// Playing, but no key frame is in the ring yet.
     AwaitingKey,
+    /// Told where it begins, but nothing is sent yet: the answer to PLAY goes first.
+    Starting,
     /// Behind the stream, with a cursor of its own.
     Behind,
     /// At the stream's own cursor: served with its group.
@@ -128,7 +130,7 @@ impl Child {
     pub(super) fn ledger(&self, head: u64) -> ChildLedger {
         let (offered, waiting) = match self.state {
             State::Paused | State::AwaitingKey => (0, 0),
-            State::Behind | State::Live => {
+            State::Starting | State::Behind | State::Live => {
                 (head.saturating_sub(self.origin), head.saturating_sub(self.cursor))
             }
         };

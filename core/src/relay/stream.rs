@@ -293,7 +293,7 @@ impl Stream {
         if matches!(child.state, State::Paused | State::AwaitingKey) {
             match begin {
                 Some(position) => {
-                    child.state = State::Behind;
+                    child.state = State::Starting;
                     child.cursor = position;
                     child.origin = position;
                 }
@@ -302,7 +302,7 @@ impl Stream {
         }
         let (state, cursor) = (child.state, child.cursor);
         match state {
-            State::Behind => Some(self.play_point(cursor)),
+            State::Starting => Some(self.play_point(cursor)),
             _ => Some(vec![None; self.tracks.len()]),
         }
     }
@@ -341,8 +341,9 @@ impl Stream {
                     self.awaiting.push(key);
                 }
             }
-            _ if child.state != State::Behind => {}
+            _ if child.state != State::Starting => {}
             Transport::Udp { .. } => {
+                child.state = State::Behind;
                 for track in &self.tracks {
                     if let Some(report) = track.last_report() {
                         self.udp.report(child, report, egress);
@@ -354,6 +355,7 @@ impl Stream {
             }
             Transport::Tcp { layout, .. } => {
                 let layout = layout.clone();
+                child.state = State::Behind;
                 child.progress = now;
                 for track in &self.tracks {
                     if let Some(report) = track.last_report() {
@@ -419,7 +421,7 @@ impl Stream {
         let cursor = self.cursor;
         let Some(child) = self.children.get_mut(key) else { return };
         settle_live(child, live_sent, cursor);
-        if matches!(child.state, State::Behind | State::Live) {
+        if matches!(child.state, State::Starting | State::Behind | State::Live) {
             // What a slow connection had not taken yet is not wanted any more.
             child.unwanted += cursor.saturating_sub(child.cursor);
             child.offered += cursor.saturating_sub(child.origin);
@@ -460,8 +462,8 @@ impl Stream {
     /// Whether the child has everything that there is.
     pub fn is_drained(&self, key: ChildKey) -> bool {
         self.children.get(key).is_none_or(|child| match child.state {
-            State::Behind => child.cursor >= self.ring.head(),
-            _ => true,
+            State::Starting | State::Behind => child.cursor >= self.ring.head(),
+            State::Paused | State::AwaitingKey | State::Live => true,
         })
     }
 

@@ -57,7 +57,7 @@ impl Track {
         Track {
             number,
             codec: Codec::of(media),
-            kind: media.kind.clone(),
+            kind: media.kind,
             encoding: media.format.encoding.clone(),
             clock_rate: media.format.clock_rate,
             payload_types: media.formats().map(|format| format.payload_type).collect(),
@@ -222,7 +222,7 @@ pub(super) fn align(
     tracks: &[Track],
     mut points: Vec<Option<(u16, u32)>>,
 ) -> Vec<Option<(u16, u32)>> {
-    let reported = |track: &Track| track.report.as_ref().map(|(report, _)| report.clone());
+    let reported = |track: &Track| track.report.as_ref().map(|(report, _)| *report);
     let moment = tracks.iter().zip(&points).find_map(|(track, point)| {
         let (_, timestamp) = (*point)?;
         reported(track)?.ntp_of(timestamp, track.clock_rate)
