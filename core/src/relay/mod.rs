@@ -23,6 +23,9 @@ mod tcp;
 mod track;
 mod udp;
 
+#[cfg(test)]
+mod tests;
+
 pub use child::{ChildFigures, ChildKey, Start, Target, Transport};
 pub use egress::{ConnId, Egress, PairId, Rest, Written};
 pub use packet::{Kind, PREFIX, Packet, canonical_channel, prefix};

@@ -1,0 +1,251 @@
+//! The relay over sockets that are lists.
+
+mod support;
+
+use std::time::Duration;
+
+use super::{Kind, Start, Stream};
+use crate::stats::Cause;
+use support::{Net, at, frame, h264, session, tcp_child, udp_child};
+
+/// A stream with one H.264 track, and the world below it.
+fn stream() -> (Stream, Net) {
+    let stream = Stream::new(session(1), super::Limits::default(), Duration::ZERO).unwrap();
+    (stream, Net::default())
+}
+
+fn begin(stream: &mut Stream, net: &mut Net, key: usize, now: Duration) {
+    stream.play(key, Start::KeyFrame).unwrap();
+    stream.kick(key, now, net);
+}
+
+fn feed(stream: &mut Stream, net: &mut Net, packets: Vec<super::Packet>) {
+    let now = packets.last().map_or(Duration::ZERO, |packet| packet.arrival);
+    for packet in packets {
+        stream.ingest(packet);
+    }
+    stream.fan_out(now, net);
+}
+
+fn check(stream: &Stream) {
+    assert!(stream.ledger().balances(), "{:?}", stream.ledger());
+    for child in stream.child_figures() {
+        assert!(child.ledger.balances(), "{child:?}");
+    }
+}
+
+#[test]
+fn first_packet_of_a_frame_is_out_before_the_last_is_in() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, true, 1));
+    let udp = stream.add_child(udp_child(1), at(0));
+    let tcp = stream.add_child(tcp_child(1), at(0));
+    begin(&mut stream, &mut net, udp, at(0));
+    begin(&mut stream, &mut net, tcp, at(0));
+    let (sent, written) = (net.datagrams(1).len(), net.frames(1).len());
+
+    let mut packets = frame(1, 3000, false, 3);
+    let rest = packets.split_off(1);
+    feed(&mut stream, &mut net, packets);
+    assert_eq!(net.datagrams(1).len(), sent + 1);
+    assert_eq!(net.frames(1).len(), written + 1);
+    feed(&mut stream, &mut net, rest);
+    assert_eq!(net.datagrams(1).len(), sent + 3);
+    check(&stream);
+}
+
+#[test]
+fn a_child_begins_with_the_newest_key_frame_and_is_told_so() {
+    let (mut stream, mut net) = stream();
+    for n in 0..10u16 {
+        feed(&mut stream, &mut net, frame(n * 2, u32::from(n) * 3000, n % 4 == 0, 2));
+    }
+    let key = stream.add_child(udp_child(1), at(0));
+    let points = stream.play(key, Start::KeyFrame).unwrap();
+    assert_eq!(points, [Some((16, 8 * 3000))]);
+    stream.kick(key, at(0), &mut net);
+    while stream.pacing() {
+        stream.pace(&mut net);
+    }
+    let sequences: Vec<u16> = net.datagrams(1).iter().map(|data| h264::sequence(data)).collect();
+    assert_eq!(sequences, [16, 17, 18, 19]);
+    feed(&mut stream, &mut net, frame(20, 30_000, false, 2));
+    assert_eq!(net.datagrams(1).len(), 6);
+    check(&stream);
+}
+
+#[test]
+fn a_child_of_a_stream_without_key_frame_waits_for_one() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, false, 2));
+    let key = stream.add_child(udp_child(1), at(0));
+    begin(&mut stream, &mut net, key, at(0));
+    feed(&mut stream, &mut net, frame(2, 3000, false, 2));
+    assert!(net.datagrams(1).is_empty());
+    feed(&mut stream, &mut net, frame(4, 6000, true, 2));
+    assert_eq!(h264::sequence(&net.datagrams(1)[0]), 4);
+    check(&stream);
+}
+
+#[test]
+fn packets_of_one_size_go_out_as_one_run_with_a_shorter_one_at_its_end() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, true, 1));
+    let child = stream.add_child(udp_child(1), at(0));
+    begin(&mut stream, &mut net, child, at(0));
+    net.runs.clear();
+    feed(&mut stream, &mut net, frame(1, 3000, false, 70));
+    // 64 is what one send takes; the last packet of a frame is shorter.
+    assert_eq!(net.runs, [64, 6]);
+    check(&stream);
+}
+
+#[test]
+fn a_connection_that_takes_half_a_packet_gets_the_other_half_first() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, true, 1));
+    let slow = stream.add_child(tcp_child(1), at(0));
+    let fast = stream.add_child(tcp_child(2), at(0));
+    begin(&mut stream, &mut net, slow, at(0));
+    begin(&mut stream, &mut net, fast, at(0));
+    net.room(1, 100);
+    feed(&mut stream, &mut net, frame(1, 3000, false, 4));
+    feed(&mut stream, &mut net, frame(5, 6000, false, 4));
+    assert_eq!(net.frames(2).len(), 9);
+    net.room(1, usize::MAX);
+    net.drain(1);
+    stream.writable(slow, at(1), &mut net);
+    assert_eq!(net.frames(1), net.frames(2));
+    check(&stream);
+}
+
+#[test]
+fn a_connection_that_lags_too_far_goes_on_at_the_newest_key_frame() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, true, 1));
+    let slow = stream.add_child(tcp_child(1), at(0));
+    begin(&mut stream, &mut net, slow, at(0));
+    net.room(1, 0);
+    for n in 1..=10u16 {
+        let mut packets = frame(n, u32::from(n) * 90_000, n == 9, 1);
+        packets.iter_mut().for_each(|packet| packet.arrival = at(u64::from(n)));
+        feed(&mut stream, &mut net, packets);
+    }
+    net.room(1, usize::MAX);
+    stream.writable(slow, at(10), &mut net);
+    let sequences: Vec<u16> = net.frames(1).iter().map(|data| h264::sequence(data)).collect();
+    assert_eq!(sequences, [0, 9, 10]);
+    let ledger = stream.child_figures()[0].ledger;
+    assert_eq!((ledger.too_slow, ledger.waiting), (8, 0));
+    check(&stream);
+}
+
+#[test]
+fn a_connection_that_takes_nothing_is_told_to_be_stalled() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, true, 1));
+    let key = stream.add_child(tcp_child(1), at(0));
+    begin(&mut stream, &mut net, key, at(0));
+    net.room(1, 0);
+    feed(&mut stream, &mut net, frame(1, 3000, false, 1));
+    assert!(!stream.is_stalled(key, at(5)));
+    assert!(stream.is_stalled(key, at(11)));
+}
+
+#[test]
+fn duplicates_and_foreign_payload_types_are_dropped_and_counted() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, true, 2));
+    feed(&mut stream, &mut net, frame(0, 0, true, 1));
+    let foreign = h264::packet(9, 0, true, 33, &[0x41, 0x80]);
+    feed(&mut stream, &mut net, vec![foreign]);
+    assert_eq!(stream.ledger().dropped(Cause::Duplicate), 1);
+    assert_eq!(stream.ledger().dropped(Cause::PayloadType), 1);
+    check(&stream);
+}
+
+#[test]
+fn what_the_kernel_refuses_is_the_childs_loss_and_nobody_elses() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, true, 1));
+    let (bad, good) = (stream.add_child(udp_child(1), at(0)), stream.add_child(udp_child(2), at(0)));
+    begin(&mut stream, &mut net, bad, at(0));
+    begin(&mut stream, &mut net, good, at(0));
+    net.refuse_datagrams_to(1);
+    feed(&mut stream, &mut net, frame(1, 3000, false, 3));
+    let ledgers: Vec<_> = stream.child_figures().iter().map(|child| child.ledger).collect();
+    assert_eq!((ledgers[0].refused, ledgers[0].sent), (3, 1));
+    assert_eq!((ledgers[1].refused, ledgers[1].sent), (0, 4));
+    check(&stream);
+}
+
+#[test]
+fn pause_and_play_again_keep_the_ledger() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, true, 2));
+    for key in [stream.add_child(udp_child(1), at(0)), stream.add_child(tcp_child(2), at(0))] {
+        begin(&mut stream, &mut net, key, at(0));
+        feed(&mut stream, &mut net, frame(2 + 4 * key as u16, 3000, false, 2));
+        stream.pause(key);
+        feed(&mut stream, &mut net, frame(4 + 4 * key as u16, 6000, false, 2));
+        check(&stream);
+        begin(&mut stream, &mut net, key, at(0));
+        check(&stream);
+    }
+    let ledger = stream.remove_child(0).unwrap();
+    assert!(ledger.balances() && ledger.sent > 0, "{ledger:?}");
+}
+
+#[test]
+fn the_end_is_a_bye_behind_the_last_packet() {
+    let (mut stream, mut net) = stream();
+    feed(&mut stream, &mut net, frame(0, 0, true, 1));
+    let key = stream.add_child(tcp_child(1), at(0));
+    begin(&mut stream, &mut net, key, at(0));
+    stream.finish(at(1));
+    stream.fan_out(at(1), &mut net);
+    let frames = net.frames_of(1, Kind::Rtcp);
+    assert!(crate::media::rtcp::parse(frames.last().unwrap()).unwrap().has_bye());
+    check(&stream);
+}
+
+proptest::proptest! {
+    /// Whatever the publisher, the children and their connections do: both ledgers balance, each
+    /// connection carries whole frames, and what arrives at a child is in order.
+    #[test]
+    fn nothing_is_lost_uncounted(steps in proptest::collection::vec((0u8..9, 0usize..4, 0usize..5000), 1..120)) {
+        let (mut stream, mut net) = stream();
+        let (mut sequence, mut children, mut now) = (0u16, Vec::new(), 0);
+        for (step, which, amount) in steps {
+            let child = children.get(which).copied();
+            match (step, child) {
+                (0..=2, _) => {
+                    let count = 1 + (amount % 9) as u16;
+                    let mut packets = frame(sequence, u32::from(sequence) * 100, amount % 5 == 0, count);
+                    packets.iter_mut().for_each(|packet| packet.arrival = at(now));
+                    sequence = sequence.wrapping_add(count + u16::from(amount % 7 == 0));
+                    feed(&mut stream, &mut net, packets);
+                }
+                (3, _) if children.len() < 4 => {
+                    let port = children.len() as u16 + 1;
+                    let transport = if amount % 2 == 0 { tcp_child(port) } else { udp_child(port) };
+                    let key = stream.add_child(transport, at(now));
+                    children.push((key, port));
+                    begin(&mut stream, &mut net, key, at(now));
+                }
+                (4, Some((_, port))) => net.room(port, amount),
+                (5, Some((key, port))) => {
+                    net.room(port, amount * 4);
+                    if net.drain(port) {
+                        stream.writable(key, at(now), &mut net);
+                    }
+                }
+                (6, _) => stream.pace(&mut net),
+                (7, Some((key, _))) => stream.pause(key),
+                (8, Some((key, _))) => begin(&mut stream, &mut net, key, at(now)),
+                _ => now += 1,
+            }
+            check(&stream);
+        }
+    }
+}
