@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::io::{Destination, Token};
 use crate::media::sdp;
-use crate::relay::{Layout, Target, Transport as ChildTransport};
+use crate::relay::{Kind, Layout, Target, Transport as ChildTransport};
 use crate::rtsp::client::{Negotiated, TrackSetup, Transports};
 use crate::rtsp::{ClientConfig, ClientEvent, ClientSession, Message, Url};
 
@@ -295,6 +295,7 @@ impl Worker {
             let mut ingest = Ingest::new(id, track, kind, peer);
             ingest.session = Some(token);
             if let Some((rtp, rtcp)) = server {
+                ingest.reports_to = (kind == Kind::Rtcp).then_some(rtcp);
                 self.punch(socket, kind, rtp, rtcp);
             }
             self.open_inlet(socket, ingest);

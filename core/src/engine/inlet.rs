@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::io::{Run, Token, UdpOptions};
 use crate::media::sdp;
@@ -13,6 +14,9 @@ use super::worker::Worker;
 
 /// Ports of a pair of sockets, and the sockets with the track and kind that they are for.
 pub(super) type Inlet = ((u16, u16), [(Token, u8, Kind); 2]);
+
+/// How often those who send to us over UDP are told what arrives.
+const REPORTS: Duration = Duration::from_secs(5);
 
 fn cannot_bind(source: std::io::Error) -> Error {
     Error::Io { doing: "bind a pair of UDP ports", source }
@@ -60,6 +64,27 @@ impl Worker {
         let sent = self.io.fan_out(socket, &[Run::new(&slices, 0)], &[to.into()], &mut Vec::new());
         if let Err(error) = sent {
             tracing::debug!(%error, "a way through a NAT could not be opened");
+        }
+    }
+
+    /// Tells those who send to us over UDP what arrives (RFC 3550 §6): some stop when they hear
+    /// nothing.
+    pub(super) fn send_reports(&mut self, now: Duration) {
+        let Worker { io, ingests, streams, reporter, .. } = self;
+        for (socket, ingest) in ingests {
+            let Some(to) = ingest.reports_to.filter(|_| ingest.next_report <= now) else {
+                continue;
+            };
+            ingest.next_report = now + REPORTS;
+            let report = streams
+                .get_mut(&ingest.stream)
+                .and_then(|live| live.stream.receiver_report(ingest.track, *reporter, now));
+            let Some(report) = report else { continue };
+            let slices = [IoSlice::new(&report)];
+            let sent = io.fan_out(*socket, &[Run::new(&slices, 0)], &[to.into()], &mut Vec::new());
+            if let Err(error) = sent {
+                tracing::debug!(%error, "a receiver report could not be sent");
+            }
         }
     }
 

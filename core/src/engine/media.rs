@@ -106,13 +106,15 @@ pub(super) struct Ingest {
     pub(super) session: Option<Token>,
     /// Where to send reports: learnt from RTSP, or from the first packet.
     pub(super) reports_to: Option<SocketAddr>,
+    pub(super) next_report: Duration,
     lanes: Lanes,
 }
 
 impl Ingest {
     pub(super) fn new(stream: StreamId, track: u8, kind: Kind, peer: Option<IpAddr>) -> Ingest {
         let lanes = Lanes::default();
-        Ingest { stream, track, kind, peer, session: None, reports_to: None, lanes }
+        let next_report = Duration::ZERO;
+        Ingest { stream, track, kind, peer, session: None, reports_to: None, next_report, lanes }
     }
 
     /// Takes one batch from the socket into the stream. True when something of the publisher's was

@@ -83,12 +83,18 @@ impl Engine {
     pub fn start(config: Config) -> Result<Engine, Error> {
         let io = Mmsg::new()
             .map_err(|source| Error::Io { doing: "open the event queue of the sockets", source })?;
+        let [a, b, c, d, ..] =
+            random::seed().map_err(|source| Error::Io { doing: "choose a random SSRC", source })?;
+        let reporter = u32::from_be_bytes([a, b, c, d]);
         let (queue, commands) = sync_channel(command::QUEUE);
         let (event_queue, events) = sync_channel(EVENTS);
         let handle = Commands::new(queue, io.waker());
         let thread = std::thread::Builder::new()
             .name("rillcast".into())
-            .spawn(move || worker::Worker::new(Box::new(io), config, commands, event_queue).run())
+            .spawn(move || {
+                let io = Box::new(io);
+                worker::Worker::new(io, config, commands, event_queue, reporter).run();
+            })
             .map_err(|source| Error::Io { doing: "start the engine's thread", source })?;
         Ok(Engine { commands: handle, events: Mutex::new(events), thread: Some(thread) })
     }

@@ -66,6 +66,8 @@ pub(super) struct Worker {
     pub(super) pushes: Vec<Remote>,
     readers: Vec<(String, ReaderReply)>,
     next_stream: StreamId,
+    /// SSRC under which reports to sources are sent.
+    pub(super) reporter: u32,
     housekeeping: Duration,
     warnings_told: usize,
     pub(super) scratch: Box<[u8]>,
@@ -79,8 +81,10 @@ impl Worker {
         config: Config,
         commands: Receiver<Command>,
         events: SyncSender<Event>,
+        reporter: u32,
     ) -> Worker {
         Worker {
+            reporter,
             io,
             config,
             commands,
@@ -185,6 +189,7 @@ impl Worker {
         self.check_sessions(now);
         self.cut_off_stalled(now);
         self.forget_ended(now);
+        self.send_reports(now);
         self.tell_warnings();
     }
 

@@ -168,7 +168,8 @@ fn duplicates_and_foreign_payload_types_are_dropped_and_counted() {
 fn what_the_kernel_refuses_is_the_childs_loss_and_nobody_elses() {
     let (mut stream, mut net) = stream();
     feed(&mut stream, &mut net, frame(0, 0, true, 1));
-    let (bad, good) = (stream.add_child(udp_child(1), at(0)), stream.add_child(udp_child(2), at(0)));
+    let (bad, good) =
+        (stream.add_child(udp_child(1), at(0)), stream.add_child(udp_child(2), at(0)));
     begin(&mut stream, &mut net, bad, at(0));
     begin(&mut stream, &mut net, good, at(0));
     net.refuse_datagrams_to(1);

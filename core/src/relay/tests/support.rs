@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use crate::io::{Destination, Failure, Run, Token};
 use crate::media::sdp;
-use crate::relay::{
-    Egress, Kind, Layout, Packet, PairId, Rest, Target, Transport, Written,
-};
+use crate::relay::{Egress, Kind, Layout, Packet, PairId, Rest, Target, Transport, Written};
 use crate::ring::Span;
 
 pub(super) fn at(seconds: u64) -> Duration {
@@ -48,8 +46,14 @@ pub(super) mod h264 {
     ) -> Packet {
         let mut data = [0; rtp::HEADER_LEN];
         let payload_range = 0..0;
-        let header =
-            rtp::Header { marker, payload_type, sequence, timestamp, ssrc: 7, payload: payload_range };
+        let header = rtp::Header {
+            marker,
+            payload_type,
+            sequence,
+            timestamp,
+            ssrc: 7,
+            payload: payload_range,
+        };
         rtp::write_header(&mut data, &header);
         let span = Span::from_vec([&data[..], payload].concat());
         Packet::new(span, Kind::Rtp, 0, Duration::ZERO)
@@ -207,4 +211,3 @@ impl Egress for Net {
         wire.rest = Some(rest);
     }
 }
-
