@@ -51,13 +51,12 @@ pub(super) fn target(uri: &str, known: Option<&Mount>) -> Result<Target, UrlErro
             return Ok(Target { mount, control: control.trim_matches('/').to_owned() });
         }
     }
-    match path.rsplit_once('/') {
-        Some((before, last)) if is_track(last) => {
-            let mount = Mount { path: before.trim_end_matches('/').to_owned(), query };
-            Ok(Target { mount, control: last.to_owned() })
-        }
-        _ => Ok(behind_query(path, query, None)),
+    let (before, last) = path.rsplit_once('/').unwrap_or(("", &path));
+    if is_track(last) {
+        let mount = Mount { path: before.trim_end_matches('/').to_owned(), query };
+        return Ok(Target { mount, control: last.to_owned() });
     }
+    Ok(behind_query(path, query, None))
 }
 
 /// `rtsp://host/x?key=1/streamid=0`: the track hangs on the query.

@@ -1,9 +1,10 @@
-//! Tests of the codec and of both sessions against each other.
+//! Tests of the codec, and of the two sessions against each other and against what real clients
+//! send.
 
-use super::{Parsed, parse};
-
-#[test]
-fn options_is_a_message() {
-    let input = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n";
-    assert!(matches!(parse(input), Ok(Parsed::Message(_, n)) if n == input.len()));
-}
+mod codec;
+mod conversation;
+pub(super) mod harness;
+mod hostile;
+mod oracle;
+mod transcripts;
+mod values;

@@ -1,1 +1,4 @@
-//! Tests of the client alone.
+//! The client against servers of other makes, whose responses are written out.
+
+mod resolving;
+mod servers;

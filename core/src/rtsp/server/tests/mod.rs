@@ -1,1 +1,5 @@
 //! Tests of the server alone.
+
+mod lifetime;
+mod requests;
+mod status;
