@@ -44,6 +44,9 @@ mod source;
 mod traffic;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, sync_channel};

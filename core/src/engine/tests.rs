@@ -1,0 +1,331 @@
+//! Whole engines over loopback: everything but the codecs is real.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use super::{Config, Engine, Event, Source, Transport};
+use crate::media::{Payload, sdp};
+use crate::relay::Next;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Parameter sets of a 320 × 240 Baseline stream.
+const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x14, 0xda, 0x05, 0x07, 0xec, 0x04, 0x40];
+const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
+
+fn engine() -> Engine {
+    Engine::start(Config::default()).expect("an engine")
+}
+
+fn serve(engine: &Engine) -> SocketAddr {
+    engine.listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port")
+}
+
+fn session() -> sdp::Session {
+    let mut session = sdp::Session::new("test");
+    session.media =
+        vec![sdp::Media::h264(96, &[SPS, PPS]), sdp::Media::aac(97, &[0x11, 0x90], 48_000, 2)];
+    session
+}
+
+fn wait_for(engine: &Engine, wanted: impl Fn(&Event) -> bool) -> Event {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let event = engine.next_event(Some(left)).expect("the event in time");
+        if wanted(&event) {
+            return event;
+        }
+    }
+}
+
+/// Slice data of frame `n`: large enough for several packets, and told apart by its bytes.
+fn slice(n: u32) -> Vec<u8> {
+    let header = if n % 10 == 0 { 0x65 } else { 0x41 };
+    let mut nal = vec![header, 0x88];
+    nal.extend((0..3000u32).map(|i| (i.wrapping_mul(n + 1) % 251) as u8 | 1));
+    nal
+}
+
+fn time(n: u32) -> Duration {
+    Duration::from_millis(u64::from(n) * 40)
+}
+
+fn write(source: &mut Source, n: u32) {
+    let slice = slice(n);
+    let nals: &[&[u8]] = if n % 10 == 0 { &[SPS, PPS, &slice] } else { &[&slice] };
+    source.write_h264(0, nals, time(n)).expect("the stream is there");
+    source.write_aac(1, &[n as u8; 300], time(n)).expect("the stream is there");
+}
+
+fn check(engine: &Engine) {
+    for stream in engine.figures().expect("figures").streams {
+        assert!(stream.balances(), "{stream:?}");
+    }
+}
+
+/// A source in one engine, pushed to a second, pulled by a third: every frame arrives, whole.
+fn through_three_engines(push: Transport, pull: Transport) {
+    let (origin, server, player) = (engine(), engine(), engine());
+    let url = format!("rtsp://{}/live/cam?x=1", serve(&server));
+    let mut source = origin.source("made", session()).expect("a source");
+    write(&mut source, 0);
+    origin.push("made", &url, push).expect("a push");
+    wait_for(&origin, |event| matches!(event, Event::PushStarted { .. }));
+    wait_for(&server, |event| matches!(event, Event::StreamStarted { .. }));
+    player.pull("copy", &url, pull).expect("a pull");
+    let mut reader = player.reader("copy", PATIENCE).expect("a reader");
+    wait_for(&server, |event| matches!(event, Event::ChildStarted { .. }));
+
+    let (mut next, mut video, mut audio) = (1, Vec::new(), 0);
+    while next < 60 || video.last() != Some(&59) {
+        if next < 60 {
+            write(&mut source, next);
+            next += 1;
+        }
+        match reader.next(if next < 60 { Duration::from_millis(1) } else { PATIENCE }) {
+            Next::Frame(frame) => match frame.data.payload {
+                Payload::H264(unit) => {
+                    assert!(!frame.data.damaged && (!video.is_empty() || frame.data.key));
+                    let n = video.last().map_or(first_frame(&unit), |last| last + 1);
+                    assert_eq!(unit.nals().next_back().expect("a slice").to_vec(), slice(n));
+                    video.push(n);
+                }
+                Payload::Aac(_) => audio += 1,
+                Payload::Opaque(_) => panic!("no such track"),
+            },
+            Next::TimedOut if next < 60 => {}
+            other => panic!("{other:?} after {video:?}"),
+        }
+    }
+    assert!(video.len() >= 50 && audio >= 50, "{} and {audio} frames", video.len());
+    for engine in [&origin, &server, &player] {
+        check(engine);
+    }
+    drop(source);
+    wait_for(&server, |event| matches!(event, Event::StreamEnded { .. }));
+    wait_for(&player, |event| matches!(event, Event::StreamEnded { .. }));
+    while !matches!(reader.next(PATIENCE), Next::Ended) {}
+}
+
+fn first_frame<P: AsRef<[u8]> + Clone>(unit: &crate::media::h264::AccessUnit<P>) -> u32 {
+    let bytes = unit.nals().next_back().expect("a slice").to_vec();
+    (0..60).find(|n| slice(*n) == bytes).expect("one of ours")
+}
+
+#[test]
+fn pushed_and_pulled_over_tcp() {
+    through_three_engines(Transport::Tcp, Transport::Tcp);
+}
+
+#[test]
+fn pushed_and_pulled_over_udp() {
+    through_three_engines(Transport::Udp, Transport::Udp);
+}
+
+#[test]
+fn pushed_over_udp_and_pulled_over_tcp() {
+    through_three_engines(Transport::Udp, Transport::Tcp);
+}
+
+/// A client by hand.
+struct Client {
+    stream: TcpStream,
+    sequence: u32,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Client { stream, sequence: 0 }
+    }
+
+    fn send(&mut self, line: &str, headers: &str, body: &str) {
+        self.sequence += 1;
+        let length = if body.is_empty() {
+            String::new()
+        } else {
+            format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n", body.len())
+        };
+        let request =
+            format!("{line} RTSP/1.0\r\nCSeq: {}\r\n{headers}{length}\r\n{body}", self.sequence);
+        self.stream.write_all(request.as_bytes()).expect("written");
+    }
+
+    /// Head and body of the next message.
+    fn receive(&mut self) -> String {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).expect("an answer");
+            bytes.push(byte[0]);
+        }
+        let head = String::from_utf8_lossy(&bytes).into_owned();
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a number"))];
+        self.stream.read_exact(&mut body).expect("a body");
+        head + &String::from_utf8_lossy(&body)
+    }
+
+    fn ask(&mut self, line: &str, headers: &str, body: &str) -> String {
+        self.send(line, headers, body);
+        self.receive()
+    }
+
+    /// The next interleaved frame: channel and packet.
+    fn frame(&mut self) -> (u8, Vec<u8>) {
+        let mut head = [0; 4];
+        self.stream.read_exact(&mut head).expect("a frame");
+        assert_eq!(head[0], b'$', "a message where a frame was awaited");
+        let mut data = vec![0; usize::from(u16::from_be_bytes([head[2], head[3]]))];
+        self.stream.read_exact(&mut data).expect("a packet");
+        (head[1], data)
+    }
+}
+
+fn session_of(answer: &str) -> String {
+    let line = answer.lines().find(|line| line.starts_with("Session: ")).expect("a session");
+    let id = line["Session: ".len()..].split(';').next().expect("an id");
+    format!("Session: {id}\r\n")
+}
+
+#[test]
+fn a_player_begins_at_the_key_frame_that_rtp_info_names() {
+    let engine = engine();
+    let url = format!("rtsp://{}/s", serve(&engine));
+    let mut source = engine.source("s", session()).expect("a source");
+    (0..25).for_each(|n| write(&mut source, n));
+    let mut client = Client::connect(url["rtsp://".len()..url.len() - 2].parse().expect("address"));
+    let described = client.ask(&format!("DESCRIBE {url}"), "", "");
+    assert!(described.starts_with("RTSP/1.0 200") && described.contains("sprop-parameter-sets"));
+    // Channels of the client's own choice.
+    let set_up = client.ask(
+        &format!("SETUP {url}/trackID=0"),
+        "Transport: RTP/AVP/TCP;unicast;interleaved=10-11\r\n",
+        "",
+    );
+    assert!(set_up.contains("interleaved=10-11"), "{set_up}");
+    let played = client.ask(&format!("PLAY {url}"), &session_of(&set_up), "");
+    let named: u16 = played
+        .split("seq=")
+        .nth(1)
+        .and_then(|rest| rest.split([';', ',', '\r']).next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("no seq in {played}"));
+    let (channel, report) = client.frame();
+    assert_eq!((channel, report[1]), (11, 200), "the sender report comes first");
+    let (channel, first) = client.frame();
+    assert_eq!((channel, u16::from_be_bytes([first[2], first[3]])), (10, named));
+    // SPS and PPS in one packet, before the slice of the key frame.
+    assert_eq!(first[12] & 0x1f, 24);
+    check(&engine);
+}
+
+#[test]
+fn first_packet_of_a_frame_reaches_a_player_before_the_second_is_sent() {
+    let engine = engine();
+    let address = serve(&engine);
+    let url = format!("rtsp://{address}/s");
+    let mut publisher = Client::connect(address);
+    let sdp = session().for_announce(address.ip()).to_string();
+    assert!(publisher.ask(&format!("ANNOUNCE {url}"), "", &sdp).contains("200 OK"));
+    let set_up = publisher.ask(
+        &format!("SETUP {url}/streamid=0"),
+        "Transport: RTP/AVP/TCP;unicast;interleaved=0-1;mode=record\r\n",
+        "",
+    );
+    assert!(publisher.ask(&format!("RECORD {url}"), &session_of(&set_up), "").contains("200 OK"));
+    let packet = |sequence: u8, marker: u8| {
+        let mut data = vec![b'$', 0, 0, 16, 0x80, 96 | marker << 7, 0, sequence];
+        data.extend([0, 0, 0, 1, 0, 0, 0, 9, 0x65, 0x88, 1, 1]);
+        data
+    };
+    publisher.stream.write_all(&packet(0, 1)).expect("written");
+
+    let mut player = Client::connect(address);
+    let set_up = player.ask(
+        &format!("SETUP {url}/trackID=0"),
+        "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n",
+        "",
+    );
+    player.ask(&format!("PLAY {url}"), &session_of(&set_up), "");
+    assert_eq!(player.frame().1[3], 0);
+    for sequence in 1..4 {
+        publisher.stream.write_all(&packet(sequence, u8::from(sequence == 3))).expect("written");
+        assert_eq!(player.frame().1[3], sequence);
+    }
+}
+
+#[test]
+fn plain_rtp_is_taken_in_as_described_and_sent_on() {
+    let engine = engine();
+    // The pair above a port that was free a moment ago: another one when somebody took it since.
+    let port = (0..100)
+        .map(|_| {
+            let free = UdpSocket::bind("127.0.0.1:0").expect("a port");
+            free.local_addr().expect("an address").port() & !1
+        })
+        .find(|port| {
+            let described = format!(
+                "v=0\r\nc=IN IP4 127.0.0.1\r\nm=video {port} RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+            );
+            let described = sdp::Session::parse(described.as_bytes()).expect("SDP");
+            engine.ingest_rtp("in", described).is_ok()
+        })
+        .expect("a free pair of ports");
+    let (rtp, rtcp) = (UdpSocket::bind("127.0.0.1:0"), UdpSocket::bind("127.0.0.1:0"));
+    let (rtp, rtcp) = (rtp.expect("a port"), rtcp.expect("a port"));
+    rtp.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let to = |socket: &UdpSocket| socket.local_addr().expect("an address");
+    engine.send_rtp("in", vec![(to(&rtp), to(&rtcp))]).expect("sent on");
+
+    let packet = [0x80, 96 | 0x80, 0, 5, 0, 0, 0, 1, 0, 0, 0, 9, 0x65, 0x88, 1, 1];
+    let sender = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    sender.send_to(&packet, ("127.0.0.1", port)).expect("sent");
+    let mut received = [0; 64];
+    assert_eq!(rtp.recv(&mut received).expect("a packet"), packet.len());
+    assert_eq!(received[..packet.len()], packet);
+    check(&engine);
+}
+
+#[test]
+fn a_path_that_is_taken_is_refused_and_the_first_publisher_goes_on() {
+    let engine = engine();
+    let url = format!("rtsp://{}/s", serve(&engine));
+    let mut source = engine.source("s", session()).expect("a source");
+    assert!(engine.source("/s/", session()).is_err());
+    let address = url["rtsp://".len()..url.len() - 2].parse().expect("an address");
+    let sdp = session().for_announce(SocketAddr::ip(&address)).to_string();
+    let refused = Client::connect(address).ask(&format!("ANNOUNCE {url}"), "", &sdp);
+    assert!(refused.starts_with("RTSP/1.0 403"), "{refused}");
+    write(&mut source, 0);
+    check(&engine);
+}
+
+#[test]
+fn garbage_is_answered_and_cut_off_while_others_go_on() {
+    let engine = engine();
+    let address = serve(&engine);
+    let mut bystander = Client::connect(address);
+    let mut hostile = Client::connect(address);
+    hostile.stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("written");
+    assert!(hostile.receive().starts_with("RTSP/1.0 4"));
+    let mut rest = Vec::new();
+    hostile.stream.read_to_end(&mut rest).expect("the end");
+    let answer = bystander.ask(&format!("OPTIONS rtsp://{address}/"), "", "");
+    assert!(answer.starts_with("RTSP/1.0 200") && answer.contains("Public:"), "{answer}");
+}
+
+#[test]
+fn a_pull_of_nothing_fails_with_a_reason() {
+    let (server, player) = (engine(), engine());
+    let url = format!("rtsp://{}/nothing", serve(&server));
+    player.pull("copy", &url, Transport::Auto).expect("begun");
+    let failed = wait_for(&player, |event| matches!(event, Event::PullFailed { .. }));
+    assert!(failed.to_string().contains("404"), "{failed}");
+    drop(server);
+    player.pull("copy", &url, Transport::Auto).expect("begun");
+    let failed = wait_for(&player, |event| matches!(event, Event::PullFailed { .. }));
+    assert!(failed.to_string().contains("refused"), "{failed}");
+}
