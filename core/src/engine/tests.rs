@@ -41,7 +41,7 @@ fn wait_for(engine: &Engine, wanted: impl Fn(&Event) -> bool) -> Event {
 
 /// Slice data of frame `n`: large enough for several packets, and told apart by its bytes.
 fn slice(n: u32) -> Vec<u8> {
-    let header = if n % 10 == 0 { 0x65 } else { 0x41 };
+    let header = if n.is_multiple_of(10) { 0x65 } else { 0x41 };
     let mut nal = vec![header, 0x88];
     nal.extend((0..3000u32).map(|i| (i.wrapping_mul(n + 1) % 251) as u8 | 1));
     nal
@@ -53,7 +53,7 @@ fn time(n: u32) -> Duration {
 
 fn write(source: &mut Source, n: u32) {
     let slice = slice(n);
-    let nals: &[&[u8]] = if n % 10 == 0 { &[SPS, PPS, &slice] } else { &[&slice] };
+    let nals: &[&[u8]] = if n.is_multiple_of(10) { &[SPS, PPS, &slice] } else { &[&slice] };
     source.write_h264(0, nals, time(n)).expect("the stream is there");
     source.write_aac(1, &[n as u8; 300], time(n)).expect("the stream is there");
 }

@@ -69,6 +69,7 @@ pub(super) struct Worker {
     /// SSRC under which reports to sources are sent.
     pub(super) reporter: u32,
     housekeeping: Duration,
+    next_burst: Duration,
     warnings_told: usize,
     pub(super) scratch: Box<[u8]>,
     datagrams: Vec<Datagram>,
@@ -101,6 +102,7 @@ impl Worker {
             readers: Vec::new(),
             next_stream: 1,
             housekeeping: Duration::ZERO,
+            next_burst: Duration::ZERO,
             warnings_told: 0,
             scratch: vec![0; SCRATCH].into(),
             datagrams: Vec::new(),
@@ -129,7 +131,7 @@ impl Worker {
 
     fn until_next_timer(&self) -> Duration {
         if self.streams.values().any(|live| live.stream.pacing()) {
-            return TICK;
+            return self.next_burst.saturating_sub(self.io.now());
         }
         self.housekeeping.saturating_sub(self.io.now())
     }
@@ -178,9 +180,12 @@ impl Worker {
 
     fn tick(&mut self) {
         let now = self.io.now();
-        let Worker { io, connections, pairs, streams, .. } = self;
-        for live in streams.values_mut().filter(|live| live.stream.pacing()) {
-            live.stream.pace(&mut Sockets { io: &mut **io, connections, pairs });
+        if now >= self.next_burst {
+            self.next_burst = now + TICK;
+            let Worker { io, connections, pairs, streams, .. } = self;
+            for live in streams.values_mut().filter(|live| live.stream.pacing()) {
+                live.stream.pace(&mut Sockets { io: &mut **io, connections, pairs });
+            }
         }
         if now < self.housekeeping {
             return;
