@@ -128,6 +128,18 @@ impl Url {
         url
     }
 
+    /// The URL with user and password in it, for another [`parse`](Url::parse); not for a log.
+    pub fn to_string_with_credentials(&self) -> String {
+        let plain = self.to_string();
+        match (&self.user, plain.split_once("://")) {
+            (Some(user), Some((scheme, rest))) => {
+                let (user, password) = (encode(user), encode(self.password().unwrap_or_default()));
+                format!("{scheme}://{user}:{password}@{rest}")
+            }
+            _ => plain,
+        }
+    }
+
     /// Scheme, host and port: `rtsp://host:port`.
     pub(super) fn origin(&self) -> String {
         let scheme = if self.secure { "rtsps" } else { "rtsp" };
@@ -217,6 +229,19 @@ fn split_host(text: &str) -> Result<(String, Option<u16>), UrlError> {
         },
     };
     Ok((host.to_owned(), port))
+}
+
+/// Percent-encodes all but letters, digits and `-._~`.
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 fn decode(text: &str) -> Result<String, UrlError> {

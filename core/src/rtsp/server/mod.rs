@@ -19,6 +19,7 @@
 //! A session lives on the connection that made it; requests on another connection get 454.
 
 mod answers;
+mod checks;
 mod negotiate;
 mod question;
 mod requests;

@@ -11,6 +11,8 @@ fn urls_come_apart() {
     assert_eq!((url.path(), url.query()), ("a/b c", Some("k=v")));
     assert_eq!(url.to_string(), "rtsp://[::1]:8554/a/b%20c/?k=v");
     assert!(!format!("{url:?}").contains("pa:ss"));
+    assert_eq!(url.to_string_with_credentials(), "rtsp://us%40er:pa%3Ass@[::1]:8554/a/b%20c/?k=v");
+    assert_eq!(Url::parse(&url.to_string_with_credentials()), Ok(url));
 
     let plain = Url::parse("RTSP://Host").expect("valid");
     assert_eq!((plain.port(), plain.path(), plain.query()), (554, "", None));
