@@ -158,7 +158,7 @@ mod tests {
             ("live", "no URL to publish to"),
             ("http://127.0.0.1/live", "http://127.0.0.1/live: "),
         ] {
-            let text = target(line).err().expect(line);
+            let text = target(line).expect_err(line);
             assert!(text.contains(expected), "{line}: {text}");
         }
     }

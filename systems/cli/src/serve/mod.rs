@@ -4,7 +4,7 @@ mod args;
 mod pulls;
 mod report;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -51,8 +51,15 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     let backend = engine.figures().map_err(failed)?.backend;
     output.line(&Line::Listening { rtsp: format!("rtsp://{address}/"), backend });
     let pulls = Pulls::start(&engine, args.pull)?;
-    let mut server =
-        Server { engine, address, output, pulls, noted: BTreeMap::new(), note: Instant::now() };
+    let mut server = Server {
+        engine,
+        address,
+        output,
+        pulls,
+        noted: BTreeMap::new(),
+        live: BTreeSet::new(),
+        note: Instant::now(),
+    };
     while !stop.is_requested() {
         server.turn();
     }
@@ -67,6 +74,8 @@ struct Server {
     pulls: Pulls,
     /// The newest figures of every stream that was seen.
     noted: BTreeMap<String, StreamFigures>,
+    /// Paths whose stream is there.
+    live: BTreeSet<String>,
     /// When figures are to be noted next.
     note: Instant,
 }
@@ -89,10 +98,12 @@ impl Server {
         let now = Instant::now();
         let retry = match &event {
             Event::StreamStarted { path, .. } => {
+                self.live.insert(path.clone());
                 self.pulls.started(path);
                 None
             }
             Event::StreamEnded { path, .. } | Event::PullFailed { path, .. } => {
+                self.live.remove(path);
                 self.pulls.failed(path, now)
             }
             _ => None,
@@ -104,22 +115,19 @@ impl Server {
         self.output.line(&line);
     }
 
-    /// The paths of the streams that are there now.
-    fn note_figures(&mut self) -> Vec<String> {
-        let Ok(figures) = self.engine.figures() else { return Vec::new() };
-        let paths = figures.streams.iter().map(|stream| stream.path.clone()).collect();
+    fn note_figures(&mut self) {
+        let Ok(figures) = self.engine.figures() else { return };
         for stream in figures.streams {
             if self.noted.len() < MAX_NOTED || self.noted.contains_key(&stream.path) {
                 self.noted.insert(stream.path.clone(), stream);
             }
         }
-        paths
     }
 
     fn print_ledger(&mut self) {
-        let live = self.note_figures();
+        self.note_figures();
         for (path, stream) in &self.noted {
-            let ledger = StreamLedger::new(stream, !live.contains(path));
+            let ledger = StreamLedger::new(stream, !self.live.contains(path));
             self.output.line(&Line::Ledger(ledger));
         }
     }

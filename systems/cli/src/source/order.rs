@@ -30,8 +30,8 @@ pub(super) struct Place {
 #[derive(Default)]
 pub(super) struct Order {
     context: Context,
-    /// Counts by which consecutive frames differ: 2, with some encoders 1.
-    step: i64,
+    /// Consecutive frames differ by 1 in their counts, as some encoders have it, and not by 2.
+    single_step: bool,
     /// Half frames decoded since the last IDR picture.
     decoded: i64,
     /// Most and least significant part of the count of the last reference picture.
@@ -52,11 +52,11 @@ impl Order {
     where
         I: Iterator<Item = &'a [u8]>,
     {
-        let mut probe = Order { step: 2, ..Order::default() };
-        let odd = pictures
+        let mut probe = Order::default();
+        let single_step = pictures
             .filter_map(|nals| probe.picture(nals))
             .any(|picture| !picture.is_field && picture.order_count.is_some_and(|c| c % 2 != 0));
-        Order { step: if odd { 1 } else { 2 }, ..Order::default() }
+        Order { single_step, ..Order::default() }
     }
 
     /// Takes the NAL units of the next access unit in decoding order.
@@ -65,7 +65,7 @@ impl Order {
         let length = if picture.as_ref().is_some_and(|picture| picture.is_field) { 1 } else { 2 };
         let shown = picture
             .and_then(|picture| picture.order_count)
-            .map_or(self.decoded, |count| count.saturating_mul(2) / self.step);
+            .map_or(self.decoded, |count| if self.single_step { count * 2 } else { count });
         let offset = shown.saturating_sub(self.decoded);
         self.lost |= offset.abs() > MAX_OFFSET;
         self.decoded = self.decoded.saturating_add(length as i64);

@@ -29,13 +29,17 @@ impl Encoder {
             .intra_frame_period(IntraFramePeriod::from_num_frames(period))
             // Key frames come by the period alone.
             .scene_change_detect(false)
+            // What a camera's picture would gain by is time lost on this one.
             .complexity(Complexity::Low)
+            .adaptive_quantization(false)
+            .background_detection(false)
             // One slice, and no threads beside ours.
             .num_threads(1)
             .vui(VuiConfig::bt601());
         let api = OpenH264API::from_source();
-        let inner =
+        let mut inner =
             openh264::encoder::Encoder::with_api_config(api, config).map_err(Error::Encoder)?;
+        silence(&mut inner);
         Ok(Encoder { inner, bytes: Vec::new() })
     }
 
@@ -75,5 +79,21 @@ impl Encoder {
         let encoded = self.inner.encode(&picture.planes()).map_err(Error::Encoder)?;
         encoded.write_vec(&mut self.bytes);
         Ok(())
+    }
+}
+
+/// Keeps the encoder from writing to standard error: it warns at its start that the bit rate may be
+/// exceeded when no picture is skipped, which is wanted. The crate sets the level too late for that.
+fn silence(encoder: &mut openh264::encoder::Encoder) {
+    let mut level = openh264_sys2::WELS_LOG_QUIET;
+    // SAFETY: the trace level is one of the options that may be set before the encoder is
+    // initialised (the others are refused); it is read as a 32-bit number during the call, for
+    // which `level` lives, and it is no parameter that the safe interface relies on.
+    let refused = unsafe {
+        let api = encoder.raw_api();
+        api.set_option(openh264_sys2::ENCODER_OPTION_TRACE_LEVEL, (&raw mut level).cast())
+    };
+    if refused != 0 {
+        tracing::debug!("the H.264 encoder keeps its own logging: {refused}");
     }
 }

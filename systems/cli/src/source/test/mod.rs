@@ -111,7 +111,7 @@ impl TestOptions {
     fn check(&self) -> Result<(), Error> {
         let (width, height) = self.size;
         let (long, short) = (width.max(height), width.min(height));
-        if long > 3_840 || short > 2_160 || short < 16 || width % 2 != 0 || height % 2 != 0 {
+        if long > 3_840 || !(16..=2_160).contains(&short) || width % 2 != 0 || height % 2 != 0 {
             return Err(Error::Test(format!(
                 "the test picture cannot be {width}x{height}: width and height are even, at least \
                  16, at most 3840x2160"

@@ -1,4 +1,6 @@
-//! The test picture: colour bars, a moving band, the time of day and the number of the picture.
+//! The test picture: colour bars, the time of day and the number of the picture, a moving band, and
+//! snow. The snow is what takes bits: without it the encoder could not spend the bit rate it is
+//! given, and the stream would be no test of anything that carries it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -55,10 +57,11 @@ impl Picture {
 
     /// Draws what changes: the band, the time and the number.
     pub(super) fn draw(&mut self, time: SystemTime, frame: u64) {
-        self.draw_band(frame);
         let clock = time_of_day(time);
         let number = format!("UTC  FRAME {frame}");
         self.draw_lines(&clock, &number);
+        self.draw_band(frame);
+        self.draw_snow(frame);
     }
 
     /// The planes, as the encoder takes them.
@@ -93,15 +96,41 @@ impl Picture {
     fn draw_band(&mut self, frame: u64) {
         let top = self.height - self.height / 8;
         let shift = (frame % 256) as usize * 4;
-        for row in self.luma.chunks_exact_mut(self.width).skip(top) {
-            for (column, value) in row.iter_mut().enumerate() {
-                let step = (column + shift) % 440;
-                *value = BLACK + step.min(439 - step) as u8;
+        let ramp = |column: usize| {
+            let step = (column + shift) % 440;
+            BLACK + step.min(439 - step) as u8
+        };
+        let row: Vec<u8> = (0..self.width).map(ramp).collect();
+        for place in self.luma.chunks_exact_mut(self.width).skip(top) {
+            place.copy_from_slice(&row);
+        }
+        let half = self.width / 2;
+        for plane in [&mut self.blue, &mut self.red] {
+            plane.get_mut(top / 2 * half..).unwrap_or_default().fill(NO_COLOUR);
+        }
+    }
+
+    /// Noise above the band, other in every picture.
+    fn draw_snow(&mut self, frame: u64) {
+        let bottom = self.height - self.height / 8;
+        let top = bottom - self.height / 24;
+        let (first, last) = (top & !1, bottom & !1);
+        let mut noise = frame.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        for values in self.luma.chunks_exact_mut(self.width).take(last).skip(first) {
+            for eight in values.chunks_mut(8) {
+                // Xorshift: quick, and the same picture for the same number.
+                noise ^= noise << 13;
+                noise ^= noise >> 7;
+                noise ^= noise << 17;
+                for (value, byte) in eight.iter_mut().zip(noise.to_le_bytes()) {
+                    *value = 80 + byte / 4;
+                }
             }
         }
         let half = self.width / 2;
         for plane in [&mut self.blue, &mut self.red] {
-            plane.iter_mut().skip(top / 2 * half).for_each(|value| *value = NO_COLOUR);
+            let rows = plane.chunks_exact_mut(half).take(last / 2).skip(first / 2);
+            rows.for_each(|row| row.fill(NO_COLOUR));
         }
     }
 
@@ -112,8 +141,8 @@ impl Picture {
         let line = |text: &str, dot: usize| (text.chars().count() * (font::WIDTH + 1) + 1) * dot;
         let width = line(first, dot).max(line(second, small)).min(self.width) & !1;
         let height = ((font::HEIGHT + 2) * dot + (font::HEIGHT + 2) * small).min(self.height) & !1;
-        let left = (self.width - width) / 2 & !1;
-        let top = (self.height - height) / 2 & !1;
+        let left = ((self.width - width) / 2) & !1;
+        let top = ((self.height - height) / 2) & !1;
         self.blacken(left, top, width, height);
         self.text(first, left + dot, top + dot, dot);
         self.text(second, left + dot, top + (font::HEIGHT + 2) * dot, small);
@@ -183,9 +212,9 @@ mod tests {
         let dot = picture.dot;
         assert!(dot >= 8, "legible: {dot} pixels a dot");
         let columns = COLUMNS * (font::WIDTH + 1) + 1;
-        let left = ((1280 - columns * dot) / 2 & !1) + dot;
-        let box_height = (font::HEIGHT + 2) * (dot + dot / 2) & !1;
-        let top = ((720 - box_height) / 2 & !1) + dot;
+        let left = (((1280 - columns * dot) / 2) & !1) + dot;
+        let box_height = ((font::HEIGHT + 2) * (dot + dot / 2)) & !1;
+        let top = (((720 - box_height) / 2) & !1) + dot;
         for (place, character) in "12:34:56.789".chars().enumerate() {
             for row in 0..font::HEIGHT {
                 for column in 0..font::WIDTH {

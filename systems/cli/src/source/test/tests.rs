@@ -40,7 +40,7 @@ fn pictures_and_tone_are_due_in_turn_and_carry_the_clock() {
 fn a_decoder_shows_what_was_drawn() {
     let mut source = TestSource::new(&options()).unwrap();
     let mut decoder = Decoder::new().unwrap();
-    let pictures = take(&mut source, 20);
+    let pictures = take(&mut source, 40);
     let mut shown = 0;
     for picture in pictures.iter().filter(|one| one.track == VIDEO) {
         let mut stream = Vec::new();
@@ -84,4 +84,25 @@ fn impossible_options_are_refused_in_a_sentence() {
     assert!(refused(|options| options.fps = 0.0).contains("1 to 240"));
     assert!(refused(|options| options.bitrate = 1).contains("1 bit/s"));
     assert!(refused(|options| options.gop = Duration::ZERO).contains("600 s"));
+}
+
+/// What a machine spends on the picture, for `cargo test -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_the_default_picture() {
+    let mut source = TestSource::new(&TestOptions::default()).unwrap();
+    let begun = std::time::Instant::now();
+    let given = take(&mut source, 10 * 77);
+    let bytes: usize = given
+        .iter()
+        .filter(|one| one.track == VIDEO)
+        .flat_map(|one| &one.parts)
+        .map(Vec::len)
+        .sum();
+    let largest = given.iter().map(|one| one.parts.iter().map(Vec::len).sum::<usize>()).max();
+    println!(
+        "{:?} for {:?} of picture and tone, {bytes} bytes, largest {largest:?}",
+        begun.elapsed(),
+        given.last().map(|one| one.dts)
+    );
 }
