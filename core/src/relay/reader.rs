@@ -49,6 +49,8 @@ pub struct FrameReader {
     tracks: Vec<TrackReader>,
     ready: VecDeque<Frame>,
     packets: u64,
+    /// When the first and the newest packet came in.
+    arrivals: Option<(Duration, Duration)>,
 }
 
 struct TrackReader {
@@ -69,7 +71,8 @@ impl FrameReader {
         let ring = subscriber.subscribe(Arc::new(()))?;
         let cursor = ring.newest_key().unwrap_or_else(|| ring.tail());
         let tracks = track_readers(&session);
-        Ok(FrameReader { session, ring, cursor, tracks, ready: VecDeque::new(), packets: 0 })
+        let ready = VecDeque::new();
+        Ok(FrameReader { session, ring, cursor, tracks, ready, packets: 0, arrivals: None })
     }
 
     /// The stream's session description.
@@ -80,6 +83,11 @@ impl FrameReader {
     /// Packets taken from the ring so far.
     pub fn packets(&self) -> u64 {
         self.packets
+    }
+
+    /// When the first packet taken from the ring came in, on the engine's clock.
+    pub fn first_arrival(&self) -> Option<Duration> {
+        self.arrivals.map(|(first, _)| first)
     }
 
     /// The next frame, waiting for it up to `timeout`.
@@ -126,6 +134,8 @@ impl FrameReader {
                 continue;
             }
             self.packets += 1;
+            let (_, newest) = self.arrivals.get_or_insert((packet.arrival, packet.arrival));
+            *newest = packet.arrival;
             let index = usize::from(packet.track);
             let Some(track) = self.tracks.get_mut(index) else { continue };
             track.depacketizer.push(packet.clone());
@@ -144,7 +154,7 @@ impl FrameReader {
             track.depacketizer.flush();
             while let Some(data) = track.depacketizer.pop() {
                 let time = track.extender.extend(data.timestamp);
-                let arrival = Duration::ZERO;
+                let arrival = self.arrivals.map_or(Duration::ZERO, |(_, newest)| newest);
                 self.ready.push_back(Frame { track: index, time, arrival, data });
             }
         }
