@@ -13,6 +13,7 @@
 mod args;
 mod demo;
 mod failure;
+mod load;
 mod output;
 mod play;
 mod publish;

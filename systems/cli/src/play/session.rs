@@ -1,0 +1,283 @@
+//! From the URL to a reader of frames, and from there to the end.
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use rillcast::engine::{self, Config, Engine, Event};
+use rillcast::media::{Payload, sdp};
+use rillcast::relay::{Frame, FrameReader, Next};
+
+use crate::args::Transport;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::signal::Stop;
+use crate::source::clock;
+
+use super::PlayArgs;
+use super::figures::{Figures, TrackFigures, millis};
+use super::meter::{Meter, Track};
+use super::sink::{Format, Sink};
+use super::verdict::Fault;
+
+/// Path of the stream within the player's own engine.
+const PATH: &str = "play";
+/// Longest wait before looking at signals and events again.
+const STEP: Duration = Duration::from_millis(50);
+/// Time between two lines of figures.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// A stream being played.
+pub(super) struct Session {
+    args: PlayArgs,
+    output: Output,
+    stop: Stop,
+    engine: Engine,
+    /// When the engine's clock read zero.
+    epoch: Instant,
+    /// When the stream was asked for.
+    begun: Instant,
+    reader: FrameReader,
+    /// The track whose frames `--frames` counts: the first video, or the first.
+    main: usize,
+    sink: Option<Sink>,
+    meter: Meter,
+}
+
+/// Why reading came to an end.
+enum End {
+    /// As many frames as asked for, or Ctrl-C.
+    Asked,
+    /// The publisher or the server ended the stream.
+    Stream,
+    /// Nothing came any more.
+    Silence,
+}
+
+impl Session {
+    /// Connects and waits until the stream is there.
+    pub(super) fn start(args: PlayArgs, output: Output, stop: Stop) -> Result<Session, Failure> {
+        let file = match args.output.clone() {
+            Some(path) => match Format::of(&path) {
+                Some(format) => Some((path, format)),
+                None => return Err(no_such_format(&path)),
+            },
+            None => None,
+        };
+        let engine = Engine::start(Config::default()).map_err(runtime)?;
+        let epoch = Instant::now();
+        let transport = match args.transport {
+            None => engine::Transport::Auto,
+            Some(Transport::Udp) => engine::Transport::Udp,
+            Some(Transport::Tcp) => engine::Transport::Tcp,
+        };
+        let begun = Instant::now();
+        engine.pull(PATH, &args.url, transport).map_err(|error| match error {
+            engine::Error::Url { .. } => Failure::usage(error.to_string()),
+            _ => runtime(error),
+        })?;
+        let reader = wait_for_stream(&engine, &args, &stop)?;
+        let media = &reader.session().media;
+        let main = media.iter().position(|media| media.kind == sdp::Kind::Video).unwrap_or(0);
+        let meter = Meter::new(media.len());
+        let sink = match file {
+            Some((path, format)) => {
+                let refused = |error| Failure::runtime(format!("{}: {error}", path.display()));
+                Some(Sink::create(&path, format, reader.session()).map_err(refused)?)
+            }
+            None => None,
+        };
+        Ok(Session { args, output, stop, engine, epoch, begun, reader, main, sink, meter })
+    }
+
+    /// Receives until the end, and judges.
+    pub(super) fn run(mut self) -> Result<(), Failure> {
+        let end = self.receive()?;
+        let figures = self.judge(&end);
+        if let Some(sink) = self.sink.take() {
+            sink.finish().map_err(runtime)?;
+        }
+        self.output.line(&figures);
+        match figures.fault {
+            Some(fault) => Err(Failure::runtime(fault)),
+            None => Ok(()),
+        }
+    }
+
+    fn receive(&mut self) -> Result<End, Failure> {
+        let patience = Duration::from_secs(self.args.timeout);
+        let mut last_frame = Instant::now();
+        let mut last_line = (Instant::now(), self.meter.tracks().to_vec());
+        loop {
+            if self.stop.is_requested() {
+                return Ok(End::Asked);
+            }
+            match self.reader.next(STEP) {
+                Next::Frame(frame) => {
+                    last_frame = Instant::now();
+                    self.take(&frame)?;
+                    let wanted = self.args.frames;
+                    if wanted.is_some_and(|wanted| self.meter.frames(self.main) >= wanted) {
+                        return Ok(End::Asked);
+                    }
+                }
+                Next::Lagged(packets) => self.meter.fault(Fault::Lagged { packets }),
+                Next::TimedOut if last_frame.elapsed() >= patience => return Ok(End::Silence),
+                Next::TimedOut => {}
+                Next::Ended => return Ok(End::Stream),
+            }
+            if self.args.stats && last_line.0.elapsed() >= PERIOD {
+                let line = self.figures("stats", last_line.0, &last_line.1);
+                self.output.line(&line);
+                last_line = (Instant::now(), self.meter.tracks().to_vec());
+            }
+        }
+    }
+
+    fn take(&mut self, frame: &Frame) -> Result<(), Failure> {
+        let arrived = self.epoch + frame.arrival;
+        if let Payload::H264(unit) = &frame.data.payload
+            && let Some(data) = unit.user_data(&clock::UUID)
+            && let Some(stamp) = clock::decode(&data)
+        {
+            // The wall clock is read now and set back by how long ago the frame came.
+            let then = SystemTime::now().checked_sub(arrived.elapsed());
+            if let Some(latency) = then.and_then(|at| at.duration_since(stamp.captured).ok()) {
+                self.meter.latency(latency);
+            }
+        }
+        self.meter.frame(frame, frame.track == self.main);
+        match &mut self.sink {
+            Some(sink) => sink.write(frame).map_err(runtime),
+            None => Ok(()),
+        }
+    }
+
+    /// The last line of figures, with what was wrong.
+    fn judge(&mut self, end: &End) -> Figures {
+        let nothing = vec![Track::default(); self.meter.tracks().len()];
+        let mut figures = self.figures("end", self.begun, &nothing);
+        let fault = self.fault(end, figures.tracks.iter().map(|track| track.lost).sum());
+        let since = |time: Option<Duration>| {
+            time.map(|time| millis((self.epoch + time).saturating_duration_since(self.begun)))
+        };
+        figures.first_packet_ms = since(self.reader.first_arrival());
+        figures.first_key_ms = since(self.meter.first_key);
+        figures.latency_ms = self.meter.latency.mean().map(millis);
+        figures.latency_max_ms = figures.latency_ms.map(|_| millis(self.meter.latency.max));
+        figures.whole = Some(fault.is_none());
+        figures.fault = fault.map(|fault| fault.to_string());
+        figures
+    }
+
+    /// What keeps the stream from being whole; the cause before its consequences.
+    fn fault(&self, end: &End, lost: u64) -> Option<Fault> {
+        let frames = self.meter.frames(self.main);
+        if let End::Silence = end {
+            let patience = Duration::from_secs(self.args.timeout);
+            return Some(Fault::Silence { patience, frames });
+        }
+        if frames == 0 {
+            return Some(Fault::Empty);
+        }
+        if let Some(fault @ Fault::Lagged { .. }) = self.meter.first_fault() {
+            return Some(fault.clone());
+        }
+        if lost > 0 {
+            return Some(Fault::Lost { packets: lost });
+        }
+        for (media, track) in self.reader.session().media.iter().zip(self.meter.tracks()) {
+            if !super::is_h264(media) || track.frames == 0 {
+                continue;
+            }
+            if track.before_key > 0 {
+                return Some(Fault::NoKeyAtStart { before: track.before_key, keys: track.keys });
+            }
+            if !track.parameter_sets && !super::parameter_sets(media).is_complete() {
+                return Some(Fault::NoParameterSets);
+            }
+        }
+        if let Some(fault) = self.meter.first_fault() {
+            return Some(fault.clone());
+        }
+        match (end, self.args.frames) {
+            (End::Stream, Some(wanted)) => Some(Fault::Short { wanted, got: frames }),
+            _ => None,
+        }
+    }
+
+    /// Figures of now, with rates since `since`, when the counts were those of `before`.
+    fn figures(&mut self, event: &'static str, since: Instant, before: &[Track]) -> Figures {
+        let seconds = since.elapsed().as_secs_f64().max(1e-3);
+        let latency = self.meter.take_latency();
+        let counted = self.engine.figures().ok();
+        let counted = counted.and_then(|figures| figures.streams.into_iter().next());
+        let tracks = self
+            .reader
+            .session()
+            .media
+            .iter()
+            .zip(self.meter.tracks().iter().zip(before))
+            .enumerate()
+            .map(|(index, (media, (now, before)))| {
+                let packets = counted.as_ref().and_then(|counted| counted.tracks.get(index));
+                TrackFigures {
+                    kind: media.kind.to_string(),
+                    codec: media.format.encoding.clone(),
+                    frames: now.frames,
+                    key_frames: now.keys,
+                    damaged: now.damaged,
+                    frames_per_second: (now.frames - before.frames) as f64 / seconds,
+                    bits_per_second: (now.bytes - before.bytes) as f64 * 8.0 / seconds,
+                    packets: packets.map_or(0, |track| track.packets),
+                    lost: packets.map_or(0, |track| track.lost).max(now.lost),
+                    jitter_ms: packets.map_or(0.0, |track| millis(track.jitter)),
+                }
+            })
+            .collect();
+        Figures {
+            event,
+            seconds: millis(self.begun.elapsed()) / 1e3,
+            tracks,
+            latency_ms: latency.mean().map(millis),
+            latency_max_ms: latency.mean().map(|_| millis(latency.max)),
+            first_packet_ms: None,
+            first_key_ms: None,
+            whole: None,
+            fault: None,
+        }
+    }
+}
+
+/// Waits for the stream to come, and subscribes to it.
+fn wait_for_stream(engine: &Engine, args: &PlayArgs, stop: &Stop) -> Result<FrameReader, Failure> {
+    let deadline = Instant::now() + Duration::from_secs(args.timeout);
+    loop {
+        match engine.next_event(Some(STEP)) {
+            Some(Event::StreamStarted { .. }) => {
+                return engine.reader(PATH, PERIOD).map_err(runtime);
+            }
+            Some(Event::PullFailed { reason, .. } | Event::StreamEnded { reason, .. }) => {
+                return Err(Failure::runtime(format!("{}: {reason}", args.url)));
+            }
+            Some(Event::Warning(text)) => tracing::warn!("{text}"),
+            Some(_) | None => {}
+        }
+        if stop.is_requested() {
+            return Err(Failure::runtime("ended before the stream came"));
+        }
+        if Instant::now() >= deadline {
+            let seconds = args.timeout;
+            let url = &args.url;
+            return Err(Failure::runtime(format!("{url}: nothing came within {seconds} s")));
+        }
+    }
+}
+
+fn no_such_format(path: &Path) -> Failure {
+    let name = path.display();
+    Failure::usage(format!("-o {name}: the name must end in .264, .h264 or .mp4"))
+}
+
+fn runtime(error: impl std::fmt::Display) -> Failure {
+    Failure::runtime(error.to_string())
+}
