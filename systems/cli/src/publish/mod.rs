@@ -8,6 +8,8 @@ mod feed;
 mod report;
 mod target;
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use args::PublishArgs;
@@ -36,7 +38,9 @@ const SOURCE_END: Duration = Duration::from_millis(300);
 /// Publishes until the source ends or the end is asked for.
 pub(crate) fn run(args: PublishArgs, output: Output, stop: Stop) -> Result<(), Failure> {
     let target = Target::new(&args)?;
-    let source = source::open(&args.source, &args.source_options()?)?;
+    let Some(source) = open(args.source.clone(), args.source_options()?, &stop)? else {
+        return Ok(());
+    };
     output.line(&Line::Connecting {
         source: args.source.clone(),
         url: args.url.clone(),
@@ -45,6 +49,31 @@ pub(crate) fn run(args: PublishArgs, output: Output, stop: Stop) -> Result<(), F
     let engine = Engine::start(Config::default()).map_err(failed)?;
     let publisher = Publisher { engine, output, stop };
     publisher.publish(&args.url, &target, source)
+}
+
+/// Opens the source; `None` when the end is asked for first. A pipe may give nothing for a long time,
+/// and waiting for it must not keep the program from ending.
+fn open(
+    name: String,
+    options: source::Options,
+    stop: &Stop,
+) -> Result<Option<Box<dyn Source>>, Failure> {
+    let (sender, opened) = mpsc::sync_channel(1);
+    thread::Builder::new()
+        .name("open".into())
+        // Nobody listens any more when the end was asked for.
+        .spawn(move || drop(sender.send(source::open(&name, &options))))
+        .map_err(|error| Failure::runtime(format!("cannot start a thread: {error}")))?;
+    loop {
+        match opened.recv_timeout(TICK) {
+            Ok(source) => return Ok(Some(source?)),
+            Err(RecvTimeoutError::Timeout) if stop.is_requested() => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::runtime("opening the source has failed"));
+            }
+        }
+    }
 }
 
 struct Publisher {
