@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 /// The system's allocator, with a count.
-pub struct Counting;
+pub(crate) struct Counting;
 
 /// Thread whose allocations count; 0 for none.
 static WATCHED: AtomicI32 = AtomicI32::new(0);
@@ -19,13 +19,13 @@ thread_local! {
 }
 
 /// Begins to count the allocations of a thread.
-pub fn watch(thread: i32) {
+pub(crate) fn watch(thread: i32) {
     COUNT.store(0, Ordering::SeqCst);
     WATCHED.store(thread, Ordering::SeqCst);
 }
 
 /// Ends counting: how many there were, and the sizes of the first.
-pub fn stop() -> (u64, String) {
+pub(crate) fn stop() -> (u64, String) {
     WATCHED.store(0, Ordering::SeqCst);
     let count = COUNT.load(Ordering::SeqCst);
     let sizes = SIZES.iter().take(count as usize).map(|size| size.load(Ordering::SeqCst));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How packets travel between a peer and the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub(crate) enum Transport {
     /// Datagrams.
     Udp,
     /// Interleaved.
@@ -112,14 +112,14 @@ fn value<'a>(lines: &'a [String], name: &str) -> Option<&'a str> {
 }
 
 /// Publishes until dropped: 100 pictures a second of 5 packets, a key frame every half second.
-pub struct Publisher {
+pub(crate) struct Publisher {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Publisher {
     /// Announces and begins.
-    pub fn start(server: SocketAddr, transport: Transport) -> Publisher {
+    pub(crate) fn start(server: SocketAddr, transport: Transport) -> Publisher {
         let mut rtsp = Rtsp::connect(server);
         rtsp.request("ANNOUNCE", "", "Content-Type: application/sdp\r\n", SDP);
         let udp = rtsp.set_up(transport, "/streamid=0", ";mode=record");
@@ -178,7 +178,7 @@ fn packet(sequence: u16, picture: u32, part: u32) -> Vec<u8> {
 }
 
 /// Plays until dropped, and counts packets.
-pub struct Player {
+pub(crate) struct Player {
     stop: Arc<AtomicBool>,
     packets: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
@@ -186,7 +186,7 @@ pub struct Player {
 
 impl Player {
     /// Sets up and begins.
-    pub fn start(server: SocketAddr, transport: Transport) -> Player {
+    pub(crate) fn start(server: SocketAddr, transport: Transport) -> Player {
         let mut rtsp = Rtsp::connect(server);
         let described = rtsp.request("DESCRIBE", "", "Accept: application/sdp\r\n", "");
         let control = described.body.rsplit("a=control:").next().expect("the track has one");
@@ -221,7 +221,7 @@ impl Player {
     }
 
     /// RTP packets received so far.
-    pub fn packets(&self) -> u64 {
+    pub(crate) fn packets(&self) -> u64 {
         self.packets.load(Ordering::Relaxed)
     }
 }

@@ -470,7 +470,17 @@ impl Worker {
 
     /// Sessions that fell silent, connections that do not come about.
     fn check_sessions(&mut self, now: Duration) {
-        let tokens: Vec<Token> = self.connections.keys().copied().collect();
+        // Mostly nothing is due, and an empty list takes no memory.
+        let due = |connection: &Connection| match &connection.role {
+            Role::Server(server) => server.session.poll_timeout().is_some_and(|at| at <= now),
+            Role::Client(_) => true,
+        };
+        let tokens: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| due(connection))
+            .map(|(token, _)| *token)
+            .collect();
         for token in tokens {
             let Some(connection) = self.connections.get_mut(&token) else { continue };
             match &mut connection.role {

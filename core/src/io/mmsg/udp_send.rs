@@ -135,6 +135,11 @@ impl Batch {
             header.msg_control = control.0.as_ptr().cast_mut().cast();
             header.msg_controllen = *length as _;
         }
+        if self.headers.capacity() == 0 {
+            // All at once, so that no later and larger batch takes memory.
+            self.headers.reserve(BATCH);
+            self.marks.reserve(BATCH);
+        }
         self.headers.push(message);
         self.marks.push(Mark { part: part.clone(), destination });
     }
