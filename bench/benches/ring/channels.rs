@@ -120,13 +120,14 @@ impl Reader for broadcast::Receiver<Handle> {
 /// A slot of the disruptor is there from the start, so it may be empty.
 type Slot = Option<Handle>;
 type Poller = EventPoller<Slot, SingleProducerBarrier>;
+type Publish = Box<dyn FnMut(&[Handle])>;
 
 /// The disruptor crate's, an item at a time. (Its type differs with one reader and with several, and
 /// cannot be named generically; a box a burst is no cost.)
-pub(crate) struct Disruptor(Box<dyn FnMut(&[Handle])>);
+pub(crate) struct Disruptor(Publish);
 
 /// The disruptor crate's, a burst at a time.
-pub(crate) struct Batched(Box<dyn FnMut(&[Handle])>);
+pub(crate) struct Batched(Publish);
 
 impl Channel for Disruptor {
     const NAME: &'static str = "disruptor";
@@ -134,7 +135,7 @@ impl Channel for Disruptor {
     type Reader = Poller;
 
     fn new(readers: usize) -> (Self, Vec<Poller>) {
-        fn publisher(mut producer: impl Producer<Slot> + 'static) -> Box<dyn FnMut(&[Handle])> {
+        fn publisher(mut producer: impl Producer<Slot> + 'static) -> Publish {
             Box::new(move |packets| {
                 for packet in packets {
                     while producer.try_publish(|slot| *slot = Some(packet.clone())).is_err() {
@@ -165,7 +166,7 @@ impl Channel for Batched {
     type Reader = Poller;
 
     fn new(readers: usize) -> (Self, Vec<Poller>) {
-        fn publisher(mut producer: impl Producer<Slot> + 'static) -> Box<dyn FnMut(&[Handle])> {
+        fn publisher(mut producer: impl Producer<Slot> + 'static) -> Publish {
             Box::new(move |packets| {
                 loop {
                     let done = producer.try_batch_publish(packets.len(), |slots| {
