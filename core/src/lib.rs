@@ -9,20 +9,19 @@
 //! | [`io`] | sockets behind one trait | yes |
 //! | [`engine`] | the thread that joins them | yes |
 //!
-//! Under `--cfg rill_ring_alone` the ring is all there is, and builds in seconds: for the models
-//! (`tests/loom`, which adds `--cfg rill_loom`) and the sanitizers (`tests/sanitize`).
+//! Under `--cfg rill_loom` (`tests/loom`) the ring is all there is: it is what the models are of.
 
-#[cfg(not(rill_ring_alone))]
+#[cfg(not(rill_loom))]
 pub mod engine;
-#[cfg(not(rill_ring_alone))]
+#[cfg(not(rill_loom))]
 pub mod io;
-#[cfg(not(rill_ring_alone))]
+#[cfg(not(rill_loom))]
 pub mod media;
-#[cfg(not(rill_ring_alone))]
+#[cfg(not(rill_loom))]
 pub mod relay;
 pub mod ring;
-#[cfg(not(rill_ring_alone))]
+#[cfg(not(rill_loom))]
 pub mod rtsp;
-#[cfg(not(rill_ring_alone))]
+#[cfg(not(rill_loom))]
 pub mod stats;
 mod sync;

@@ -56,8 +56,7 @@ impl Audience {
         let mut audience = Audience::default();
         audience.join(scene, "play", clip, url, Ffmpeg, Tcp);
         audience.join(scene, "play", clip, url, GStreamer, Udp);
-        // Nothing depends on when exactly this is, so that there is no event to wait for.
-        thread::sleep(Duration::from_millis(2_300));
+        wait_for_the_middle();
         audience.join(scene, "play-late", clip, url, Ffmpeg, Udp);
         audience.join(scene, "play-late", clip, url, GStreamer, Tcp);
         audience
@@ -111,6 +110,12 @@ impl Audience {
         assert!(!failed, "not every player has shown what was published:\n{report}");
         println!("{report}");
     }
+}
+
+/// Lets some of a clip pass before a late player comes. Nothing depends on how much of it, so that
+/// there is no event to wait for.
+pub fn wait_for_the_middle() {
+    thread::sleep(Duration::from_millis(2_300));
 }
 
 type Verdict = Result<String, String>;

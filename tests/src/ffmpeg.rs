@@ -109,3 +109,32 @@ pub fn play(scene: &Scene, name: &str, clip: &Clip, transport: Transport, url: &
     let process = Process::start(scene, name, command);
     Player { process, pictures, sound, sound_packets: packets }
 }
+
+/// Writes the SDP that describes a clip sent as plain RTP to these ports, one for each track.
+///
+/// # Panics
+/// When ffmpeg cannot do so.
+pub fn describe_rtp(clip: &Clip, ports: &[u16], sdp: &Path) {
+    let mut command = command();
+    command.args(["-y", "-t", "0.2", "-i"]).arg(&clip.file);
+    to_ports(&mut command, ports);
+    command.arg("-sdp_file").arg(sdp);
+    process::output(command);
+}
+
+/// A publisher that sends a clip in real time as plain RTP to these ports, one for each track.
+pub fn send_rtp(scene: &Scene, clip: &Clip, ports: &[u16]) -> Process {
+    let mut command = command();
+    command.arg("-re").arg("-i").arg(&clip.file);
+    to_ports(&mut command, ports);
+    // It prints its SDP.
+    command.args(["-sdp_file"]).arg(scene.file("publisher.sdp"));
+    Process::start(scene, "publisher", command)
+}
+
+fn to_ports(command: &mut Command, ports: &[u16]) {
+    for (track, port) in ports.iter().enumerate() {
+        command.args(["-map", &format!("0:{track}"), "-c", "copy", "-f", "rtp"]);
+        command.arg(format!("rtp://127.0.0.1:{port}"));
+    }
+}

@@ -26,8 +26,7 @@ impl Process {
         Process::with_output(scene, name, command, None)
     }
 
-    /// Starts the command with its standard output in the file `output` of the scene, or in a pipe
-    /// when `output` is `None` in [`Process::piped`].
+    /// Starts the command with its standard output in the file `output`; in the log when `None`.
     ///
     /// # Panics
     /// When the program cannot be started.
@@ -55,6 +54,18 @@ impl Process {
     pub fn piped(scene: &Scene, name: &str, mut command: Command) -> Process {
         let log = scene.file(&format!("{name}.log"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(create(&log));
+        Process::spawn(name, command, log)
+    }
+
+    /// Starts the command with this for standard input; both of its outputs go to `NAME.log`.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    pub fn with_input(scene: &Scene, name: &str, mut command: Command, input: Stdio) -> Process {
+        let log = scene.file(&format!("{name}.log"));
+        let errors = create(&log);
+        let out = errors.try_clone().expect("a second handle of the log");
+        command.stdin(input).stdout(out).stderr(errors);
         Process::spawn(name, command, log)
     }
 

@@ -76,6 +76,28 @@ impl Server {
         self.wait_for(PATIENCE, |e| e["event"] == "stream_started" && e["path"] == path);
     }
 
+    /// Waits until a player has begun.
+    ///
+    /// # Panics
+    /// When none does within the deadline.
+    pub fn child_started(&mut self, path: &str) {
+        self.wait_for(PATIENCE, |e| e["event"] == "child_started" && e["path"] == path);
+    }
+
+    /// Ends the server by a signal and looks into its books: for a stream that was carried whole,
+    /// packets in are packets out, and no packet was dropped at either side.
+    ///
+    /// # Panics
+    /// When the books do not balance, or tell of a packet dropped.
+    pub fn balances(mut self, path: &str) {
+        self.process.signal("TERM");
+        let ledger = self.wait_for(PATIENCE, |e| e["event"] == "ledger" && e["path"] == path);
+        assert_eq!(ledger["balances"], true, "{ledger}");
+        assert_eq!(ledger["lost_by_children"], 0, "{ledger}");
+        assert!(ledger["dropped"].as_object().is_none_or(|causes| causes.is_empty()), "{ledger}");
+        assert!(ledger["received"].as_u64() > Some(0), "{ledger}");
+    }
+
     /// Waits until a stream has ended, for up to `limit`.
     ///
     /// # Panics

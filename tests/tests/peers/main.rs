@@ -1,11 +1,16 @@
 //! The program against real peers.
 
 mod coding;
+mod conduct;
+mod cut_through;
+mod inputs;
+mod program;
 mod publishers;
 
+use std::thread;
 use std::time::Duration;
 
-use rillcast_tests::audience::{Allowance, Audience};
+use rillcast_tests::audience::{AAC_FRAMES_IN_A_PACKET, Allowance, Audience};
 use rillcast_tests::clip::Clip;
 use rillcast_tests::process::Process;
 use rillcast_tests::scene::Scene;
@@ -13,6 +18,15 @@ use rillcast_tests::server::Server;
 
 /// No clip is longer than this, and no publisher takes longer to push it.
 const CLIP: Duration = Duration::from_secs(20);
+
+/// ffmpeg gathers AAC frames into a packet until it is full, and never sends the last one.
+const FFMPEG: Allowance = Allowance { sound_at_end: AAC_FRAMES_IN_A_PACKET, pictures_at_start: 0 };
+
+/// Plain RTP has no end but that of the server. What was sent before has long been passed on.
+fn end_by_signal(server: &mut Server) {
+    thread::sleep(Duration::from_millis(500));
+    server.process().signal("TERM");
+}
 
 /// Publishes a clip, lets everyone play it from the moment it is there, and judges what they saw.
 fn everyone_sees(
@@ -30,4 +44,5 @@ fn everyone_sees(
     publisher.succeed(CLIP);
     server.stream_ended("live", Duration::from_secs(2));
     audience.judge(clip, allowance);
+    server.balances("live");
 }

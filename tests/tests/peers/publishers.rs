@@ -1,14 +1,11 @@
 //! Every publisher, each seen by every player: H.264 with B-frames, and AAC beside it.
 
 use rillcast_tests::Transport::{Tcp, Udp};
-use rillcast_tests::audience::{AAC_FRAMES_IN_A_PACKET, Allowance};
+use rillcast_tests::audience::Allowance;
 use rillcast_tests::clip::{self, AudioCodec, Clip};
 use rillcast_tests::{ffmpeg, gstreamer};
 
-use crate::everyone_sees;
-
-/// ffmpeg gathers AAC frames into a packet until it is full, and never sends the last one.
-const FFMPEG: Allowance = Allowance { sound_at_end: AAC_FRAMES_IN_A_PACKET, pictures_at_start: 0 };
+use crate::{FFMPEG, everyone_sees};
 
 /// GStreamer's MP4 reader leaves out the last AAC frame: padding, by the file's edit list.
 const GSTREAMER: Allowance = Allowance { sound_at_end: 1, pictures_at_start: 0 };

@@ -1,0 +1,273 @@
+//! How the server conducts itself towards clients that are slow, gone, wrong, or many in one.
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use rillcast_tests::Transport::{Tcp, Udp};
+use rillcast_tests::audience::{Allowance, Audience, Program};
+use rillcast_tests::rtp::{self, Source};
+use rillcast_tests::rtsp::{Connection, first_control};
+use rillcast_tests::scene::Scene;
+use rillcast_tests::server::Server;
+use rillcast_tests::{clip, ffmpeg};
+
+use crate::CLIP;
+
+const TCP: &str = "RTP/AVP/TCP;unicast;interleaved=0-1";
+
+#[test]
+fn answers_tell_what_is_wrong() {
+    let scene = Scene::new("answers_tell_what_is_wrong");
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let mut client = Connection::open(server.address());
+
+    let public = client.ask("OPTIONS", &url, &[], "").header("public").to_owned();
+    for method in
+        ["DESCRIBE", "ANNOUNCE", "SETUP", "PLAY", "PAUSE", "RECORD", "GET_PARAMETER", "TEARDOWN"]
+    {
+        assert!(
+            public.split(',').any(|m| m.trim() == method),
+            "{method} is not in Public: {public}"
+        );
+    }
+    assert_eq!(client.request("DESCRIBE", &url, &[], "").status, 404, "nobody publishes there");
+    assert_eq!(client.request("BREW", &url, &[], "").status, 501, "no such method");
+    assert_eq!(
+        client.request("PLAY", &url, &[("Session", "12345678")], "").status,
+        454,
+        "no such session"
+    );
+
+    let mut publisher = Connection::open(server.address());
+    publisher.publish(&url, &rtp::sdp(0));
+    server.stream_started("live");
+    let mut second = Connection::open(server.address());
+    let sdp = [("Content-Type", "application/sdp")];
+    let status = second.request("ANNOUNCE", &url, &sdp, &rtp::sdp(0)).status;
+    assert!((400..600).contains(&status), "a second publisher of one stream: {status}");
+
+    let multicast = [("Transport", "RTP/AVP;multicast")];
+    let track = format!("{url}/{}", first_control(&client.ask("DESCRIBE", &url, &[], "").body));
+    assert_eq!(client.request("SETUP", &track, &multicast, "").status, 461, "multicast");
+    client.ask("SETUP", &track, &[("Transport", TCP)], "");
+    assert_eq!(client.request("RECORD", &url, &[], "").status, 455, "RECORD in a session to play");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let scene = Scene::new("pipelined_requests_are_answered_in_order");
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let mut publisher = Connection::open(server.address());
+    publisher.publish(&url, &rtp::sdp(0));
+    server.stream_started("live");
+    for packet in Source::new().key_frame(5) {
+        publisher.send_packet(0, &packet);
+    }
+    let mut client = Connection::open(server.address());
+    client.send("OPTIONS", &url, &[], "");
+    client.send("DESCRIBE", &url, &[], "");
+    client.send("GET_PARAMETER", &url, &[], "");
+    client.send("DESCRIBE", &server.url("other"), &[], "");
+    let answers: Vec<(String, u16)> = (0..4)
+        .map(|_| client.response())
+        .map(|r| (r.header("cseq").to_owned(), r.status))
+        .collect();
+    let numbers: Vec<&str> = answers.iter().map(|(number, _)| number.as_str()).collect();
+    assert_eq!(numbers, ["1", "2", "3", "4"]);
+    assert_eq!(answers[1].1, 200);
+    assert_eq!(answers[3].1, 404);
+}
+
+#[test]
+fn rtp_info_tells_the_first_packet() {
+    let scene = Scene::new("rtp_info_tells_the_first_packet");
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let mut publisher = Connection::open(server.address());
+    publisher.publish(&url, &rtp::sdp(0));
+    server.stream_started("live");
+    let mut source = Source::new();
+    for frame in [source.key_frame(5), source.frame(5), source.key_frame(5), source.frame(5)] {
+        for packet in frame {
+            publisher.send_packet(0, &packet);
+        }
+    }
+    // The publisher's packets are in when the server has answered what came behind them.
+    publisher.ask("GET_PARAMETER", &url, &[], "");
+    let mut child = Connection::open(server.address());
+    let (_, play) = child.play(&url, TCP);
+    let first = child.rtp();
+    let mut newest = Source::new();
+    newest.key_frame(5);
+    newest.frame(5);
+    assert!(first == newest.key_frame(5)[0], "a child begins with the newest key frame");
+    let info = play.header("rtp-info");
+    if !info.is_empty() {
+        let value = |name: &str| {
+            info.split(';').find_map(|p| p.trim().strip_prefix(name)).map(str::to_owned)
+        };
+        assert_eq!(value("seq="), Some(rtp::sequence(&first).to_string()), "{info}");
+        assert_eq!(value("rtptime="), Some(rtp::timestamp(&first).to_string()), "{info}");
+    }
+}
+
+#[test]
+fn a_child_that_does_not_read_delays_nobody() {
+    let scene = Scene::new("a_child_that_does_not_read_delays_nobody");
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let mut publisher = Connection::open(server.address());
+    publisher.publish(&url, &rtp::sdp(0));
+    server.stream_started("live");
+    let mut source = Source::new();
+    for packet in source.key_frame(50) {
+        publisher.send_packet(0, &packet);
+    }
+    publisher.ask("GET_PARAMETER", &url, &[], "");
+    let mut stuck = Connection::open(server.address());
+    stuck.play(&url, TCP);
+    let mut child = Connection::open(server.address());
+    child.play(&url, TCP);
+    (0..51).for_each(|_| drop(child.rtp()));
+
+    // 40 MB: more than any socket holds. Each frame is sent when the good child has the last one.
+    for number in 1..670 {
+        let frame = if number % 25 == 0 { source.key_frame(50) } else { source.frame(50) };
+        for packet in &frame {
+            publisher.send_packet(0, packet);
+        }
+        for packet in &frame {
+            assert!(child.rtp() == *packet, "the good child lost a packet of frame {number}");
+        }
+    }
+    drop(publisher);
+    server.stream_ended("live", Duration::from_secs(2));
+
+    // What the other one can still read is whole packets, and after every gap a key frame.
+    let mut last: Option<u16> = None;
+    let mut gaps = 0;
+    let mut count = 0;
+    while let Some((channel, packet)) = stuck.packet() {
+        if channel != 0 {
+            continue;
+        }
+        let sequence = rtp::sequence(&packet);
+        if last.is_some_and(|last| last.wrapping_add(1) != sequence) {
+            assert!(rtp::begins_key_frame(&packet), "it goes on in the middle of pictures");
+            gaps += 1;
+        }
+        last = Some(sequence);
+        count += 1;
+    }
+    println!("the child that did not read got {count} packets, with {gaps} gaps");
+}
+
+#[test]
+fn a_publisher_that_dies_ends_its_stream_and_may_come_back() {
+    let scene = Scene::new("a_publisher_that_dies_ends_its_stream_and_may_come_back");
+    let clip = clip::b_frames();
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let mut publisher = ffmpeg::publish(&scene, &clip, Tcp, &url);
+    server.stream_started("live");
+    let mut player = ffmpeg::play(&scene, "play-first", &clip, Tcp, &url);
+    let mut child = Connection::open(server.address());
+    child.play(&url, TCP);
+    child.rtp();
+    publisher.kill();
+    server.stream_ended("live", Duration::from_secs(5));
+    // The player may complain of half a frame, but has to see the end.
+    let ended = player.process.wait(Duration::from_secs(10));
+    assert!(ended.is_some(), "the player still waits for a stream that has ended");
+
+    let mut publisher = ffmpeg::publish(&scene, &clip, Tcp, &url);
+    server.stream_started("live");
+    let mut audience = Audience::default();
+    audience.join(&scene, "play-second", &clip, &url, Program::Ffmpeg, Udp);
+    publisher.succeed(CLIP);
+    server.stream_ended("live", Duration::from_secs(2));
+    audience.judge(&clip, Allowance { sound_at_end: 6, ..Allowance::default() });
+}
+
+#[test]
+fn ends_by_a_signal_within_two_seconds() {
+    let scene = Scene::new("ends_by_a_signal_within_two_seconds");
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let mut publisher = Connection::open(server.address());
+    publisher.publish(&url, &rtp::sdp(0));
+    server.stream_started("live");
+    for packet in Source::new().key_frame(5) {
+        publisher.send_packet(0, &packet);
+    }
+    let mut child = Connection::open(server.address());
+    child.play(&url, TCP);
+    let asked = Instant::now();
+    server.process().signal("TERM");
+    let status = server.process().wait(Duration::from_secs(4)).expect("the server ends");
+    assert!(status.success(), "{status}");
+    assert!(asked.elapsed() < Duration::from_secs(2), "after {:?}", asked.elapsed());
+    // The child is told: BYE, and the connection closed.
+    let mut goodbye = false;
+    while let Some((channel, packet)) = child.packet() {
+        goodbye |= channel == 1 && contains_bye(&packet);
+    }
+    assert!(goodbye, "no RTCP BYE before the connection was closed");
+}
+
+#[test]
+fn nonsense_does_no_harm() {
+    let scene = Scene::new("nonsense_does_no_harm");
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let nonsense: [&[u8]; 6] = [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\0\0\0\0\0\0\0\0\r\n\r\n",
+        b"DESCRIBE rtsp://x/y RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 99999999999\r\n\r\n",
+        b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nContent-Length: -1\r\n\r\n",
+        b"$\x07\xff\xffabc",
+        &[b'A'; 200_000],
+    ];
+    for bytes in nonsense {
+        let mut stream =
+            std::net::TcpStream::connect(server.address()).expect("the server listens");
+        stream.set_read_timeout(Some(Duration::from_millis(300))).expect("a deadline");
+        let _ = std::io::Write::write_all(&mut stream, bytes);
+        let _ = stream.read(&mut [0; 1_000]);
+    }
+    let mut publisher = Connection::open(server.address());
+    publisher.publish(&url, &rtp::sdp(0));
+    server.stream_started("live");
+    // Not RTP, on channels that exist and that do not.
+    for (channel, packet) in
+        [(0, &b""[..]), (0, b"\x80"), (1, b"\xff\xff"), (9, b"abcdefghijklmnop"), (0, &[0xff; 60])]
+    {
+        publisher.send_packet(channel, packet);
+    }
+    let mut source = Source::new();
+    let frame = source.key_frame(5);
+    for packet in &frame {
+        publisher.send_packet(0, packet);
+    }
+    publisher.ask("GET_PARAMETER", &url, &[], "");
+    let mut child = Connection::open(server.address());
+    child.play(&url, TCP);
+    for packet in &frame {
+        assert!(child.rtp() == *packet, "not the key frame that was sent");
+    }
+    assert!(server.process().is_running());
+}
+
+/// Whether a compound RTCP packet says goodbye.
+fn contains_bye(mut packet: &[u8]) -> bool {
+    while packet.len() >= 4 {
+        if packet[1] == 203 {
+            return true;
+        }
+        let length = 4 * (usize::from(u16::from_be_bytes([packet[2], packet[3]])) + 1);
+        packet = packet.get(length..).unwrap_or_default();
+    }
+    false
+}
