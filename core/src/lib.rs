@@ -9,19 +9,20 @@
 //! | [`io`] | sockets behind one trait | yes |
 //! | [`engine`] | the thread that joins them | yes |
 //!
-//! Under `--cfg rill_loom` (`tests/loom`) the ring is all there is: it is what the models are of.
+//! Under `--cfg rill_ring_alone` the ring is all there is, and builds in seconds: for the models
+//! (`tests/loom`, which adds `--cfg rill_loom`) and the sanitizers (`tests/sanitize`).
 
-#[cfg(not(rill_loom))]
+#[cfg(not(rill_ring_alone))]
 pub mod engine;
-#[cfg(not(rill_loom))]
+#[cfg(not(rill_ring_alone))]
 pub mod io;
-#[cfg(not(rill_loom))]
+#[cfg(not(rill_ring_alone))]
 pub mod media;
-#[cfg(not(rill_loom))]
+#[cfg(not(rill_ring_alone))]
 pub mod relay;
 pub mod ring;
-#[cfg(not(rill_loom))]
+#[cfg(not(rill_ring_alone))]
 pub mod rtsp;
-#[cfg(not(rill_loom))]
+#[cfg(not(rill_ring_alone))]
 pub mod stats;
 mod sync;

@@ -64,7 +64,8 @@ pub struct Reader<T> {
 
 impl<T> Reader<T> {
     /// Leases the items from `from` (or the oldest that is left, if that is later) to the head, for
-    /// as long as the view lives. Wait-free: two stores at most, one fence, four loads.
+    /// as long as the view lives. Wait-free: two stores at most, one fence, four loads. Without an
+    /// item to lease: one load.
     ///
     /// While it is open the producer cannot reuse the slots it covers, and drops arriving items
     /// once a whole lap has come round to them. Keep views short; to keep a payload longer, clone
@@ -72,15 +73,15 @@ impl<T> Reader<T> {
     #[inline]
     pub fn view(&mut self, from: u64) -> View<'_, T> {
         let cursors = &self.shared.cursors;
-        // Nothing to lease: no store, no fence.
-        if cursors.head.load(Ordering::Acquire) <= from {
+        // Nothing to lease: no store, no fence. (Relaxed: no payload is looked at by this value.)
+        if cursors.head.load(Ordering::Relaxed) <= from {
             return View::new(&self.shared, None, from, from, from);
         }
         let hold = &self.seat().hold;
         // Only a guess, to spare the second store when far behind.
         let asked = from.max(cursors.tail.load(Ordering::Relaxed));
-        // Release, as for every store to `hold`: our looks at payloads in an earlier view are over,
-        // for a producer that finds this value and never saw the one in between.
+        // Release: our looks at payloads in an earlier view are over, for a producer that finds this
+        // value and never saw the one in between.
         hold.store(asked, Ordering::Release);
         // Pairs with the fence in `Producer::announce`. If the producer's comes first we see its
         // tail below and stay clear of what it drops. If ours comes first, it sees our lease in
@@ -90,13 +91,14 @@ impl<T> Reader<T> {
         let tail = cursors.tail.load(Ordering::Acquire);
         let start = asked.max(tail);
         if start > asked {
-            hold.store(start, Ordering::Release);
+            // Relaxed: the fence above has released our earlier looks.
+            hold.store(start, Ordering::Relaxed);
         }
         // Acquire: pairs with `publish`; the payloads below are written.
         let end = cursors.head.load(Ordering::Acquire);
         if start == end {
-            // All that there was is lost. Nothing to hold.
-            hold.store(NONE, Ordering::Release);
+            // All that there was is lost: nothing to hold. (Relaxed, as above.)
+            hold.store(NONE, Ordering::Relaxed);
             return View::new(&self.shared, None, from, start, end);
         }
         View::new(&self.shared, Some(hold), from, start, end)
@@ -105,11 +107,13 @@ impl<T> Reader<T> {
     /// Next position to be written.
     #[inline]
     pub fn head(&self) -> u64 {
-        self.shared.cursors.head.load(Ordering::Acquire)
+        // Relaxed: no payload is looked at by this value; a view has an Acquire of its own, and
+        // never finds an older head than this.
+        self.shared.cursors.head.load(Ordering::Relaxed)
     }
 
-    /// Oldest position still readable. It may have moved on by the time it is used: only a
-    /// [`view`](Self::view) settles what can be read.
+    /// Oldest position still readable, and never above a [`head`](Self::head) read later. It may
+    /// have moved on by the time it is used: only a [`view`](Self::view) settles what can be read.
     pub fn tail(&self) -> u64 {
         self.shared.cursors.tail.load(Ordering::Acquire)
     }

@@ -84,8 +84,10 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn newest_key(&self) -> Option<u64> {
+        // Acquire: who sees the key sees a head beyond it.
         let key = self.cursors.key.load(Ordering::Acquire);
-        let tail = self.cursors.tail.load(Ordering::Acquire);
+        // Relaxed: as of now or a little before; a view tells what is really left.
+        let tail = self.cursors.tail.load(Ordering::Relaxed);
         (key != NONE && key >= tail).then_some(key)
     }
 }

@@ -5,7 +5,7 @@
 //! constants, which is what the sanitizers watch (`tests/sanitize`).
 
 mod harness;
-#[cfg(not(rill_loom))]
+#[cfg(not(rill_ring_alone))]
 mod oracle;
 #[cfg(not(rill_loom))]
 mod pool;

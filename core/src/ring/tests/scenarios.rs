@@ -203,6 +203,8 @@ fn key() {
             }
         });
         for _ in 0..scale(1, 1_000) {
+            let tail = reader.tail();
+            assert!(tail <= reader.head());
             if let Some(key) = reader.newest_key() {
                 let view = reader.view(key);
                 assert!(!view.is_empty(), "a key was told before its item");
@@ -250,6 +252,25 @@ fn wait_to_the_end() {
         drop(producer);
         assert_eq!(sleeper.join().unwrap() + full, items);
         assert_eq!(census.alive(), 0);
+    });
+}
+
+/// Who sees the end sees all that was published before it, notified of or not.
+#[test]
+fn end() {
+    run(3, || {
+        let census = Census::default();
+        let mut producer = ring(CAPACITY, 1);
+        let mut reader = polling(&producer);
+        let counted = census.clone();
+        let items = CAPACITY as u64 / 2;
+        let writer = thread::spawn(move || publish(&mut producer, &counted, items));
+        if reader.is_ended() {
+            assert_eq!(reader.head(), items);
+            assert_eq!(look(&mut reader, 0), items);
+        }
+        writer.join().unwrap();
+        assert!(reader.is_ended());
     });
 }
 
@@ -306,8 +327,8 @@ fn leave_while_woken() {
         let mut producer = ring::<u64>(CAPACITY, 1);
         let reader = producer.subscribe(Witness::new()).unwrap();
         let subscriber = producer.subscriber();
+        assert!(reader.park(0));
         let leaver = thread::spawn(move || {
-            reader.park(0);
             drop(reader);
             // The seat is free again at once, or when the producer has done with it.
             if let Ok(next) = subscriber.subscribe(Witness::new()) {
