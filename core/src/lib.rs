@@ -26,3 +26,11 @@ pub mod rtsp;
 #[cfg(not(rill_ring_alone))]
 pub mod stats;
 mod sync;
+
+// The snippets of the guides are compiled with the documentation's examples.
+#[cfg(all(doctest, not(rill_ring_alone)))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+#[cfg(all(doctest, not(rill_ring_alone)))]
+#[doc = include_str!("../../docs/rust-api.md")]
+struct RustApi;
