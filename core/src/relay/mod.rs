@@ -29,7 +29,7 @@ mod tests;
 pub use child::{ChildFigures, ChildKey, Start, Target, Transport};
 pub use egress::{ConnId, Egress, PairId, Rest, Written};
 pub use packet::{Kind, PREFIX, Packet, canonical_channel, prefix};
-pub use reader::{Frame, FrameReader, Next};
+pub use reader::{Frame, FrameReader, Next, Reference};
 pub use stream::{Limits, PlayPoint, Stream};
 pub use tcp::Layout;
 pub use track::{Track, TrackFigures};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::media::rtcp::{self, SenderReport};
 use crate::media::rtp::timestamp::Extender;
 use crate::media::{self, Depacketizer, sdp};
 use crate::ring::{self, Subscriber, TooManyReaders, Wait};
@@ -53,9 +54,23 @@ pub struct FrameReader {
     arrivals: Option<(Duration, Duration)>,
 }
 
+/// A moment on a track's own clock and on the wall clock of its source, by a sender report
+/// (RFC 3550 §6.4.1). It is what keeps tracks together: each counts time from an origin of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// As [`Frame::time`]: extended ticks of the track's clock.
+    pub time: i64,
+    /// The same moment as an NTP time (seconds since 1900, 32.32 bits) of the source's clock.
+    pub ntp: u64,
+}
+
 struct TrackReader {
     depacketizer: Depacketizer<Packet>,
     extender: Extender,
+    /// The newest sender report.
+    report: Option<SenderReport>,
+    /// The newest frame's time.
+    newest: Option<i64>,
 }
 
 impl FrameReader {
@@ -83,6 +98,16 @@ impl FrameReader {
     /// Packets taken from the ring so far.
     pub fn packets(&self) -> u64 {
         self.packets
+    }
+
+    /// How the newest sender report of a track relates its clock to the wall clock of its source;
+    /// `None` before one came, and before the first frame.
+    pub fn reference(&self, track: usize) -> Option<Reference> {
+        let track = self.tracks.get(track)?;
+        let (report, newest) = (track.report?, track.newest?);
+        // The report's timestamp is extended by the frame that it is nearest to.
+        let step = report.rtp.wrapping_sub(newest as u32) as i32;
+        Some(Reference { time: newest.wrapping_add(i64::from(step)), ntp: report.ntp })
     }
 
     /// When the first packet taken from the ring came in, on the engine's clock.
@@ -130,17 +155,22 @@ impl FrameReader {
         let mut end = self.cursor;
         for (position, packet) in view.iter().take(BATCH) {
             end = position + 1;
+            let index = usize::from(packet.track);
             if packet.kind != Kind::Rtp {
+                let report = rtcp::parse(packet.data()).ok().and_then(|all| all.sender_report());
+                if let (Some(report), Some(track)) = (report, self.tracks.get_mut(index)) {
+                    track.report = Some(report);
+                }
                 continue;
             }
             self.packets += 1;
             let (_, newest) = self.arrivals.get_or_insert((packet.arrival, packet.arrival));
             *newest = packet.arrival;
-            let index = usize::from(packet.track);
             let Some(track) = self.tracks.get_mut(index) else { continue };
             track.depacketizer.push(packet.clone());
             while let Some(data) = track.depacketizer.pop() {
                 let time = track.extender.extend(data.timestamp);
+                track.newest = Some(time);
                 self.ready.push_back(Frame { track: index, time, arrival: packet.arrival, data });
             }
         }
@@ -166,6 +196,44 @@ fn track_readers(session: &sdp::Session) -> Vec<TrackReader> {
     let reader = |media| TrackReader {
         depacketizer: Depacketizer::new(media),
         extender: Extender::default(),
+        report: None,
+        newest: None,
     };
     session.media.iter().map(reader).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::{Span, ring};
+
+    fn packet(sequence: u8, timestamp: u32) -> Packet {
+        let mut bytes = vec![0x80, 0x80, 0, sequence];
+        bytes.extend(timestamp.to_be_bytes());
+        bytes.extend([0, 0, 0, 7, 1, 2, 3]);
+        Packet::new(Span::from_vec(bytes), Kind::Rtp, 0, Duration::from_millis(sequence.into()))
+    }
+
+    #[test]
+    fn a_report_is_placed_on_the_extended_clock_of_the_frames() {
+        let text = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n";
+        let session = sdp::Session::parse(text.as_bytes()).expect("a session");
+        let mut producer = ring(64, 1);
+        let mut reader = FrameReader::new(&producer.subscriber(), session).expect("a place");
+        let mut publish = |packet| producer.publish(packet).map(drop).expect("room");
+        publish(packet(1, u32::MAX - 159));
+        publish(packet(2, 0));
+        let report = SenderReport { ssrc: 7, ntp: 42 << 32, rtp: 80, packets: 2, octets: 6 };
+        let report = Span::from_vec(rtcp::sender_report(&report, &[], "x"));
+        publish(Packet::new(report, Kind::Rtcp, 0, Duration::ZERO));
+        assert_eq!(reader.reference(0), None);
+        for _ in 0..2 {
+            assert!(matches!(reader.next(Duration::ZERO), Next::Frame(_)));
+        }
+        // The clock wrapped between the frames.
+        let time = (1 << 32) + 80;
+        assert_eq!(reader.reference(0), Some(Reference { time, ntp: 42 << 32 }));
+        assert_eq!(reader.reference(1), None);
+        assert_eq!(reader.first_arrival(), Some(Duration::from_millis(1)));
+    }
 }
