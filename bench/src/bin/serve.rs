@@ -26,13 +26,15 @@ const TARGETS: [(&str, &str, f64); 6] = [
 ];
 
 /// Figures without a target of their own.
-const SHOWN: [(&str, &str); 8] = [
+const SHOWN: [(&str, &str); 10] = [
     ("/frames_per_second_min", "frames/s at the worst player"),
     ("/frames_per_second_median", "frames/s at the middle player"),
     ("/stream_bits_per_second", "stream [bit/s]"),
     ("/packets", "packets delivered"),
     ("/relay_cpu_us_per_packet", "relay CPU per delivered packet, receiving half included [µs]"),
     ("/relay_cpu_percent", "relay CPU [% of one processor]"),
+    ("/relay_wait_percent", "relay waited for a processor [% of the time]"),
+    ("/viewers_wait_percent", "viewers waited for a processor [% of the time]"),
     ("/first_key/p99_ms", "PLAY to first key frame, p99 [ms]"),
     ("/connect_to_key/p50_ms", "connect to first key frame, p50 [ms]"),
 ];

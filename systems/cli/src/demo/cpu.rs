@@ -27,6 +27,17 @@ pub(crate) fn thread_time(thread: libc::pid_t) -> Option<Duration> {
     Some(Duration::new(seconds, nanos))
 }
 
+/// Time that threads were ready to run but waited for a processor, since they began: how busy the
+/// machine is with other things. Zero where the kernel does not count it.
+pub(crate) fn threads_wait(threads: &[libc::pid_t]) -> Duration {
+    let wait = |thread: &libc::pid_t| {
+        // Time on a processor, time waiting for one, number of slices (proc_pid_schedstat(5)).
+        let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+        Some(Duration::from_nanos(text.split_whitespace().nth(1)?.parse().ok()?))
+    };
+    threads.iter().filter_map(wait).sum()
+}
+
 /// Sum over several threads; threads that have ended count nothing.
 pub(crate) fn threads_time(threads: &[libc::pid_t]) -> Duration {
     threads.iter().filter_map(|&thread| thread_time(thread)).sum()

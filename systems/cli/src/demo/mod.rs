@@ -32,7 +32,7 @@ use crate::signal::Stop;
 
 use feed::Feed;
 use progress::Progress;
-use result::Outcome;
+use result::{Effort, Outcome};
 use table::Table;
 
 /// Path of the demonstration's stream.
@@ -66,9 +66,11 @@ pub(crate) fn run(args: DemoArgs, output: Output, stop: Stop) -> Result<(), Fail
         ramp: RAMP.min(Duration::from_millis(10) * args.children),
         log,
     };
+    let before = cpu::threads();
     let load = Load::start(plan)?;
+    let viewers = cpu::threads().difference(&before).copied().collect();
     let mut stage = Stage {
-        demo: Demo { engine, relay, load },
+        demo: Demo { load, engine, relay, viewers },
         table: Table::new(output),
         stop,
         progress: Progress::default(),
@@ -76,8 +78,11 @@ pub(crate) fn run(args: DemoArgs, output: Output, stop: Stop) -> Result<(), Fail
     };
     stage.gather(children)?;
     let outcome = stage.measure(&args)?;
-    drop(stage);
+    // The viewers say goodbye first, and the publisher ends its stream before the server goes.
+    let Demo { load, engine, .. } = stage.demo;
+    drop(load);
     feed.finish()?;
+    drop(engine);
     output.line(&outcome);
     match outcome.fault {
         Some(fault) => Err(Failure::runtime(fault)),
@@ -87,11 +92,23 @@ pub(crate) fn run(args: DemoArgs, output: Output, stop: Stop) -> Result<(), Fail
 
 /// What takes part.
 struct Demo {
-    // The viewers say goodbye before the server goes.
     load: Load,
     engine: Engine,
     /// Threads of the engine.
     relay: Vec<libc::pid_t>,
+    /// Threads of the viewers.
+    viewers: Vec<libc::pid_t>,
+}
+
+impl Demo {
+    /// What the threads have used and waited so far.
+    fn effort(&self) -> Effort {
+        Effort {
+            relay: cpu::threads_time(&self.relay),
+            relay_wait: cpu::threads_wait(&self.relay),
+            viewers_wait: cpu::threads_wait(&self.viewers),
+        }
+    }
 }
 
 /// The demonstration under way.
@@ -137,7 +154,7 @@ impl Stage {
     /// Measures for the time asked for, or until Ctrl-C.
     fn measure(&mut self, args: &DemoArgs) -> Result<Outcome, Failure> {
         self.demo.load.measure();
-        let before = cpu::threads_time(&self.demo.relay);
+        let before = self.demo.effort();
         let deadline = Instant::now() + Duration::from_secs(args.seconds);
         loop {
             self.show();
@@ -149,7 +166,7 @@ impl Stage {
                 break;
             }
         }
-        let used = cpu::threads_time(&self.demo.relay).saturating_sub(before);
+        let used = self.demo.effort().since(&before);
         let report = self.demo.load.report();
         let report = report.ok_or_else(|| Failure::runtime("the viewers' thread has ended"))?;
         let figures = self.demo.engine.figures().map_err(runtime)?;

@@ -9,6 +9,9 @@ use serde::Serialize;
 use crate::load::{Histogram, Report};
 use crate::play::{bit_rate, millis};
 
+/// Percentage of waiting for a processor from which on it is said that the machine is busy.
+const BUSY: f64 = 2.0;
+
 /// Quantiles of a set of times, in milliseconds; None where nothing was measured.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Times {
@@ -55,6 +58,28 @@ impl fmt::Display for Times {
     }
 }
 
+/// What threads have used, and how long they were kept waiting.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Effort {
+    /// Processor time of the relay.
+    pub(crate) relay: Duration,
+    /// Time that the relay was ready to run but waited for a processor.
+    pub(crate) relay_wait: Duration,
+    /// The same of the viewers' thread.
+    pub(crate) viewers_wait: Duration,
+}
+
+impl Effort {
+    /// What came on top of an earlier one.
+    pub(crate) fn since(&self, before: &Effort) -> Effort {
+        Effort {
+            relay: self.relay.saturating_sub(before.relay),
+            relay_wait: self.relay_wait.saturating_sub(before.relay_wait),
+            viewers_wait: self.viewers_wait.saturating_sub(before.viewers_wait),
+        }
+    }
+}
+
 /// What the demonstration found.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Outcome {
@@ -87,6 +112,11 @@ pub(crate) struct Outcome {
     pub(crate) relay_cpu_us_per_packet: f64,
     /// Share of one processor that the relay's thread used.
     pub(crate) relay_cpu_percent: f64,
+    /// Share of the time in which the relay's thread was ready to run but waited for a processor:
+    /// what else the machine does. It is in the latencies.
+    pub(crate) relay_wait_percent: f64,
+    /// The same of the viewers' thread.
+    pub(crate) viewers_wait_percent: f64,
     /// Whole frames: from the moment the relay is given the coded frame until the viewer has read
     /// its last packet.
     pub(crate) added_latency_udp: Times,
@@ -113,9 +143,10 @@ impl Outcome {
     pub(crate) fn new(
         viewers: usize,
         report: Report,
-        relay: Duration,
+        effort: Effort,
         figures: &Figures,
     ) -> Outcome {
+        let percent = |time: Duration| time.as_secs_f64() * 100.0 / report.seconds.max(1e-3);
         let (udp, tcp) = (report.total.udp, report.total.tcp);
         let undelivered = figures.streams.iter().map(|stream| {
             let now = stream.children.iter().map(|c| c.ledger.too_slow + c.ledger.refused);
@@ -136,8 +167,11 @@ impl Outcome {
             damaged: udp.damaged + tcp.damaged,
             dropped_at_viewers: udp.overflow + tcp.overflow,
             undelivered: undelivered.sum(),
-            relay_cpu_us_per_packet: relay.as_secs_f64() * 1e6 / report.packets.max(1) as f64,
-            relay_cpu_percent: relay.as_secs_f64() * 100.0 / report.seconds.max(1e-3),
+            relay_cpu_us_per_packet: effort.relay.as_secs_f64() * 1e6
+                / report.packets.max(1) as f64,
+            relay_cpu_percent: percent(effort.relay),
+            relay_wait_percent: percent(effort.relay_wait),
+            viewers_wait_percent: percent(effort.viewers_wait),
             added_latency_udp: (&report.latencies.added_udp).into(),
             added_latency_tcp: (&report.latencies.added_tcp).into(),
             capture_latency: (&report.latencies.captured).into(),
@@ -212,6 +246,13 @@ impl fmt::Display for Outcome {
             "                            (whole frames, from the relay's input to the viewer's read)"
         )?;
         writeln!(f, "  picture to viewer         {}", self.capture_latency)?;
+        if self.relay_wait_percent.max(self.viewers_wait_percent) >= BUSY {
+            writeln!(
+                f,
+                "                            (this machine was busy: the relay waited {:.0} % of the time for a processor,\n                            the viewers {:.0} %; that is in the latencies)",
+                self.relay_wait_percent, self.viewers_wait_percent
+            )?;
+        }
         writeln!(f, "  PLAY to first packet      {}", self.first_packet)?;
         writeln!(f, "  PLAY to first key frame   {}", self.first_key)?;
         write!(f, "  connect to key frame      {}", self.connect_to_key)
@@ -235,7 +276,8 @@ mod tests {
             frame_rates: vec![29.5, 30.0, 30.0],
             ..Report::default()
         };
-        Outcome::new(400, report, Duration::from_secs(1), &Figures::default())
+        let effort = Effort { relay: Duration::from_secs(1), ..Effort::default() };
+        Outcome::new(400, report, effort, &Figures::default())
     }
 
     #[test]

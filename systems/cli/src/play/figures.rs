@@ -22,8 +22,6 @@ pub(crate) struct TrackFigures {
     pub(crate) frames_per_second: f64,
     /// Payload bits a second, likewise.
     pub(crate) bits_per_second: f64,
-    /// Packets so far.
-    pub(crate) packets: u64,
     /// Packets missing so far.
     pub(crate) lost: u64,
     /// Interarrival jitter (RFC 3550 section 6.4.1).
@@ -39,6 +37,8 @@ pub(crate) struct Figures {
     pub(crate) seconds: f64,
     /// By track.
     pub(crate) tracks: Vec<TrackFigures>,
+    /// RTP packets of all tracks so far.
+    pub(crate) packets: u64,
     /// From the picture's clock to here; mean, and largest. Only where the stream carries the clock
     /// of the test source, and right only when both machines agree on the time.
     pub(crate) latency_ms: Option<f64>,
@@ -99,20 +99,16 @@ impl fmt::Display for Figures {
         let ms = |time: Option<f64>| time.map_or("never".into(), |ms| format!("{ms:.1} ms"));
         write!(
             f,
-            "\nfirst packet {}, first key frame {} after the start",
+            "\n{} packets; first packet {}, first key frame {} after the start",
+            self.packets,
             ms(self.first_packet_ms),
             ms(self.first_key_ms)
         )?;
         for track in &self.tracks {
             write!(
                 f,
-                "\n{}: {} frames ({} key, {} damaged), {} packets, {} lost",
-                track.kind,
-                track.frames,
-                track.key_frames,
-                track.damaged,
-                track.packets,
-                track.lost
+                "\n{}: {} frames ({} key, {} damaged), {} packets lost",
+                track.kind, track.frames, track.key_frames, track.damaged, track.lost
             )?;
         }
         Ok(())

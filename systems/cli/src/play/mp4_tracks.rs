@@ -4,7 +4,7 @@ use std::io::{Seek, Write};
 
 use rillcast::media::h264::{AccessUnit, ParameterSets, nal};
 use rillcast::media::{Payload, sdp};
-use rillcast::relay::{Frame, Packet};
+use rillcast::relay::{Frame, Packet, Reference};
 
 use super::mp4::{self, Description, High, Picture};
 use super::sink::Error;
@@ -71,6 +71,15 @@ impl<W: Write + Seek> Mp4Sink<W> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Takes note of how a track's clock and the source's wall clock go together.
+    pub(crate) fn synchronise(&mut self, track: usize, reference: Reference) {
+        let Some(Some(track)) = self.tracks.get(track) else { return };
+        // Seconds since 1900 in 32.32 bits: in nanoseconds they fill 62 bits.
+        let wall = (u128::from(reference.ntp) * 1_000_000_000) >> 32;
+        let wall = i64::try_from(wall).unwrap_or(i64::MAX);
+        self.writer.synchronise(track.index, reference.time, wall);
     }
 
     /// Writes the index.

@@ -41,6 +41,8 @@ pub(super) struct Session {
     main: usize,
     sink: Option<Sink>,
     meter: Meter,
+    /// What the engine last counted, by track: it forgets a stream that is over.
+    counted: Vec<rillcast::relay::TrackFigures>,
 }
 
 /// Why reading came to an end.
@@ -86,7 +88,8 @@ impl Session {
             }
             None => None,
         };
-        Ok(Session { args, output, stop, engine, epoch, begun, reader, main, sink, meter })
+        let counted = Vec::new();
+        Ok(Session { args, output, stop, engine, epoch, begun, reader, main, sink, meter, counted })
     }
 
     /// Receives until the end, and judges.
@@ -107,7 +110,15 @@ impl Session {
         let patience = Duration::from_secs(self.args.timeout);
         let mut last_frame = Instant::now();
         let mut last_line = (Instant::now(), self.meter.tracks().to_vec());
+        let mut ended = false;
         loop {
+            while let Some(event) = self.engine.next_event(Some(Duration::ZERO)) {
+                match event {
+                    Event::StreamEnded { .. } => ended = true,
+                    Event::Warning(text) => tracing::warn!("{text}"),
+                    _ => {}
+                }
+            }
             if self.stop.is_requested() {
                 return Ok(End::Asked);
             }
@@ -121,13 +132,18 @@ impl Session {
                     }
                 }
                 Next::Lagged(packets) => self.meter.fault(Fault::Lagged { packets }),
+                // The engine keeps a stream that is over for those who are behind; this reader has
+                // all of it.
+                Next::TimedOut if ended => return Ok(End::Stream),
                 Next::TimedOut if last_frame.elapsed() >= patience => return Ok(End::Silence),
                 Next::TimedOut => {}
                 Next::Ended => return Ok(End::Stream),
             }
-            if self.args.stats && last_line.0.elapsed() >= PERIOD {
+            if last_line.0.elapsed() >= PERIOD {
                 let line = self.figures("stats", last_line.0, &last_line.1);
-                self.output.line(&line);
+                if self.args.stats {
+                    self.output.line(&line);
+                }
                 last_line = (Instant::now(), self.meter.tracks().to_vec());
             }
         }
@@ -146,10 +162,11 @@ impl Session {
             }
         }
         self.meter.frame(frame, frame.track == self.main);
-        match &mut self.sink {
-            Some(sink) => sink.write(frame).map_err(runtime),
-            None => Ok(()),
+        let Some(sink) = &mut self.sink else { return Ok(()) };
+        if let Some(reference) = self.reader.reference(frame.track) {
+            sink.synchronise(frame.track, reference);
         }
+        sink.write(frame).map_err(runtime)
     }
 
     /// The last line of figures, with what was wrong.
@@ -209,8 +226,10 @@ impl Session {
     fn figures(&mut self, event: &'static str, since: Instant, before: &[Track]) -> Figures {
         let seconds = since.elapsed().as_secs_f64().max(1e-3);
         let latency = self.meter.take_latency();
-        let counted = self.engine.figures().ok();
-        let counted = counted.and_then(|figures| figures.streams.into_iter().next());
+        let stream = self.engine.figures().ok().and_then(|all| all.streams.into_iter().next());
+        if let Some(stream) = stream {
+            self.counted = stream.tracks;
+        }
         let tracks = self
             .reader
             .session()
@@ -219,7 +238,7 @@ impl Session {
             .zip(self.meter.tracks().iter().zip(before))
             .enumerate()
             .map(|(index, (media, (now, before)))| {
-                let packets = counted.as_ref().and_then(|counted| counted.tracks.get(index));
+                let counted = self.counted.get(index);
                 TrackFigures {
                     kind: media.kind.to_string(),
                     codec: media.format.encoding.clone(),
@@ -228,9 +247,8 @@ impl Session {
                     damaged: now.damaged,
                     frames_per_second: (now.frames - before.frames) as f64 / seconds,
                     bits_per_second: (now.bytes - before.bytes) as f64 * 8.0 / seconds,
-                    packets: packets.map_or(0, |track| track.packets),
-                    lost: packets.map_or(0, |track| track.lost).max(now.lost),
-                    jitter_ms: packets.map_or(0.0, |track| millis(track.jitter)),
+                    lost: counted.map_or(0, |track| track.lost).max(now.lost),
+                    jitter_ms: counted.map_or(0.0, |track| millis(track.jitter)),
                 }
             })
             .collect();
@@ -238,6 +256,7 @@ impl Session {
             event,
             seconds: millis(self.begun.elapsed()) / 1e3,
             tracks,
+            packets: self.reader.packets(),
             latency_ms: latency.mean().map(millis),
             latency_max_ms: latency.mean().map(|_| millis(latency.max)),
             first_packet_ms: None,

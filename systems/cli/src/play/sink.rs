@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rillcast::media::h264::{AccessUnit, ParameterSets, nal};
 use rillcast::media::{Payload, sdp};
-use rillcast::relay::{Frame, Packet};
+use rillcast::relay::{Frame, Packet, Reference};
 
 use super::mp4;
 use super::mp4_tracks::Mp4Sink;
@@ -109,6 +109,15 @@ impl Sink {
         match self {
             Sink::AnnexB(sink) => sink.write(frame),
             Sink::Mp4(sink) => sink.write(frame),
+        }
+    }
+
+    /// Takes note of how a track's clock and the source's wall clock go together.
+    pub(crate) fn synchronise(&mut self, track: usize, reference: Reference) {
+        match self {
+            // A byte stream knows no time.
+            Sink::AnnexB(_) => {}
+            Sink::Mp4(sink) => sink.synchronise(track, reference),
         }
     }
 

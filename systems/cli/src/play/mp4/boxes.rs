@@ -25,12 +25,19 @@ pub(super) fn head() -> mp4_atom::Result<Vec<u8>> {
 
 /// The index of the whole file.
 pub(super) fn moov(tracks: &[Track]) -> mp4_atom::Result<Vec<u8>> {
+    let referenced =
+        tracks.iter().all(|track| track.samples.is_empty() || track.reference.is_some());
     let timed: Vec<(&Track, Timing, i64)> = tracks
         .iter()
         .filter_map(|track| {
             let pts: Vec<i64> = track.samples.iter().map(|sample| sample.pts).collect();
             let timing = decode_times(&pts)?;
-            let begins = begins(track, &timing);
+            let begins = match track.reference.filter(|_| referenced) {
+                Some((pts, wall)) => {
+                    wall.saturating_add(nanos(track, timing.first_pts.saturating_sub(pts)))
+                }
+                None => begins(track, &timing),
+            };
             Some((track, timing, begins))
         })
         .collect();
@@ -61,6 +68,12 @@ pub(super) fn moov(tracks: &[Track]) -> mp4_atom::Result<Vec<u8>> {
     Ok(out)
 }
 
+/// A time of the track's clock in nanoseconds.
+fn nanos(track: &Track, time: i64) -> i64 {
+    let nanos = i128::from(time) * 1_000_000_000 / i128::from(track.timescale);
+    i64::try_from(nanos).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
+}
+
 /// When the track's earliest sample is to be presented, in nanoseconds on the clock of the arrivals.
 ///
 /// Each track counts time from an origin of its own; what they share is when samples came. A live
@@ -68,16 +81,17 @@ pub(super) fn moov(tracks: &[Track]) -> mp4_atom::Result<Vec<u8>> {
 /// plus whatever held the sample up: the smallest difference of all samples is the constant. Samples
 /// that came late in a body, such as the beginning that a server had kept for new players, do no harm.
 fn begins(track: &Track, timing: &Timing) -> i64 {
-    let nanos = |time: i64| i128::from(time) * 1_000_000_000 / i128::from(track.timescale);
     let delay = i64::from(timing.delay);
     let offset = track
         .samples
         .iter()
         .zip(&timing.sorted)
-        .map(|(sample, time)| i128::from(sample.arrival) - nanos(time.saturating_sub(delay)))
+        .map(|(sample, time)| {
+            sample.arrival.saturating_sub(nanos(track, time.saturating_sub(delay)))
+        })
         .min()
         .unwrap_or(0);
-    i64::try_from(offset + nanos(timing.first_pts)).unwrap_or(0)
+    offset.saturating_add(nanos(track, timing.first_pts))
 }
 
 /// `time` of a clock of `timescale` units a second, in the movie's units.

@@ -78,6 +78,8 @@ struct Track {
     chunks: Vec<Chunk>,
     /// Where the next sample must lie to join the newest chunk.
     chunk_end: u64,
+    /// A presentation time, and the same moment in nanoseconds on the source's wall clock.
+    reference: Option<(i64, i64)>,
 }
 
 /// An MP4 file being written.
@@ -152,6 +154,7 @@ impl<W: Write + Seek> Writer<W> {
             samples: Vec::new(),
             chunks: Vec::new(),
             chunk_end: 0,
+            reference: None,
         });
         self.tracks.len() - 1
     }
@@ -172,7 +175,8 @@ impl<W: Write + Seek> Writer<W> {
 
     /// Appends one access unit, given in pieces, in decoding order. `pts` is its presentation time
     /// in the track's time scale; any origin, the same for all samples of the track. `arrival`, when
-    /// it came, is on a clock that all tracks share and puts the tracks together.
+    /// it came, is on a clock that all tracks share and puts the tracks together
+    /// where [`synchronise`](Self::synchronise) does not.
     pub(crate) fn write<'a>(
         &mut self,
         track: usize,
@@ -205,6 +209,15 @@ impl<W: Write + Seek> Writer<W> {
         }
         track.chunk_end = self.position;
         Ok(())
+    }
+
+    /// Says which moment of the source's wall clock, in nanoseconds since any origin that all tracks
+    /// share, the presentation time `pts` is. The first one said counts. When every track has one, it
+    /// is what puts them together; else the arrivals are.
+    pub(crate) fn synchronise(&mut self, track: usize, pts: i64, wall: i64) {
+        if let Some(track) = self.tracks.get_mut(track) {
+            track.reference.get_or_insert((pts, wall));
+        }
     }
 
     /// How many samples the track has.

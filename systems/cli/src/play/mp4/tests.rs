@@ -91,6 +91,29 @@ fn sizes_offsets_and_key_frames_point_at_the_samples() {
 }
 
 #[test]
+fn sender_reports_put_the_tracks_together_whatever_the_arrivals_say() {
+    let mut writer = Writer::new(Cursor::new(Vec::new())).expect("begun");
+    let video = writer.add_track(90_000);
+    let audio = writer.add_track(48_000);
+    writer.describe(video, avc(30)).expect("described");
+    let aac = Description::Aac { config: vec![0x11, 0x90], channels: 2, sample_rate: 48_000 };
+    writer.describe(audio, aac).expect("described");
+    writer.write(video, 900_000, AT, true, [&b"key"[..]].into_iter()).expect("written");
+    writer.write(audio, 5_000, at(500), true, [&b"sound"[..]].into_iter()).expect("written");
+    // Video began at wall clock 9 s (a second before the report), audio at 8.9 s.
+    writer.synchronise(video, 990_000, 10_000_000_000);
+    writer.synchronise(audio, 57_800, 10_000_000_000);
+    let (_, moov) = written(writer);
+    let edits = |trak: usize| {
+        let edts = moov.trak[trak].edts.as_ref().and_then(|edts| edts.elst.as_ref());
+        edts.expect("an edit list").entries.clone()
+    };
+    assert_eq!(edits(0)[0].media_time, None);
+    assert_eq!(edits(0)[0].segment_duration, 9_000);
+    assert_eq!(edits(1).len(), 1);
+}
+
+#[test]
 fn changed_parameter_sets_begin_a_new_sample_description() {
     let mut writer = Writer::new(Cursor::new(Vec::new())).expect("begun");
     let video = writer.add_track(90_000);
