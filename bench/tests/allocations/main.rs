@@ -5,16 +5,17 @@
 //! count must stand still.
 
 mod counting;
-mod peers;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use peers::{Player, Publisher, Transport};
 use rillcast::engine::{Config, Engine};
 use rillcast::relay::Limits;
+use rillcast_bench::peers::{Pictures, Player, Publisher, Transport};
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;
@@ -44,15 +45,22 @@ fn steady_state(ingest: Transport) -> Vec<(u64, u64, String)> {
         panic!("the engine is one thread");
     };
     let address = engine.listen((Ipv4Addr::LOCALHOST, 0).into()).expect("a port is free");
-    let publisher = Publisher::start(address, ingest);
+    let pictures = Pictures::start(Publisher::connect(address, ingest));
     thread::sleep(Duration::from_millis(300));
-    let players: Vec<Player> = [Transport::Udp, Transport::Tcp]
-        .into_iter()
-        .flat_map(|transport| (0..8).map(move |_| Player::start(address, transport)))
-        .collect();
+    let transports = [Transport::Udp, Transport::Tcp].into_iter().cycle().take(16);
+    let (players, counts): (Vec<Player>, Vec<Arc<AtomicU64>>) = transports
+        .map(|transport| {
+            let count = Arc::new(AtomicU64::new(0));
+            let counter = count.clone();
+            let count_one = move |_: &[u8]| {
+                counter.fetch_add(1, Ordering::Relaxed);
+            };
+            (Player::start(address, transport, count_one), count)
+        })
+        .unzip();
 
     thread::sleep(WARM_UP);
-    let delivered = || players.iter().map(Player::packets).sum::<u64>();
+    let delivered = || counts.iter().map(|count| count.load(Ordering::Relaxed)).sum::<u64>();
     let mut windows = Vec::new();
     for _ in 0..WINDOWS {
         let packets = delivered();
@@ -64,11 +72,12 @@ fn steady_state(ingest: Transport) -> Vec<(u64, u64, String)> {
             break;
         }
     }
-    for player in &players {
-        assert!(player.packets() > 500, "a player received only {}", player.packets());
+    for count in &counts {
+        let count = count.load(Ordering::Relaxed);
+        assert!(count > 500, "a player received only {count} packets");
     }
     drop(players);
-    drop(publisher);
+    drop(pictures);
     windows
 }
 

@@ -155,9 +155,13 @@ impl Session {
             && let Some(data) = unit.user_data(&clock::UUID)
             && let Some(stamp) = clock::decode(&data)
         {
-            // The wall clock is read now and set back by how long ago the frame came.
-            let then = SystemTime::now().checked_sub(arrived.elapsed());
-            if let Some(latency) = then.and_then(|at| at.duration_since(stamp.captured).ok()) {
+            // The wall clock is read now and set back by how long ago the frame came. Frames from
+            // before this player began were kept for it by the server: their age is no latency.
+            let at = |instant: Instant| SystemTime::now().checked_sub(instant.elapsed());
+            let latency = at(arrived).and_then(|at| at.duration_since(stamp.captured).ok());
+            if let Some(latency) = latency
+                && at(self.begun).is_some_and(|begun| stamp.captured >= begun)
+            {
                 self.meter.latency(latency);
             }
         }

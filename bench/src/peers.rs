@@ -1,15 +1,15 @@
-//! A publisher and players, just enough of each: blocking, one thread apiece.
+//! A publisher and players for tests, just enough of each: blocking, one thread apiece.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How packets travel between a peer and the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
+pub enum Transport {
     /// Datagrams.
     Udp,
     /// Interleaved.
@@ -111,51 +111,72 @@ fn value<'a>(lines: &'a [String], name: &str) -> Option<&'a str> {
     lines.iter().find_map(|line| line.strip_prefix(name)).map(str::trim)
 }
 
-/// Publishes until dropped: 100 pictures a second of 5 packets, a key frame every half second.
-pub(crate) struct Publisher {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+/// A publisher that has announced its stream and may send.
+pub struct Publisher {
+    rtsp: Rtsp,
+    /// Where datagrams go.
+    udp: Option<(UdpSocket, u16)>,
 }
 
 impl Publisher {
-    /// Announces and begins.
-    pub(crate) fn start(server: SocketAddr, transport: Transport) -> Publisher {
+    /// Announces a stream of H.264.
+    ///
+    /// # Panics
+    /// When the server does not take it, as everything here: these peers are for tests.
+    pub fn connect(server: SocketAddr, transport: Transport) -> Publisher {
         let mut rtsp = Rtsp::connect(server);
         rtsp.request("ANNOUNCE", "", "Content-Type: application/sdp\r\n", SDP);
         let udp = rtsp.set_up(transport, "/streamid=0", ";mode=record");
         rtsp.request("RECORD", "", "Range: npt=0.000-\r\n", "");
+        Publisher { rtsp, udp }
+    }
+
+    /// Sends one RTP packet.
+    ///
+    /// # Panics
+    /// When the server is gone.
+    pub fn send(&mut self, packet: &[u8]) {
+        match &self.udp {
+            Some((socket, port)) => {
+                socket.send_to(packet, (Ipv4Addr::LOCALHOST, *port)).expect("sent");
+            }
+            None => {
+                let [high, low] = (packet.len() as u16).to_be_bytes();
+                let framed = [&[b'$', 0, high, low][..], packet].concat();
+                self.rtsp.stream.write_all(&framed).expect("the engine reads");
+            }
+        }
+    }
+}
+
+/// Sends pictures until dropped: 100 a second, of [`PARTS`] packets each, a key frame every half
+/// second.
+pub struct Pictures {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pictures {
+    /// Begins.
+    pub fn start(mut publisher: Publisher) -> Pictures {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = stop.clone();
         let thread = thread::spawn(move || {
-            let (start, mut sequence) = (Instant::now(), 0u16);
+            let start = Instant::now();
             for picture in 0u32.. {
                 if asked.load(Ordering::Relaxed) {
                     return;
                 }
                 let due = Duration::from_millis(10) * picture;
                 thread::sleep(due.saturating_sub(start.elapsed()));
-                for part in 0..5 {
-                    let packet = packet(sequence, picture, part);
-                    sequence = sequence.wrapping_add(1);
-                    match &udp {
-                        Some((socket, port)) => {
-                            let to = (Ipv4Addr::LOCALHOST, *port);
-                            socket.send_to(&packet, to).expect("sent");
-                        }
-                        None => {
-                            let [high, low] = (packet.len() as u16).to_be_bytes();
-                            let framed = [&[b'$', 0, high, low][..], &packet].concat();
-                            rtsp.stream.write_all(&framed).expect("the engine reads");
-                        }
-                    }
-                }
+                (0..PARTS).for_each(|part| publisher.send(&packet(picture, part)));
             }
         });
-        Publisher { stop, thread: Some(thread) }
+        Pictures { stop, thread: Some(thread) }
     }
 }
 
-impl Drop for Publisher {
+impl Drop for Pictures {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
@@ -164,71 +185,95 @@ impl Drop for Publisher {
     }
 }
 
-/// One packet of a picture in five FU-A fragments (RFC 6184 section 5.8).
-fn packet(sequence: u16, picture: u32, part: u32) -> Vec<u8> {
+/// Packets of a picture.
+pub const PARTS: u32 = 5;
+
+/// Ticks of the RTP clock between two pictures.
+const TICKS: u32 = 900;
+
+/// One packet of a picture, which is cut into FU-A fragments (RFC 6184 section 5.8); every fiftieth
+/// picture is a key frame.
+pub fn packet(picture: u32, part: u32) -> Vec<u8> {
+    let (first, last) = (part == 0, part == PARTS - 1);
     let kind = if picture.is_multiple_of(50) { 5 } else { 1 };
-    let (start, end) = (u8::from(part == 0) << 7, u8::from(part == 4) << 6);
-    let length = if part == 4 { 700 } else { 1_100 };
-    let mut packet = vec![0x80, u8::from(part == 4) << 7 | 96];
-    packet.extend(sequence.to_be_bytes());
-    packet.extend((picture * 900).to_be_bytes());
-    packet.extend([1, 2, 3, 4, 0x60 | 28, start | end | kind]);
-    packet.resize(length, 0x88);
+    let mut packet = vec![0x80, u8::from(last) << 7 | 96];
+    packet.extend(((picture * PARTS + part) as u16).to_be_bytes());
+    packet.extend((picture * TICKS).to_be_bytes());
+    packet.extend([1, 2, 3, 4, 0x60 | 28, u8::from(first) << 7 | u8::from(last) << 6 | kind]);
+    packet.resize(if last { 700 } else { 1_100 }, 0x88);
     packet
 }
 
-/// Plays until dropped, and counts packets.
-pub(crate) struct Player {
+/// Number of the picture that a packet is of.
+pub fn picture_of(packet: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(*packet.get(4..)?.first_chunk()?) / TICKS)
+}
+
+/// Plays until dropped.
+pub struct Player {
     stop: Arc<AtomicBool>,
-    packets: Arc<AtomicU64>,
+    connection: TcpStream,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Player {
-    /// Sets up and begins.
-    pub(crate) fn start(server: SocketAddr, transport: Transport) -> Player {
+    /// Sets up and begins; `received` is called with every RTP packet, on a thread of the player's.
+    ///
+    /// # Panics
+    /// When the server does not let it play.
+    pub fn start(
+        server: SocketAddr,
+        transport: Transport,
+        mut received: impl FnMut(&[u8]) + Send + 'static,
+    ) -> Player {
         let mut rtsp = Rtsp::connect(server);
         let described = rtsp.request("DESCRIBE", "", "Accept: application/sdp\r\n", "");
         let control = described.body.rsplit("a=control:").next().expect("the track has one");
         let control = format!("/{}", control.lines().next().unwrap_or_default().trim());
         let udp = rtsp.set_up(transport, &control, "");
-        let (stop, packets) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let (asked, count) = (stop.clone(), packets.clone());
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = stop.clone();
         let patience = Some(Duration::from_millis(100));
         rtsp.request("PLAY", "", "", "");
+        let connection = rtsp.stream.try_clone().expect("cloned");
         let thread = thread::spawn(move || {
             let mut buffer = vec![0; 1 << 16];
             if let Some((socket, _)) = udp {
                 socket.set_read_timeout(patience).expect("an option of every socket");
                 while !asked.load(Ordering::Relaxed) {
-                    if socket.recv(&mut buffer).is_ok() {
-                        count.fetch_add(1, Ordering::Relaxed);
+                    if let Ok(length) = socket.recv(&mut buffer) {
+                        received(&buffer[..length]);
                     }
                 }
                 return;
             }
-            // The publisher outlives the players, so a frame comes soon and no read waits long.
-            while !asked.load(Ordering::Relaxed) {
+            loop {
                 let mut head = [0; 4];
-                rtsp.reader.read_exact(&mut head).expect("the stream goes on");
+                let mut read = |into: &mut [u8]| rtsp.reader.read_exact(into).is_ok();
+                if !read(&mut head) {
+                    assert!(asked.load(Ordering::Relaxed), "the stream goes on");
+                    return;
+                }
                 assert_eq!(head[0], b'$', "only packets come while playing");
                 let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
-                rtsp.reader.read_exact(&mut buffer[..length]).expect("the stream goes on");
-                count.fetch_add(u64::from(head[1] == 0), Ordering::Relaxed);
+                if !read(&mut buffer[..length]) {
+                    assert!(asked.load(Ordering::Relaxed), "the stream goes on");
+                    return;
+                }
+                if head[1] == 0 {
+                    received(&buffer[..length]);
+                }
             }
         });
-        Player { stop, packets, thread: Some(thread) }
-    }
-
-    /// RTP packets received so far.
-    pub(crate) fn packets(&self) -> u64 {
-        self.packets.load(Ordering::Relaxed)
+        Player { stop, connection, thread: Some(thread) }
     }
 }
 
 impl Drop for Player {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        // Ends a read that waits; the server may have closed the connection already.
+        let _ = self.connection.shutdown(Shutdown::Both);
         if let Some(thread) = self.thread.take() {
             thread.join().expect("the player had nothing to complain about");
         }
