@@ -89,14 +89,7 @@ impl Audience {
         let mut report = Vec::new();
         let mut failed = false;
         for player in &mut self.players {
-            let process = match player {
-                Player::Ffmpeg(player) => &mut player.process,
-                Player::GStreamer(player) => &mut player.process,
-            };
-            let name = process.name().to_owned();
-            let mut verdicts =
-                vec![process.ended_well(TO_THE_END).map(|()| "ended by itself".into())];
-            verdicts.push(no_warning(process));
+            let (name, mut verdicts) = player.end();
             verdicts.extend(Shown::by(player).judge(clip, allowance));
             for verdict in verdicts {
                 failed |= verdict.is_err();
@@ -120,18 +113,41 @@ pub fn wait_for_the_middle() {
 
 type Verdict = Result<String, String>;
 
-fn no_warning(process: &Process) -> Verdict {
-    let said = process.log();
-    let warnings: Vec<&str> = said
-        .lines()
-        // What ffmpeg's writer of hashes thinks of the times is no matter of the decoder:
-        // GStreamer's sender reports move the clock by some milliseconds each time.
-        .filter(|line| !line.trim().is_empty() && !line.starts_with("[framehash"))
-        .take(20)
-        .collect();
-    match warnings.is_empty() {
-        true => Ok("no warning".into()),
-        false => Err(format!("warned:\n    {}", warnings.join("\n    "))),
+impl Player {
+    /// Waits until the program has ended by itself; its name, and whether it has done so well.
+    fn end(&mut self) -> (String, Vec<Verdict>) {
+        let (ended, said) = match self {
+            Player::Ffmpeg(player) => {
+                let ended = player.process.ended_well(TO_THE_END);
+                // What the writer of the hashes thinks of the times is no matter of the decoder:
+                // GStreamer's sender reports move the clock by some milliseconds each time.
+                let said = player.process.log();
+                let of_decoder = said.lines().filter(|line| !line.starts_with("[framehash"));
+                (ended, of_decoder.collect::<Vec<_>>().join("\n"))
+            }
+            Player::GStreamer(player) => {
+                let ended = match player.process.ended_well(TO_THE_END) {
+                    Err(_) if !player.process.is_running() && player.complaints().is_empty() => {
+                        Ok(())
+                    }
+                    Ok(()) if !player.has_seen_the_end() => Err("has not seen the end".to_owned()),
+                    ended => ended,
+                };
+                (ended, player.complaints())
+            }
+        };
+        let warned = match said.trim() {
+            "" => Ok("no warning".to_owned()),
+            text => Err(format!("warned:\n{text}")),
+        };
+        (self.process().name().to_owned(), vec![ended.map(|()| "ended by itself".into()), warned])
+    }
+
+    fn process(&self) -> &Process {
+        match self {
+            Player::Ffmpeg(player) => &player.process,
+            Player::GStreamer(player) => &player.process,
+        }
     }
 }
 

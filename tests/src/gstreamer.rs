@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::Transport;
 use crate::clip::{AudioCodec, Clip, VideoCodec};
@@ -34,6 +35,45 @@ pub fn publish(scene: &Scene, clip: &Clip, transport: Transport, url: &str) -> P
     Process::start(scene, "publisher", command)
 }
 
+/// Waits until a publisher of [`publish`] has sent all and ended.
+///
+/// Now and then `rtspclientsink` has sent all over TCP, and does not say so: one of its two tracks
+/// is at the end, and the end of the other is lost inside (seen with other servers too). It is asked
+/// to leave then. Had it not sent all, the players' last pictures would be missing.
+///
+/// # Panics
+/// When it does not end, or not well.
+pub fn finish(publisher: &mut Process, clip: Duration) {
+    if publisher.wait(clip).is_none() {
+        publisher.signal("INT");
+    }
+    let ended = publisher.ended_well(Duration::from_secs(5));
+    let complaints = complaints(&publisher.log(), &publisher.log());
+    if let Err(text) = ended
+        && (publisher.is_running() || !complaints.is_empty())
+    {
+        panic!("{} {text}", publisher.name());
+    }
+}
+
+/// The errors and warnings among what a program has said, but for one: at the end of a stream over
+/// TCP, GStreamer's clients now and then interrupt their own PAUSE, then say TEARDOWN and hang up in
+/// good order (seen on the wire), but call it an error and end with exit code 1.
+fn complaints(output: &str, errors: &str) -> String {
+    if has_seen_the_end(output) && errors.contains("_pause ()") {
+        return String::new();
+    }
+    let complaint = |line: &str| line.starts_with("ERROR") || line.starts_with("WARN");
+    match errors.lines().any(complaint) {
+        true => errors.to_owned(),
+        false => String::new(),
+    }
+}
+
+fn has_seen_the_end(output: &str) -> bool {
+    output.contains("Got EOS from element")
+}
+
 /// A player (`rtspsrc`) and the file it writes hashes to.
 #[derive(Debug)]
 pub struct Player {
@@ -42,6 +82,22 @@ pub struct Player {
     /// Hashes: MD5 of the decoded pictures, SHA-1 of the audio frames as they came, SHA-256 of
     /// what AAC decodes to.
     pub hashes: PathBuf,
+}
+
+impl Player {
+    /// What it complains of.
+    pub fn complaints(&self) -> String {
+        complaints(&self.output(), &self.process.log())
+    }
+
+    /// Whether it was told of the stream's end, and did not just break off.
+    pub fn has_seen_the_end(&self) -> bool {
+        has_seen_the_end(&self.output())
+    }
+
+    fn output(&self) -> String {
+        std::fs::read_to_string(&self.hashes).unwrap_or_default()
+    }
 }
 
 /// A player of the URL that decodes and hashes what it receives.

@@ -191,6 +191,77 @@ fn a_publisher_that_dies_ends_its_stream_and_may_come_back() {
     audience.judge(&clip, Allowance { sound_at_end: 6, ..Allowance::default() });
 }
 
+/// What GStreamer does when it has shown the last picture of a stream that is over. It takes any
+/// other answer than 200 for an error, and 455 above all.
+#[test]
+fn a_player_may_pause_and_leave_after_the_end() {
+    let scene = Scene::new("a_player_may_pause_and_leave_after_the_end");
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let mut publisher = Connection::open(server.address());
+    publisher.publish(&url, &rtp::sdp(0));
+    server.stream_started("live");
+    for packet in Source::new().key_frame(5) {
+        publisher.send_packet(0, &packet);
+    }
+    let mut child = Connection::open(server.address());
+    child.play(&url, TCP);
+    publisher.ask("TEARDOWN", &url, &[], "");
+    server.stream_ended("live", Duration::from_secs(2));
+    let mut goodbye = false;
+    while !goodbye {
+        let (channel, packet) = child.packet().expect("a BYE before the connection is closed");
+        goodbye = channel == 1 && contains_bye(&packet);
+    }
+    child.ask("PAUSE", &url, &[], "");
+    child.ask("TEARDOWN", &url, &[], "");
+}
+
+/// A UDP player's sockets for RTP and RTCP are read in no order, by ffmpeg RTCP first: a BYE that
+/// comes together with the last packets makes it forget them.
+#[test]
+fn the_goodbye_leaves_time_to_read_the_last_packets() {
+    let scene = Scene::new("the_goodbye_leaves_time_to_read_the_last_packets");
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let mut publisher = Connection::open(server.address());
+    publisher.publish(&url, &rtp::sdp(0));
+    server.stream_started("live");
+    let mut source = Source::new();
+    for packet in source.key_frame(5) {
+        publisher.send_packet(0, &packet);
+    }
+    let (rtp, rtcp) = rtp::port_pair();
+    let port = rtp.local_addr().expect("the port").port();
+    for socket in [&rtp, &rtcp] {
+        socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a deadline");
+    }
+    let mut child = Connection::open(server.address());
+    child.play(&url, &format!("RTP/AVP;unicast;client_port={port}-{}", port + 1));
+    let last = source.frame(5);
+    for packet in &last {
+        publisher.send_packet(0, packet);
+    }
+    publisher.send("TEARDOWN", &url, &[], "");
+
+    let mut packet = [0; 2_000];
+    loop {
+        let length = rtp.recv(&mut packet).expect("the last packet");
+        if last.last().is_some_and(|last| last[..] == packet[..length]) {
+            break;
+        }
+    }
+    let read = Instant::now();
+    loop {
+        let length = rtcp.recv(&mut packet).expect("a BYE");
+        if contains_bye(&packet[..length]) {
+            break;
+        }
+    }
+    let waited = read.elapsed();
+    assert!(waited > Duration::from_millis(90), "BYE only {waited:?} after the last packet");
+}
+
 #[test]
 fn ends_by_a_signal_within_two_seconds() {
     let scene = Scene::new("ends_by_a_signal_within_two_seconds");

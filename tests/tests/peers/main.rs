@@ -17,7 +17,7 @@ use rillcast_tests::scene::Scene;
 use rillcast_tests::server::Server;
 
 /// No clip is longer than this, and no publisher takes longer to push it.
-const CLIP: Duration = Duration::from_secs(20);
+const CLIP: Duration = Duration::from_secs(15);
 
 /// ffmpeg gathers AAC frames into a packet until it is full, and never sends the last one.
 const FFMPEG: Allowance = Allowance { sound_at_end: AAC_FRAMES_IN_A_PACKET, pictures_at_start: 0 };
@@ -35,13 +35,24 @@ fn everyone_sees(
     allowance: Allowance,
     publish: impl FnOnce(&Scene, &Clip, &str) -> Process,
 ) {
+    everyone_sees_until(name, clip, allowance, publish, |publisher| publisher.succeed(CLIP));
+}
+
+/// The same with a publisher whose end is a matter of its own.
+fn everyone_sees_until(
+    name: &str,
+    clip: &Clip,
+    allowance: Allowance,
+    publish: impl FnOnce(&Scene, &Clip, &str) -> Process,
+    finish: impl FnOnce(&mut Process),
+) {
     let scene = Scene::new(name);
     let mut server = Server::start(&scene, &[]);
     let url = server.url("live");
     let mut publisher = publish(&scene, clip, &url);
     server.stream_started("live");
     let audience = Audience::everyone(&scene, clip, &url);
-    publisher.succeed(CLIP);
+    finish(&mut publisher);
     server.stream_ended("live", Duration::from_secs(2));
     audience.judge(clip, allowance);
     server.balances("live");
