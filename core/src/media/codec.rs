@@ -90,10 +90,8 @@ pub struct Inspect {
 pub fn inspect(codec: Codec, payload: &[u8]) -> Inspect {
     match codec {
         Codec::H264 => {
-            // A parameter set alone is no start: some encoders repeat them before every picture.
             let seen = h264::inspect(payload);
-            let key = seen.idr || seen.recovery_point;
-            Inspect { key, parameter_sets: seen.parameter_sets }
+            Inspect { key: seen.key, parameter_sets: seen.parameter_sets }
         }
         Codec::H265 => h265::inspect(payload),
         Codec::Aac | Codec::Other(_) => Inspect { key: true, parameter_sets: false },
@@ -163,6 +161,6 @@ mod tests {
         assert!(!inspect(Codec::H265, &idr).key);
         assert!(inspect(Codec::Other(Framing::Packet), &idr).key);
         let sps = [0x67, 0x42, 0xc0, 0x1e];
-        assert_eq!(inspect(Codec::H264, &sps), Inspect { key: true, parameter_sets: true });
+        assert_eq!(inspect(Codec::H264, &sps), Inspect { key: false, parameter_sets: true });
     }
 }

@@ -133,13 +133,10 @@ impl Track {
             return false;
         }
         let Ok(header) = rtp::parse(packet.data()) else { return false };
-        let mut depacketizer = h264::Depacketizer::new(h264::Options::default());
-        depacketizer.push(packet, header.payload, header.timestamp, true);
+        let payload = packet.data().get(header.payload).unwrap_or_default();
         let mut changed = false;
-        while let Some(unit) = depacketizer.pop() {
-            for nal in unit.nals() {
-                changed |= self.parameter_sets.store(&nal.to_vec()) == h264::Change::New;
-            }
+        for nal in h264::parameter_sets(payload) {
+            changed |= self.parameter_sets.store(nal) == h264::Change::New;
         }
         let media = session.media.get_mut(usize::from(self.number));
         if let Some(media) = media.filter(|_| changed) {

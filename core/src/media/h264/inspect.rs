@@ -8,10 +8,9 @@ use crate::media::bits::BitReader;
 /// What one RTP payload holds, seen through STAP, MTAP and the first fragment of an FU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Inspect {
-    /// The access unit of this packet is one that a receiver may start with: there is an IDR
-    /// slice, a recovery point or a sequence parameter set. The last comes before the first two
-    /// are seen; a sender that repeats it before other pictures is told by `idr` and
-    /// `recovery_point` alone.
+    /// The access unit of this packet is one that a decoder may start with: there is an IDR slice
+    /// or a recovery point. A parameter set alone does not tell: some senders repeat them before
+    /// other pictures.
     pub key: bool,
     /// A slice of an IDR picture begins here or goes on here.
     pub idr: bool,
@@ -53,6 +52,21 @@ pub fn inspect(payload: &[u8]) -> Inspect {
     seen
 }
 
+/// The whole parameter sets in an RTP payload: those that are not fragmented. Without allocation.
+pub fn parameter_sets(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (single, units) = match payload::parse(payload) {
+        Ok(Payload::Single) => (Some(payload), None),
+        Ok(Payload::Aggregation(units)) => (None, Some(units)),
+        _ => (None, None),
+    };
+    let aggregated = units.into_iter().flatten().flatten();
+    let aggregated = aggregated.filter_map(move |unit| payload.get(unit.data));
+    let is_set = |nal: &&[u8]| {
+        nal.first().is_some_and(|&header| matches!(nal::unit_type(header), nal::SPS | nal::PPS))
+    };
+    single.into_iter().chain(aggregated).filter(is_set)
+}
+
 impl Inspect {
     fn add(&mut self, nal: impl Iterator<Item = u8> + Clone, first: bool) {
         let Some(header) = nal.clone().next() else { return };
@@ -63,7 +77,7 @@ impl Inspect {
             nal::SPS | nal::PPS => self.parameter_sets = true,
             _ => {}
         }
-        self.key |= self.idr || self.recovery_point || kind == nal::SPS;
+        self.key |= self.idr || self.recovery_point;
         self.first_slice |= first_mb_in_slice(nal) == Some(0);
         self.before_slices |=
             first && matches!(kind, nal::SEI | nal::SPS | nal::PPS | nal::DELIMITER);

@@ -36,7 +36,7 @@ pub use assembler::{Counters, Limits};
 pub use boundary::Boundary;
 pub use deinterleave::Interleaving;
 pub use depacketizer::{Depacketizer, Options};
-pub use inspect::{Inspect, first_mb_in_slice, inspect};
+pub use inspect::{Inspect, first_mb_in_slice, inspect, parameter_sets};
 pub use packetizer::{DEFAULT_MAX_PAYLOAD, Packetizer};
 pub use parameter_sets::{Change, ParameterSets, profile_level_id};
 

@@ -88,6 +88,20 @@ fn a_child_of_a_stream_without_key_frame_waits_for_one() {
 }
 
 #[test]
+fn parameter_sets_in_band_go_into_the_description() {
+    let (mut stream, mut net) = stream();
+    let (sps, pps) = ([0x67, 0x42, 0xc0, 0x1e, 0xd9], [0x68, 0xce, 0x3c, 0x80]);
+    let stap = [&[0x78, 0, 5][..], &sps, &[0, 4], &pps].concat();
+    let packets = vec![h264::packet(0, 0, false, 96, &stap), h264::packet(1, 0, true, 96, &[0x65])];
+    feed(&mut stream, &mut net, packets);
+    assert_eq!(stream.session().media[0].format.parameter_sets(), [&sps[..], &pps]);
+    // Changed ones replace them, here each in a packet of its own.
+    let changed = [0x67, 0x42, 0xc0, 0x1f, 0xd9];
+    feed(&mut stream, &mut net, vec![h264::packet(2, 3000, false, 96, &changed)]);
+    assert_eq!(stream.session().media[0].format.parameter_sets(), [&changed[..], &pps]);
+}
+
+#[test]
 fn packets_of_one_size_go_out_as_one_run_with_a_shorter_one_at_its_end() {
     let (mut stream, mut net) = stream();
     feed(&mut stream, &mut net, frame(0, 0, true, 1));

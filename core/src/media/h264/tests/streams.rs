@@ -145,11 +145,24 @@ fn relay_sees_keys_and_parameter_sets_in_single_packets() {
                 let key = stream.keys.contains(&i);
                 assert_eq!(seen.iter().any(|seen| seen.idr || seen.recovery_point), key);
                 assert_eq!(seen.iter().any(|seen| seen.parameter_sets), key);
-                assert_eq!(seen[0].key, key || seen[0].recovery_point);
+                assert!(seen.iter().all(|seen| seen.key == (seen.idr || seen.recovery_point)));
                 assert_eq!(seen.iter().filter(|seen| seen.first_slice).count(), 1);
             }
         }
     }
+}
+
+#[test]
+fn relay_finds_whole_parameter_sets_in_single_packets() {
+    let sps = [0x67, 0x42, 0xc0, 0x1e];
+    let pps = [0x68, 0xce, 0x3c, 0x80];
+    let found = |payload: &[u8]| parameter_sets(payload).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let stap = [&[0x78, 0, 4][..], &sps, &[0, 2, 0x06, 5, 0, 4], &pps].concat();
+    assert_eq!(found(&stap), [sps, pps]);
+    assert_eq!(found(&sps), [sps]);
+    assert!(found(&[0x65, 0x88]).is_empty());
+    assert!(found(&[0x7c, 0x87, 0x42]).is_empty());
+    assert!(found(&[]).is_empty());
 }
 
 #[test]
