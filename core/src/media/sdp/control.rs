@@ -30,19 +30,28 @@ impl Session {
     pub fn track_of_url(&self, url: &str) -> Option<usize> {
         let url = url.trim_end_matches('/');
         self.media.iter().position(|media| {
-            let Some(control) = media.control.as_deref() else { return false };
-            let control = control.trim_end_matches('/');
+            let control = media.control.as_deref().unwrap_or("*").trim_end_matches('/');
             if control == "*" || control.is_empty() {
                 return false;
             }
-            match url.strip_suffix(control) {
-                Some("") => true,
-                Some(_) if is_absolute(control) => false,
-                Some(rest) => rest.ends_with('/') || control.starts_with(['/', '?']),
-                None => false,
+            if is_absolute(control) {
+                // The host may go by several names.
+                return path(control) == path(url);
             }
+            url.strip_suffix(control).is_some_and(|rest| {
+                rest.is_empty() || rest.ends_with('/') || control.starts_with(['/', '?'])
+            })
         })
     }
+}
+
+/// What follows the host of an absolute URL; of any other, all of it.
+fn path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    if rest.len() == url.len() {
+        return url;
+    }
+    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
 }
 
 fn is_absolute(control: &str) -> bool {

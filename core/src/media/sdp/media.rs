@@ -73,6 +73,19 @@ impl Media {
         self.formats().find(|format| format.payload_type == payload_type)
     }
 
+    /// The UDP port of RTCP: what `a=rtcp` says (RFC 3605), or the same as RTP's when they are
+    /// multiplexed (RFC 5761), or else the next one. `None` when there is no port.
+    pub fn rtcp_port(&self) -> Option<u16> {
+        let given = self.attribute("rtcp").and_then(|rtcp| rtcp.value.as_deref());
+        let given = given.and_then(|value| value.split_whitespace().next()?.parse().ok());
+        match given {
+            _ if self.port == 0 => None,
+            Some(port) => Some(port),
+            None if self.attribute("rtcp-mux").is_some() => Some(self.port),
+            None => self.port.checked_add(1),
+        }
+    }
+
     /// The first attribute of this name, whatever its case.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         find(&self.attributes, name)

@@ -262,6 +262,16 @@ fn errors_say_what_is_wrong() {
     assert_eq!(error(formats.as_bytes()), Error::TooManyFormats { count: MAX_FORMATS + 1 });
 }
 
+#[test]
+fn rtcp_goes_to_the_port_that_is_said_or_the_next_one() {
+    let port = |lines: &str| one_media(&format!("m=video {lines}\r\n")).rtcp_port();
+    assert_eq!(port("5004 RTP/AVP 96"), Some(5005));
+    assert_eq!(port("5004 RTP/AVP 96\r\na=rtcp:6000 IN IP4 127.0.0.1"), Some(6000));
+    assert_eq!(port("5004 RTP/AVP 96\r\na=rtcp-mux"), Some(5004));
+    assert_eq!(port("65535 RTP/AVP 96"), None);
+    assert_eq!(port("0 RTP/AVP 96"), None);
+}
+
 fn controlled(session: Option<&str>, media: &str) -> Session {
     let mut described = Session::new("x");
     described.control = session.map(str::to_owned);
@@ -298,6 +308,8 @@ fn tracks_are_found_by_the_end_of_the_url() {
     assert!(found("streamid=0", "rtsp://h/live?x=1/streamid=0/"));
     assert!(found("streamid=0", "streamid=0"));
     assert!(found("rtsp://h/live/a", "rtsp://h/live/a"));
+    assert!(found("rtsp://camera:8554/live/a", "rtsp://192.0.2.1:8554/live/a/"));
+    assert!(!found("rtsp://h/live/a", "rtsp://h/other/live/a"));
     assert!(!found("streamid=1", "rtsp://h/live/streamid=11"));
     assert!(!found("treamid=1", "rtsp://h/live/streamid=1"));
     assert!(!found("*", "rtsp://h/live/*"));
@@ -326,6 +338,29 @@ proptest! {
     #[test]
     fn any_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = Session::parse(&bytes);
+    }
+
+    #[test]
+    fn damaged_real_descriptions_do_not_panic(
+        which in 0usize..5,
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+    ) {
+        let texts = [
+            FFMPEG_ANNOUNCE, FFMPEG_WITHOUT_SPROP, FFMPEG_STATIC_IPV6, GSTREAMER_ANNOUNCE,
+            GSTREAMER_H265_OPUS,
+        ];
+        let mut text = texts[which].to_vec();
+        for (index, byte) in edits {
+            let at = index.index(text.len());
+            text[at] = byte;
+        }
+        if let Ok(session) = Session::parse(&text) {
+            for media in &session.media {
+                let _ = (media.format.parameter_sets(), media.format.aac_config());
+            }
+            let answer = session.for_players(SERVER).to_string();
+            prop_assert!(Session::parse(answer.as_bytes()).is_ok(), "{}", answer);
+        }
     }
 
     #[test]
