@@ -333,7 +333,7 @@ impl Worker {
         let addresses = vec![SocketAddr::new(ip, url.port())];
         let remote = Remote {
             path: client.remote.path.clone(),
-            url: url.to_string(),
+            url: url.to_string_with_credentials(),
             addresses,
             transport: client.remote.transport,
         };

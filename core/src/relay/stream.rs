@@ -35,7 +35,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 8,192 packets, 32 readers, 4 s of history, 3 s of lag, cut off after 10 s, 16 KiB per ms.
+    /// 8,192 packets, 32 readers, 4 s of history, 3 s of lag, cut off after 10 s, 4 KiB per ms.
     fn default() -> Limits {
         Limits {
             ring_packets: 8192,
@@ -43,7 +43,7 @@ impl Default for Limits {
             history: Duration::from_secs(4),
             max_lag: Duration::from_secs(3),
             cut_off: Duration::from_secs(10),
-            burst: 16 << 10,
+            burst: 4 << 10,
         }
     }
 }
