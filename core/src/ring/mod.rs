@@ -51,10 +51,10 @@
 //! * **Reading** takes a lease: the reader writes the position it starts at into the `hold` word of
 //!   its seat, and then looks at `tail`. One store and one fence for *all* the items there are, not
 //!   one read-modify-write per item.
-//! * **Reusing** slots goes by eighths of the ring: the producer first moves `tail` (so that no new
-//!   lease begins below it), then looks at all the `hold` words, and counts what lies below both as
-//!   free. Each old payload is then dropped when its slot is written again, one per publication, so
-//!   that no single one pays for many.
+//! * **Reusing** slots goes by batches (an eighth of the ring, at most 64): the producer first moves
+//!   `tail` (so that no new lease begins below it), then looks at all the `hold` words, and counts
+//!   what lies below both as free. Each old payload is then dropped when its slot is written again,
+//!   one per publication, so that no single one pays for many.
 //!
 //! Producer and reader each write one word and then read the other's, with a sequentially
 //! consistent fence in between; so either the producer sees the lease or the reader sees the new
@@ -62,7 +62,7 @@
 //!
 //! # Lagging
 //!
-//! The producer does not wait for readers. One that is more than seven eighths of the ring behind
+//! The producer does not wait for readers. One that is (nearly) a lap behind
 //! has lost items: its next view starts later than it asked, and [`View::lost`] is the number. It
 //! can go on from there, or, where the items depend on each other, at [`Reader::newest_key`]: the
 //! newest position that the producer [marked](Producer::mark_key) as one to start at (a key frame).
@@ -113,9 +113,9 @@
 //!   stream for all.
 //! * **One lease covers a range**, so a reader that holds on to one old item by a view holds all the
 //!   newer ones, too. That is what spans are for.
-//! * An eighth of the ring is out of the readers' reach: those are the slots being reused.
+//! * One batch of slots, those being reused next, is out of the readers' reach.
 //! * The number of readers is fixed when the ring is made (a cache line each), and the producer
-//!   looks at each seat once per eighth of a lap.
+//!   looks at every seat once per batch.
 //!
 //! # Orderings
 //!
@@ -164,8 +164,8 @@ use crate::sync::Arc;
 
 /// Makes a ring of `capacity` slots (rounded up to a power of two) for up to `max_readers` readers.
 ///
-/// Readers can look back on at least seven eighths of the capacity: the oldest items are given up
-/// an eighth at a time.
+/// Readers can look back on all of it but an eighth, or 64 items if that is less: the oldest are
+/// given up by so many at a time.
 pub fn ring<T: Send + Sync>(capacity: usize, max_readers: usize) -> Producer<T> {
     Producer::new(Arc::new(shared::Shared::new(capacity, max_readers)))
 }

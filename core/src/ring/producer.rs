@@ -3,13 +3,16 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
 
 use super::reader::{Reader, Subscriber};
 use super::shared::{NONE, Shared};
 use super::wake::Wake;
 use super::{Full, TooManyReaders};
 use crate::sync::{Arc, Ordering, fence};
+
+/// Enough for the fence and the look at the seats to be lost among the publications, and little
+/// enough not to be missed by the readers.
+const MAX_BATCH: u64 = 64;
 
 /// The writing end of a [ring](super::ring). Dropping it is the orderly end of the stream.
 ///
@@ -21,13 +24,18 @@ pub struct Producer<T> {
     /// Oldest position readable, as announced.
     tail: u64,
     /// Payloads below are covered by no view and by none to come: free to be dropped.
+    /// `alive() <= limit <= tail <= head`.
     limit: u64,
-    /// Payloads below have been dropped. `alive <= limit <= tail <= head`.
-    alive: u64,
-    /// Payloads below are to be dropped as soon as may be (`evict`), not when their slot is reused.
+    /// Positions below can be written without a thought: `limit + capacity`, or less while there
+    /// are payloads owed.
+    clear: u64,
+    /// Payloads below were dropped before their slot was reused.
+    evicted: u64,
+    /// Payloads below are to be dropped as soon as may be, not when their slot is reused.
     owed: u64,
     key: u64,
-    /// How far the tail is moved at a time: one fence and one look at all seats per `batch` items.
+    capacity: u64,
+    /// How far the tail is moved at a time: one fence and one look at all seats per so many items.
     batch: u64,
     /// The seat whose view stood in the way last time: looked at first.
     blocker: usize,
@@ -36,16 +44,18 @@ pub struct Producer<T> {
 
 impl<T> Producer<T> {
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        let batch = (shared.capacity() / 8).max(1);
+        let capacity = shared.capacity();
         Self {
             shared,
             head: 0,
             tail: 0,
             limit: 0,
-            alive: 0,
+            clear: capacity,
+            evicted: 0,
             owed: 0,
             key: NONE,
-            batch,
+            capacity,
+            batch: (capacity / 8).clamp(1, MAX_BATCH),
             blocker: 0,
             _not_sync: PhantomData,
         }
@@ -59,20 +69,17 @@ impl<T> Producer<T> {
     /// [`Full`] with the item, when the slot to be reused still lies in some reader's open view.
     #[inline]
     pub fn publish(&mut self, item: T) -> Result<u64, Full<T>> {
-        if self.alive < self.owed {
-            self.settle();
-        }
-        if self.head - self.alive == self.shared.capacity() {
-            if self.alive == self.limit && !self.make_room() {
-                return Err(Full(item));
-            }
-            self.drop_oldest();
+        if self.head >= self.clear && !self.make_room() {
+            return Err(Full(item));
         }
         let position = self.head;
+        if position - self.evicted >= self.capacity {
+            self.drop_lapped();
+        }
         self.shared.slot(position).with_mut(|slot| {
-            // SAFETY: the slot's last payload is dropped (`head - alive < capacity`), and no reader
-            // looks at `position` before `head` passes it, below.
-            unsafe { *slot = MaybeUninit::new(item) }
+            // SAFETY: the slot has no payload (any more), and no reader looks at `position` before
+            // `head` passes it, below.
+            unsafe { (*slot).write(item) };
         });
         self.head = position + 1;
         // Release: the payload is written before the head that shows it.
@@ -137,7 +144,7 @@ impl<T> Producer<T> {
 
     /// Number of slots.
     pub fn capacity(&self) -> usize {
-        self.shared.capacity() as usize
+        self.capacity as usize
     }
 
     /// The newest [marked](Self::mark_key) position, if it is still readable.
@@ -159,31 +166,47 @@ impl<T> Producer<T> {
         Subscriber::new(self.shared.clone())
     }
 
-    /// Frees at least one payload that a lap has come round to, if no view is in the way.
-    #[cold]
-    fn make_room(&mut self) -> bool {
-        if self.is_blocked() {
-            return false;
-        }
-        if self.tail == self.limit {
-            self.announce(self.limit + self.batch);
-        }
-        self.scan();
-        self.limit > self.alive
+    /// Oldest position whose payload has not been dropped.
+    fn alive(&self) -> u64 {
+        self.evicted.max(self.head.saturating_sub(self.capacity))
     }
 
-    /// Drops what `evict` asked to be dropped, as far as views let it.
+    /// Gives `clear` a value above `head` again, if no view is in the way.
     #[cold]
-    fn settle(&mut self) {
-        if self.limit < self.owed {
-            if self.limit == self.alive && self.is_blocked() {
-                return;
+    fn make_room(&mut self) -> bool {
+        self.settle();
+        if self.head - self.alive() < self.capacity {
+            return true;
+        }
+        if self.limit == self.alive() {
+            if self.is_blocked() {
+                return false;
+            }
+            if self.tail == self.limit {
+                self.announce(self.limit + self.batch);
             }
             self.scan();
         }
-        while self.alive < self.limit.min(self.owed) {
-            self.drop_oldest();
+        self.limit > self.alive()
+    }
+
+    /// Drops what `evict` asked to be dropped, as far as views let it.
+    fn settle(&mut self) {
+        if self.alive() < self.owed {
+            if self.limit < self.owed && !(self.limit == self.alive() && self.is_blocked()) {
+                self.scan();
+            }
+            while self.alive() < self.limit.min(self.owed) {
+                self.drop_oldest();
+            }
         }
+        self.set_clear();
+    }
+
+    fn set_clear(&mut self) {
+        let owing = self.alive() < self.owed;
+        // While payloads are owed, every `publish` is to look for them.
+        self.clear = if owing { self.head } else { self.limit + self.capacity };
     }
 
     /// Tells the readers that nothing before `tail` is to be leased any more.
@@ -199,7 +222,7 @@ impl<T> Producer<T> {
     /// Is the view that was in the way last time still there?
     fn is_blocked(&self) -> bool {
         let seat = self.shared.seats.get(self.blocker);
-        seat.is_some_and(|seat| seat.hold.load(Ordering::Relaxed) <= self.alive)
+        seat.is_some_and(|seat| seat.hold.load(Ordering::Relaxed) <= self.alive())
     }
 
     /// Looks at all the leases and moves `limit` up to the oldest position held, or to the tail.
@@ -217,22 +240,41 @@ impl<T> Producer<T> {
         // A lease may begin lower than what is dropped already: a reader's first store is what it
         // asks for, and it learns of the tail only then.
         self.limit = self.limit.max(oldest);
+        self.set_clear();
     }
 
-    #[inline]
     fn drop_oldest(&mut self) {
-        debug_assert!(self.alive < self.limit);
-        let position = self.alive;
+        let position = self.alive();
+        debug_assert!(position < self.limit);
         // Before the drop, which may panic.
-        self.alive += 1;
+        self.evicted = position + 1;
         // SAFETY: [alive, head) is initialised; below `limit` there is no lease and will be none.
         unsafe { self.shared.drop_payload(position) };
+    }
+
+    /// Drops what lies in the slot that the head has come round to. To be followed by the head's
+    /// moving on, which tells that it is gone.
+    #[inline(always)]
+    fn drop_lapped(&mut self) {
+        /// If the drop panics, the head does not move on: the payload counts as evicted.
+        struct Gone<'a>(&'a mut u64, u64);
+        impl Drop for Gone<'_> {
+            fn drop(&mut self) {
+                *self.0 = self.1;
+            }
+        }
+        let position = self.head - self.capacity;
+        debug_assert!(position == self.alive() && position < self.limit);
+        let gone = Gone(&mut self.evicted, position + 1);
+        // SAFETY: as in `drop_oldest`.
+        unsafe { self.shared.drop_payload(position) };
+        std::mem::forget(gone);
     }
 }
 
 impl<T> Drop for Producer<T> {
     fn drop(&mut self) {
-        self.shared.alive.store(self.alive, Ordering::Relaxed);
+        self.shared.alive.store(self.alive(), Ordering::Relaxed);
         // Release: who sees the end sees the last head.
         self.shared.cursors.ended.store(true, Ordering::Release);
         self.notify();

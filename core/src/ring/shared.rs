@@ -66,7 +66,8 @@ impl<T> Shared<T> {
 
     #[inline(always)]
     pub(super) fn slot(&self, position: u64) -> &UnsafeCell<MaybeUninit<T>> {
-        &self.slots[(position & self.mask) as usize]
+        // SAFETY: there are `mask + 1` slots.
+        unsafe { self.slots.get_unchecked((position & self.mask) as usize) }
     }
 
     /// Drops the payload at `position`.
