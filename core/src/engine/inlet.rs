@@ -122,12 +122,13 @@ impl Worker {
                 return Err(Error::Session(format!("track {track} names no port to receive at")));
             }
             let local = local_address(session, described)?;
-            let report_port = described.port.checked_add(1).ok_or_else(|| {
+            let report_port = described.rtcp_port().ok_or_else(|| {
                 Error::Session(format!("track {track} leaves no port above it for RTCP"))
             })?;
-            for (port, kind, options) in
-                [(described.port, Kind::Rtp, &media), (report_port, Kind::Rtcp, &reports)]
-            {
+            let ports = [(described.port, Kind::Rtp, &media), (report_port, Kind::Rtcp, &reports)];
+            // Multiplexed (RFC 5761), reports come in at the port of RTP.
+            let count = if report_port == described.port { 1 } else { 2 };
+            for (port, kind, options) in ports.into_iter().take(count) {
                 let socket =
                     self.io.bind_udp(SocketAddr::new(local, port), options).map_err(cannot_bind)?;
                 sockets.push((socket.token, track, kind));

@@ -32,6 +32,7 @@ mod command;
 mod config;
 mod connection;
 mod egress;
+mod ending;
 mod error;
 mod event;
 mod figures;

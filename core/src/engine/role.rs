@@ -67,6 +67,13 @@ impl Inlets {
         Some((known.1, known.2))
     }
 
+    /// Forgets how a track comes in; returns the sockets to close.
+    pub(super) fn forget(&mut self, track: u8) -> Vec<Token> {
+        self.channels.retain(|(_, other, _)| *other != track);
+        let former = self.sockets.extract_if(.., |(_, other, _)| *other == track);
+        former.map(|(socket, _, _)| socket).collect()
+    }
+
     /// Adds the channels of a track, in place of those it had.
     pub(super) fn add_channels(&mut self, track: u8, rtp: u8, rtcp: u8) {
         self.channels.retain(|(_, other, _)| *other != track);
@@ -130,6 +137,17 @@ impl Role {
             Role::Client(client) => match client.job {
                 Job::Push { stream, .. } => Some(stream),
                 Job::Pull { .. } => None,
+            },
+            Role::Server(_) => None,
+        }
+    }
+
+    /// The stream that this connection fetches from another server.
+    pub(super) fn pulls(&self) -> Option<StreamId> {
+        match self {
+            Role::Client(client) => match client.job {
+                Job::Pull { stream, .. } => stream,
+                Job::Push { .. } => None,
             },
             Role::Server(_) => None,
         }

@@ -11,6 +11,7 @@ use crate::rtsp::{
 };
 
 use super::command::StreamId;
+use super::egress::Sockets;
 use super::event::Event;
 use super::media::Ingest;
 use super::role::{Inlets, Part, Player, Publisher, Role, Server};
@@ -99,7 +100,9 @@ impl Worker {
             Ask::Play { .. } => self.play(token),
             Ask::Pause { .. } => self.pause(token),
             Ask::Record { .. } => self.record(token),
-            Ask::Teardown { .. } => Ok(Answer::Done),
+            // The end of a whole session waits for its answer.
+            Ask::Teardown { last: true, .. } => Ok(Answer::Done),
+            Ask::Teardown { tracks, .. } => self.tear_down_tracks(token, tracks),
         };
         answered.unwrap_or_else(Answer::from)
     }
@@ -249,6 +252,25 @@ impl Worker {
         Ok(Answer::Done)
     }
 
+    /// Some of a player's tracks end; the others go on.
+    fn tear_down_tracks(&mut self, token: Token, tracks: &[usize]) -> Result<Answer, Status> {
+        let now = self.io.now();
+        let server = self.server(token).ok_or(Status::SESSION_NOT_FOUND)?;
+        let Part::Player(player) = &mut server.part else { return Ok(Answer::Done) };
+        for track in tracks {
+            if let Some(transport) = player.tracks.get_mut(*track) {
+                *transport = None;
+            }
+        }
+        let (id, child) = (player.stream, player.child);
+        let Worker { io, connections, pairs, streams, .. } = self;
+        if let (Some(key), Some(live)) = (child, streams.get_mut(&id)) {
+            let sockets = &mut Sockets { io: &mut **io, connections, pairs };
+            live.stream.drop_tracks(key, tracks, now, sockets);
+        }
+        Ok(Answer::Done)
+    }
+
     /// The answer to PLAY is on its way: media may follow.
     fn kick(&mut self, token: Token) {
         let child = self.connections.get(&token).and_then(|connection| connection.role.child());
@@ -264,6 +286,10 @@ impl Worker {
             tracing::info!(%error, path, "refused to take a stream");
             Status::BAD_REQUEST
         })?;
+        if session.media.iter().any(|media| media.protocol.is_secure()) {
+            tracing::info!(path, "refused to take a stream: SRTP is not supported");
+            return Err(Status::UNSUPPORTED_MEDIA_TYPE);
+        }
         if path.is_empty() {
             return Err(Status::NOT_FOUND);
         }
@@ -289,6 +315,13 @@ impl Worker {
         self.paths.contains_key(path) || self.connections.values().any(|c| announced(&c.role))
     }
 
+    fn publisher(&mut self, token: Token) -> Option<&mut Publisher> {
+        match &mut self.server(token)?.part {
+            Part::Publisher(publisher) => Some(publisher),
+            Part::Idle | Part::Player(_) => None,
+        }
+    }
+
     fn set_up_publisher(&mut self, token: Token, setup: &Setup) -> Result<Answer, Status> {
         let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
         let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
@@ -301,21 +334,25 @@ impl Worker {
             None => return Err(Status::NOT_FOUND),
         };
         let number = u8::try_from(track).map_err(|_| Status::NOT_FOUND)?;
+        if publisher.stream.is_some() {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        }
+        // Set up anew, as after another transport has failed: the former one goes.
+        let former = publisher.inlets.forget(number);
+        self.close_inlets(former);
         let server_port = match setup.transport {
             Chosen::Tcp { rtp, rtcp } => {
-                publisher.inlets.add_channels(number, rtp, rtcp);
+                if let Some(publisher) = self.publisher(token) {
+                    publisher.inlets.add_channels(number, rtp, rtcp);
+                }
                 None
             }
             Chosen::Udp { .. } => {
-                let known = publisher.inlets.sockets.iter().any(|(_, other, _)| *other == number);
-                if known {
-                    return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
-                }
                 let (ports, sockets) = self.bind_inlet(local, number).map_err(|error| {
                     tracing::warn!(%error, "a publisher cannot be served over UDP");
                     Status::UNSUPPORTED_TRANSPORT
                 })?;
-                if let Some(Part::Publisher(publisher)) = self.server(token).map(|s| &mut s.part) {
+                if let Some(publisher) = self.publisher(token) {
                     publisher.inlets.sockets.extend(sockets);
                 }
                 Some(ports)
@@ -354,8 +391,7 @@ impl Worker {
             ingest.session = Some(token);
             self.open_inlet(socket, ingest);
         }
-        if let Some(Part::Publisher(publisher)) = self.server(token).map(|server| &mut server.part)
-        {
+        if let Some(publisher) = self.publisher(token) {
             publisher.stream = Some(id);
         }
         Ok(Answer::Done)

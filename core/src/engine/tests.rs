@@ -257,6 +257,52 @@ fn first_packet_of_a_frame_reaches_a_player_before_the_second_is_sent() {
     }
 }
 
+/// What FFmpeg does when UDP was refused on its way, and a player that drops one of its tracks.
+#[test]
+fn a_publisher_sets_up_anew_and_a_player_gives_up_a_track() {
+    let engine = engine();
+    let address = serve(&engine);
+    let url = format!("rtsp://{address}/s");
+    let mut publisher = Client::connect(address);
+    let sdp = session().for_announce(address.ip()).to_string();
+    assert!(publisher.ask(&format!("ANNOUNCE {url}"), "", &sdp).contains("200 OK"));
+    let mut set_up = String::new();
+    for transport in ["unicast;client_port=40000-40001", "unicast;client_port=40000-40001"] {
+        let transport = format!("Transport: RTP/AVP;{transport};mode=record\r\n");
+        set_up = publisher.ask(&format!("SETUP {url}/streamid=0"), &transport, "");
+        assert!(set_up.starts_with("RTSP/1.0 200"), "{set_up}");
+    }
+    for (track, channels) in [(0, "0-1"), (1, "2-3")] {
+        let known = if track == 0 { String::new() } else { session_of(&set_up) };
+        set_up = publisher.ask(
+            &format!("SETUP {url}/streamid={track}"),
+            &format!("Transport: RTP/AVP/TCP;interleaved={channels};mode=record\r\n{known}"),
+            "",
+        );
+        assert!(set_up.starts_with("RTSP/1.0 200"), "{set_up}");
+    }
+    assert!(publisher.ask(&format!("RECORD {url}"), &session_of(&set_up), "").contains("200 OK"));
+    let packet = |channel: u8, sequence: u8| {
+        let mut data = vec![b'$', channel, 0, 16, 0x80, 0x80 | (96 + channel / 2), 0, sequence];
+        data.extend([0, 0, 0, 1, 0, 0, 0, 9 + channel, 0x65, 0x88, 1, 1]);
+        data
+    };
+    publisher.stream.write_all(&packet(0, 0)).expect("written");
+
+    let mut player = Client::connect(address);
+    let setup = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+    let session = session_of(&player.ask(&format!("SETUP {url}/trackID=0"), setup, ""));
+    let setup = format!("Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n{session}");
+    player.ask(&format!("SETUP {url}/trackID=1"), &setup, "");
+    player.ask(&format!("PLAY {url}"), &session, "");
+    assert_eq!(player.frame().0, 0);
+    player.send(&format!("TEARDOWN {url}/trackID=0"), &session, "");
+    assert!(player.receive().starts_with("RTSP/1.0 200"));
+    publisher.stream.write_all(&[packet(0, 1), packet(2, 0)].concat()).expect("written");
+    assert_eq!(player.frame().0, 2, "only the track that is left");
+    check(&engine);
+}
+
 #[test]
 fn plain_rtp_is_taken_in_as_described_and_sent_on() {
     let engine = engine();

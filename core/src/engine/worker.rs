@@ -29,10 +29,8 @@ const HOUSEKEEPING: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_millis(1);
 /// Bytes read from a connection without buffers of its own at once.
 const SCRATCH: usize = 64 << 10;
-/// How long players may take to leave by themselves after the BYE of a stream that is over.
-const FAREWELL: Duration = Duration::from_secs(2);
-/// How long a slow one among them may take to read the end.
-const DRAIN: Duration = Duration::from_secs(8);
+/// How long the engine may take to end its streams when it is to stop.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Callers that may wait for streams to come.
 const MAX_WAITING: usize = 1024;
 
@@ -73,7 +71,8 @@ pub(super) struct Worker {
     warnings_told: usize,
     pub(super) scratch: Box<[u8]>,
     datagrams: Vec<Datagram>,
-    stopping: bool,
+    /// When the engine stops at the latest, once it was told to.
+    stop_by: Option<Duration>,
 }
 
 impl Worker {
@@ -106,13 +105,13 @@ impl Worker {
             warnings_told: 0,
             scratch: vec![0; SCRATCH].into(),
             datagrams: Vec::new(),
-            stopping: false,
+            stop_by: None,
         }
     }
 
     pub(super) fn run(mut self) {
         let mut ready = Vec::new();
-        while !self.stopping {
+        while !self.has_stopped() {
             let timeout = self.until_next_timer();
             if let Err(error) = self.io.wait(Some(timeout), &mut ready) {
                 tracing::error!(%error, "the engine cannot wait for its sockets and stops");
@@ -126,7 +125,14 @@ impl Worker {
             }
             self.tick();
         }
-        self.stop();
+        self.hang_up();
+        for token in std::mem::take(&mut self.owners).into_keys() {
+            self.io.close(token);
+        }
+    }
+
+    fn has_stopped(&mut self) -> bool {
+        self.stop_by.is_some_and(|by| self.wind_up() || self.io.now() >= by)
     }
 
     fn until_next_timer(&self) -> Duration {
@@ -174,7 +180,7 @@ impl Worker {
             Command::Figures(reply) => {
                 let _ = reply.send(Ok(self.figures()));
             }
-            Command::Stop => self.stopping = true,
+            Command::Stop => self.stop_by = Some(self.io.now() + LAST_WORDS),
         }
     }
 
@@ -192,6 +198,7 @@ impl Worker {
         }
         self.housekeeping = now + HOUSEKEEPING;
         self.check_sessions(now);
+        self.end_left();
         self.cut_off_stalled(now);
         self.forget_ended(now);
         self.send_reports(now);
@@ -426,48 +433,6 @@ impl Worker {
         }
     }
 
-    /// The end of a stream: its children get what is left and a BYE, then they are let go.
-    pub(super) fn end_stream(&mut self, id: StreamId, reason: &str) {
-        let now = self.io.now();
-        let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
-            return;
-        };
-        live.ended = Some(now);
-        live.stream.finish(now);
-        let path = live.path.clone();
-        self.paths.remove(&path);
-        self.fan_out(id);
-        let sockets: Vec<Token> = self
-            .ingests
-            .iter()
-            .filter(|(_, ingest)| ingest.stream == id)
-            .map(|(token, _)| *token)
-            .collect();
-        self.close_inlets(sockets);
-        self.tell(Event::StreamEnded { path, reason: reason.to_owned() });
-        // Players leave by themselves when they have the BYE; servers that we push to have to be told.
-        let pushes: Vec<Token> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.role.pushes() == Some(id))
-            .map(|(token, _)| *token)
-            .collect();
-        for token in pushes {
-            self.say_teardown(token, "the stream has ended");
-        }
-    }
-
-    /// A connection is gone, or is to go at once.
-    pub(super) fn lose(&mut self, token: Token, reason: &str) {
-        self.release(token, reason);
-        let Some(connection) = self.connections.remove(&token) else { return };
-        self.close_socket(token);
-        match connection.role {
-            Role::Server(mut server) => server.session.handle_close(),
-            Role::Client(client) => self.client_over(*client, reason),
-        }
-    }
-
     /// Sessions that fell silent, connections that do not come about.
     fn check_sessions(&mut self, now: Duration) {
         // Mostly nothing is due, and an empty list takes no memory.
@@ -507,77 +472,12 @@ impl Worker {
         }
     }
 
-    /// Closes a connection as soon as everything that waits for it is sent.
-    pub(super) fn close_after_flush(&mut self, token: Token, reason: &str) {
-        if let Some(connection) = self.connections.get_mut(&token) {
-            connection.closing.get_or_insert_with(|| reason.to_owned());
-            self.flush(token);
-        }
-    }
-
-    /// Lets go of those who stay after the end of their stream, and forgets the stream.
-    fn forget_ended(&mut self, now: Duration) {
-        let since = |live: &Live| live.ended.map(|at| now.saturating_sub(at));
-        let over = |live: &Live, key| match since(live) {
-            Some(age) => age > DRAIN || (age > FAREWELL && live.stream.is_drained(key)),
-            None => false,
-        };
-        let late: Vec<Token> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| {
-                let child = connection.role.child();
-                child.is_some_and(|(id, key)| {
-                    self.streams.get(&id).is_some_and(|live| over(live, key))
-                })
-            })
-            .map(|(token, _)| *token)
-            .collect();
-        for token in late {
-            self.lose(token, "the stream has ended");
-        }
-        self.streams.retain(|_, live| {
-            since(live).is_none_or(|age| age <= FAREWELL || live.stream.children().next().is_some())
-        });
-    }
-
-    fn cut_off_stalled(&mut self, now: Duration) {
-        let stalled: Vec<Token> = self
-            .connections
-            .iter()
-            .filter_map(|(token, connection)| {
-                let (id, key) = connection.role.child()?;
-                let live = self.streams.get(&id)?;
-                live.stream.is_stalled(key, now).then_some(*token)
-            })
-            .collect();
-        for token in stalled {
-            self.lose(token, "it does not read what it asked for");
-        }
-    }
-
     fn figures(&self) -> Figures {
         Figures {
             backend: self.io.name(),
             gso: self.io.gso().to_string(),
             connections: self.connections.len(),
             streams: self.streams.values().map(Live::figures).collect(),
-        }
-    }
-
-    /// The orderly end of the engine: streams end, peers are told, sockets close.
-    fn stop(&mut self) {
-        let streams: Vec<StreamId> = self.streams.keys().copied().collect();
-        for id in streams {
-            self.end_stream(id, "the engine stops");
-        }
-        let connections: Vec<Token> = self.connections.keys().copied().collect();
-        for token in connections {
-            self.say_teardown(token, "the engine stops");
-            self.lose(token, "the engine stops");
-        }
-        for token in std::mem::take(&mut self.owners).into_keys() {
-            self.io.close(token);
         }
     }
 }

@@ -48,6 +48,19 @@ impl Transport {
         }
     }
 
+    pub(super) fn drop_tracks(&mut self, tracks: &[usize]) {
+        match self {
+            Transport::Udp { targets } => {
+                for track in tracks {
+                    if let Some(target) = targets.get_mut(*track) {
+                        *target = None;
+                    }
+                }
+            }
+            Transport::Tcp { layout, .. } => *layout = layout.without(tracks),
+        }
+    }
+
     pub(super) fn wants(&self, track: u8) -> bool {
         match self {
             Transport::Udp { targets } => {

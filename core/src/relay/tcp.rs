@@ -26,6 +26,14 @@ impl Layout {
         Layout(channels.into())
     }
 
+    /// The same layout without some of the tracks.
+    pub fn without(&self, tracks: &[usize]) -> Layout {
+        let kept = |(track, channels): (usize, &Option<(u8, u8)>)| {
+            channels.filter(|_| !tracks.contains(&track))
+        };
+        Layout(self.0.iter().enumerate().map(kept).collect())
+    }
+
     /// Whether the track is set up.
     pub fn wants(&self, track: u8) -> bool {
         self.0.get(usize::from(track)).is_some_and(Option::is_some)

@@ -32,6 +32,8 @@ pub struct Track {
     sequence: Sequence,
     frame: Frame,
     report: Option<(SenderReport, Packet)>,
+    /// The source has said BYE, and has sent nothing since.
+    left: bool,
     packets: u64,
     bytes: u64,
     frames: u64,
@@ -66,6 +68,7 @@ impl Track {
             sequence: Sequence::default(),
             frame: Frame::default(),
             report: None,
+            left: false,
             packets: 0,
             bytes: 0,
             frames: 0,
@@ -83,6 +86,11 @@ impl Track {
     /// The synchronisation source, once a packet has come.
     pub fn ssrc(&self) -> Option<u32> {
         self.ssrc
+    }
+
+    /// Whether the source has said BYE, and has sent nothing since.
+    pub(super) fn has_left(&self) -> bool {
+        self.left
     }
 
     /// Reads an RTP packet and writes into it where in its frame it stands; tells what is in it.
@@ -105,6 +113,7 @@ impl Track {
             return Err(Cause::Duplicate);
         }
         packet.gap = matches!(place.class, Class::Gap(_) | Class::Restart);
+        self.left = false;
         self.packets += 1;
         self.bytes += packet.data().len() as u64;
         packet.end = header.marker || self.codec.framing() == Framing::Packet;
@@ -142,6 +151,7 @@ impl Track {
         if let Some(media) = media.filter(|_| changed) {
             let sets: Vec<&[u8]> = self.parameter_sets.nals().collect();
             media.format.set_parameter_sets(&sets);
+            session.origin.version = session.origin.version.wrapping_add(1);
         }
         changed
     }
@@ -163,9 +173,11 @@ impl Track {
     /// Reads an RTCP packet; true when it goes through to the children.
     pub(super) fn receive_report(&mut self, packet: &Packet) -> Result<bool, Cause> {
         let compound = rtcp::parse(packet.data()).map_err(|_| Cause::Malformed)?;
-        let Some(report) = compound.sender_report().filter(|_| !compound.has_bye()) else {
+        if compound.has_bye() {
+            self.left = true;
             return Ok(false);
-        };
+        }
+        let Some(report) = compound.sender_report() else { return Ok(false) };
         self.reception.sender_report(&report, packet.arrival);
         // A copy of its own, so that one small report does not hold a whole buffer.
         let data = Span::copy_from_slice(packet.data());

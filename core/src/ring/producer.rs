@@ -132,6 +132,15 @@ impl<T> Producer<T> {
         self.settle();
     }
 
+    /// The orderly end of the stream, as by dropping the producer: parked readers wake, all read what
+    /// is left, then [`Wait::Ended`](super::Wait). Nothing is to be published after it: a reader that
+    /// has seen the end does not come back.
+    pub fn end(&mut self) {
+        // Release: who sees the end sees the last head.
+        self.shared.cursors.ended.store(true, Ordering::Release);
+        self.notify();
+    }
+
     /// Next position to be written.
     pub fn head(&self) -> u64 {
         self.head
@@ -275,9 +284,7 @@ impl<T> Producer<T> {
 impl<T> Drop for Producer<T> {
     fn drop(&mut self) {
         self.shared.alive.store(self.alive(), Ordering::Relaxed);
-        // Release: who sees the end sees the last head.
-        self.shared.cursors.ended.store(true, Ordering::Release);
-        self.notify();
+        self.end();
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Kind, Start, Stream};
 use crate::stats::Cause;
-use support::{Net, at, frame, h264, session, tcp_child, udp_child};
+use support::{Net, at, frame, h264, session, tcp_child, tcp_tracks, udp_child, udp_tracks};
 
 /// A stream with one H.264 track, and the world below it.
 fn stream() -> (Stream, Net) {
@@ -221,6 +221,47 @@ fn the_end_is_a_bye_behind_the_last_packet() {
     stream.fan_out(at(1), &mut net);
     let frames = net.frames_of(1, Kind::Rtcp);
     assert!(crate::media::rtcp::parse(frames.last().unwrap()).unwrap().has_bye());
+    check(&stream);
+}
+
+#[test]
+fn a_source_has_left_when_it_said_bye_for_every_track_and_sent_nothing_since() {
+    let (mut stream, mut net) = stream();
+    let bye = || {
+        let span = crate::ring::Span::from_vec(crate::media::rtcp::bye(7));
+        vec![super::Packet::new(span, Kind::Rtcp, 0, Duration::ZERO)]
+    };
+    feed(&mut stream, &mut net, bye());
+    assert!(!stream.source_left(), "nothing has come yet");
+    feed(&mut stream, &mut net, frame(0, 0, true, 2));
+    assert!(!stream.source_left());
+    feed(&mut stream, &mut net, bye());
+    assert!(stream.source_left());
+    feed(&mut stream, &mut net, frame(2, 3000, false, 2));
+    assert!(!stream.source_left(), "it goes on");
+    check(&stream);
+}
+
+#[test]
+fn a_child_that_gives_up_a_track_gets_the_others_on() {
+    let mut stream = Stream::new(session(2), super::Limits::default(), Duration::ZERO).unwrap();
+    let mut net = Net::default();
+    let of_track = |track: u8, mut packets: Vec<super::Packet>| {
+        packets.iter_mut().for_each(|packet| packet.track = track);
+        packets
+    };
+    feed(&mut stream, &mut net, frame(0, 0, true, 1));
+    feed(&mut stream, &mut net, of_track(1, frame(0, 0, true, 1)));
+    for transport in [udp_tracks(1), tcp_tracks(2)] {
+        let key = stream.add_child(transport, at(0));
+        begin(&mut stream, &mut net, key, at(0));
+        stream.drop_tracks(key, &[0, 9], at(0), &mut net);
+    }
+    let (datagrams, frames) = (net.datagrams(1).len(), net.frames(2).len());
+    feed(&mut stream, &mut net, frame(1, 3000, false, 3));
+    assert_eq!((net.datagrams(1).len(), net.frames(2).len()), (datagrams, frames));
+    feed(&mut stream, &mut net, of_track(1, frame(1, 3000, false, 2)));
+    assert_eq!((net.datagrams(1).len(), net.frames(2).len()), (datagrams + 2, frames + 2));
     check(&stream);
 }
 

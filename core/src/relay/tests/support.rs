@@ -68,13 +68,18 @@ fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
+fn target(port: u16) -> Option<Target> {
+    let (rtp, rtcp) = (Destination::new(address(port)), Destination::new(address(port + 1000)));
+    Some(Target { pair: 0, rtp, rtcp })
+}
+
 pub(super) fn udp_child(port: u16) -> Transport {
-    let target = Target {
-        pair: 0,
-        rtp: Destination::new(address(port)),
-        rtcp: Destination::new(address(port + 1000)),
-    };
-    Transport::Udp { targets: vec![Some(target)] }
+    Transport::Udp { targets: vec![target(port)] }
+}
+
+/// A child of two tracks at one address.
+pub(super) fn udp_tracks(port: u16) -> Transport {
+    Transport::Udp { targets: vec![target(port), target(port)] }
 }
 
 fn token(port: u16) -> Token {
@@ -83,6 +88,10 @@ fn token(port: u16) -> Token {
 
 pub(super) fn tcp_child(port: u16) -> Transport {
     Transport::Tcp { conn: token(port), layout: Layout::new(vec![Some((0, 1))]) }
+}
+
+pub(super) fn tcp_tracks(port: u16) -> Transport {
+    Transport::Tcp { conn: token(port), layout: Layout::new(vec![Some((0, 1)), Some((2, 3))]) }
 }
 
 /// One connection: what is on its wire, what has to be written next, and how much it takes.

@@ -1,0 +1,165 @@
+//! How streams, connections and the engine itself end.
+
+use std::time::Duration;
+
+use crate::io::Token;
+use crate::relay::ChildKey;
+
+use super::command::StreamId;
+use super::event::Event;
+use super::media::Live;
+use super::role::Role;
+use super::worker::Worker;
+
+/// How long players over UDP have to read the last packets before the BYE comes. It comes to a socket
+/// of its own, which players read in no set order; FFmpeg forgets what it has not read then.
+const GRACE: Duration = Duration::from_millis(200);
+/// How long players may take to leave by themselves after the end of a stream.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How long a slow one among them may take to read the end.
+const DRAIN: Duration = Duration::from_secs(8);
+
+impl Worker {
+    /// The end of a stream: its children get what is left and a BYE, then they are let go.
+    pub(super) fn end_stream(&mut self, id: StreamId, reason: &str) {
+        let now = self.io.now();
+        let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
+            return;
+        };
+        live.ended = Some(now);
+        let path = live.path.clone();
+        self.paths.remove(&path);
+        self.fan_out(id);
+        self.say_bye(id, now);
+        let sockets: Vec<Token> = self
+            .ingests
+            .iter()
+            .filter(|(_, ingest)| ingest.stream == id)
+            .map(|(token, _)| *token)
+            .collect();
+        self.close_inlets(sockets);
+        self.tell(Event::StreamEnded { path, reason: reason.to_owned() });
+        // Players leave by themselves when they have the BYE; servers that we push to have to be told.
+        let pushes: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.role.pushes() == Some(id))
+            .map(|(token, _)| *token)
+            .collect();
+        for token in pushes {
+            self.say_teardown(token, "the stream has ended");
+        }
+    }
+
+    /// Sends the BYE of an ended stream when it is due: at once where it comes in the same connection
+    /// as the packets.
+    fn say_bye(&mut self, id: StreamId, now: Duration) {
+        let Some(live) = self.streams.get_mut(&id) else { return };
+        let Some(ended) = live.ended else { return };
+        let waits = live.stream.serves_udp() && now.saturating_sub(ended) < GRACE;
+        if waits || live.stream.is_finished() {
+            return;
+        }
+        live.stream.finish(now);
+        self.fan_out(id);
+    }
+
+    /// Lets go of those who stay after the end of their stream, and forgets the stream.
+    pub(super) fn forget_ended(&mut self, now: Duration) {
+        let ended = |(id, live): (&StreamId, &Live)| live.ended.map(|_| *id);
+        for id in self.streams.iter().filter_map(ended).collect::<Vec<_>>() {
+            self.say_bye(id, now);
+        }
+        let since = |live: &Live| live.ended.map(|at| now.saturating_sub(at));
+        let over = |live: &Live, key: ChildKey| match since(live) {
+            Some(age) => age > DRAIN || (age > FAREWELL && live.stream.is_drained(key)),
+            None => false,
+        };
+        let late: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| {
+                let child = connection.role.child();
+                child.is_some_and(|(id, key)| {
+                    self.streams.get(&id).is_some_and(|live| over(live, key))
+                })
+            })
+            .map(|(token, _)| *token)
+            .collect();
+        for token in late {
+            self.lose(token, "the stream has ended");
+        }
+        self.streams.retain(|_, live| {
+            since(live).is_none_or(|age| age <= FAREWELL || live.stream.children().next().is_some())
+        });
+    }
+
+    /// Ends the pulls whose source has said goodbye. Looked at only now and then, so that packets that
+    /// the BYE has overtaken still come in.
+    pub(super) fn end_left(&mut self) {
+        let left: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| {
+                let pulled = connection.role.pulls().and_then(|id| self.streams.get(&id));
+                connection.closing.is_none() && pulled.is_some_and(|live| live.stream.source_left())
+            })
+            .map(|(token, _)| *token)
+            .collect();
+        for token in left {
+            self.say_teardown(token, "the source has ended");
+        }
+    }
+
+    pub(super) fn cut_off_stalled(&mut self, now: Duration) {
+        let stalled: Vec<Token> = self
+            .connections
+            .iter()
+            .filter_map(|(token, connection)| {
+                let (id, key) = connection.role.child()?;
+                let live = self.streams.get(&id)?;
+                live.stream.is_stalled(key, now).then_some(*token)
+            })
+            .collect();
+        for token in stalled {
+            self.lose(token, "it does not read what it asked for");
+        }
+    }
+
+    /// A connection is gone, or is to go at once.
+    pub(super) fn lose(&mut self, token: Token, reason: &str) {
+        self.release(token, reason);
+        let Some(connection) = self.connections.remove(&token) else { return };
+        self.close_socket(token);
+        match connection.role {
+            Role::Server(mut server) => server.session.handle_close(),
+            Role::Client(client) => self.client_over(*client, reason),
+        }
+    }
+
+    /// Closes a connection as soon as everything that waits for it is sent.
+    pub(super) fn close_after_flush(&mut self, token: Token, reason: &str) {
+        if let Some(connection) = self.connections.get_mut(&token) {
+            connection.closing.get_or_insert_with(|| reason.to_owned());
+            self.flush(token);
+        }
+    }
+
+    /// The engine is to stop: its streams end. True when no player waits for a last word any more.
+    pub(super) fn wind_up(&mut self) -> bool {
+        let open = |(id, live): (&StreamId, &Live)| live.ended.is_none().then_some(*id);
+        for id in self.streams.iter().filter_map(open).collect::<Vec<_>>() {
+            self.end_stream(id, "the engine stops");
+        }
+        self.streams.values().all(|live| live.stream.is_finished())
+    }
+
+    /// Hangs up on everybody.
+    pub(super) fn hang_up(&mut self) {
+        let connections: Vec<Token> = self.connections.keys().copied().collect();
+        for token in connections {
+            self.say_teardown(token, "the engine stops");
+            self.lose(token, "the engine stops");
+        }
+    }
+}
