@@ -1,9 +1,12 @@
 //! What an engine is told at its start.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::io::UdpOptions;
 use crate::relay::{Limits, Start};
+
+use super::access::{Access, AllowAll};
 
 /// Settings of an [`Engine`](super::Engine). `Config::default()` suits a server with a few hundred
 /// children a stream.
@@ -25,10 +28,14 @@ pub struct Config {
     pub max_streams: usize,
     /// How long a pull or a push may take to come about.
     pub connect_timeout: Duration,
+    /// Who may play and publish.
+    pub access: Arc<dyn Access>,
+    /// How long that may take to decide.
+    pub access_timeout: Duration,
 }
 
 impl Default for Config {
-    /// 32 MiB a stream, 60 s sessions, 10,000 connections, 4,096 streams, 10 s to connect.
+    /// 32 MiB a stream, 60 s sessions, 10,000 connections, 4,096 streams, 10 s to connect, everyone let in.
     fn default() -> Config {
         Config {
             limits: Limits::default(),
@@ -39,6 +46,8 @@ impl Default for Config {
             max_connections: 10_000,
             max_streams: 4096,
             connect_timeout: Duration::from_secs(10),
+            access: Arc::new(AllowAll),
+            access_timeout: Duration::from_secs(10),
         }
     }
 }

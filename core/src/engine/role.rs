@@ -8,6 +8,8 @@ use crate::relay::{ChildKey, Kind, PairId};
 use crate::rtsp::server::Chosen;
 use crate::rtsp::{ClientSession, ServerSession};
 
+use super::access::Action;
+use super::admission::Waiting;
 use super::command::{Remote, StreamId};
 
 /// What a connection is there for.
@@ -22,6 +24,10 @@ pub(super) enum Role {
 pub(super) struct Server {
     pub(super) session: ServerSession,
     pub(super) part: Part,
+    /// What the peer was last allowed to do, and at which path.
+    pub(super) granted: Option<(Action, String)>,
+    /// Its request that waits to be let in.
+    pub(super) waiting: Option<Waiting>,
 }
 
 /// What the peer of a server does.
@@ -165,6 +171,11 @@ impl Role {
                 Job::Push { .. } => None,
             },
         }
+    }
+
+    /// Whether a request of the peer's waits to be let in.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Role::Server(server) if server.is_waiting())
     }
 
     /// Takes note of a sign of life.

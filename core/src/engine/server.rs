@@ -26,10 +26,11 @@ impl Worker {
         let timeout = self.config.session_timeout;
         let config = ServerConfig { timeout, ..ServerConfig::default() };
         let session = crate::rtsp::ServerSession::new(config, seed, self.io.now());
-        Some(Role::Server(Box::new(Server { session, part: Part::Idle })))
+        let server = Server { session, part: Part::Idle, granted: None, waiting: None };
+        Some(Role::Server(Box::new(server)))
     }
 
-    fn server(&mut self, token: Token) -> Option<&mut Server> {
+    pub(super) fn server(&mut self, token: Token) -> Option<&mut Server> {
         match &mut self.connections.get_mut(&token)?.role {
             Role::Server(server) => Some(server),
             Role::Client(_) => None,
@@ -42,13 +43,18 @@ impl Worker {
         let Some(server) = self.server(token) else { return };
         let step = server.session.handle_request(request, now);
         self.server_events(token);
-        let question = match step {
-            Step::Reply(response) => return self.send(token, response.to_bytes()),
-            Step::Ask(question) => question,
-            // Every question is answered before the next message is read.
-            Step::Wait(_) => return,
-        };
-        let answer = self.answer(token, &question);
+        match step {
+            Step::Reply(response) => self.send(token, response.to_bytes()),
+            Step::Ask(question) => self.admit(token, question),
+            // No message is read while a question is open.
+            Step::Wait(_) => {}
+        }
+    }
+
+    /// Answers a question of somebody who may ask it.
+    pub(super) fn conclude(&mut self, token: Token, question: &Question) {
+        let now = self.io.now();
+        let answer = self.answer(token, question);
         let played = matches!(answer, Answer::Play { .. });
         let over = matches!(question.ask, Ask::Teardown { last: true, .. });
         let Some(server) = self.server(token) else { return };

@@ -23,6 +23,8 @@ enum Stop {
     Incomplete,
     /// The connection carries media now, which needs buffers of another kind.
     Media,
+    /// A request waits to be let in; what comes behind it waits too.
+    Waiting,
     /// The connection is gone or about to be.
     Gone,
 }
@@ -73,9 +75,7 @@ impl Worker {
                     self.hold(token, fresh.get(used..).unwrap_or(&[]).to_vec(), &stop);
                 } else {
                     held.extend_from_slice(fresh);
-                    let (used, stop) = self.process(token, &held);
-                    held.drain(..used.min(held.len()));
-                    self.hold(token, held, &stop);
+                    self.process_held(token, held);
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -84,6 +84,13 @@ impl Worker {
             Err(error) => self.lose(token, &format!("the connection is broken: {error}")),
         }
         self.scratch = scratch;
+    }
+
+    /// Goes through what was kept of a connection's input.
+    pub(super) fn process_held(&mut self, token: Token, mut held: Vec<u8>) {
+        let (used, stop) = self.process(token, &held);
+        held.drain(..used.min(held.len()));
+        self.hold(token, held, &stop);
     }
 
     /// Goes through messages and frames of a connection without media buffers; returns how many
@@ -111,6 +118,9 @@ impl Worker {
                             return (at, Stop::Gone);
                         }
                         Some(_) if !fed && self.feeds(token) => return (at, Stop::Media),
+                        Some(connection) if connection.role.is_waiting() => {
+                            return (at, Stop::Waiting);
+                        }
                         Some(_) => {}
                     }
                 }
@@ -128,8 +138,15 @@ impl Worker {
 
     /// Keeps what is left of a connection's input, in a buffer of the stream's if it feeds one.
     fn hold(&mut self, token: Token, rest: Vec<u8>, stop: &Stop) {
-        if let Stop::Gone = stop {
-            return;
+        match stop {
+            Stop::Gone => return,
+            Stop::Waiting => {
+                // Whatever more comes stays in the kernel.
+                if let Err(error) = self.io.set_reading(token, false) {
+                    return self.lose(token, &format!("the connection is broken: {error}"));
+                }
+            }
+            Stop::Incomplete | Stop::Media => {}
         }
         let fed = self.connections.get(&token).and_then(|c| Some(c.role.feeds()?.0));
         let filling = fed

@@ -13,6 +13,7 @@ use crate::relay::{Packet, PairId, Stream};
 use crate::ring::Subscriber;
 use crate::stats::Cause;
 
+use super::access::Gate;
 use super::command::{Command, Remote, StreamId};
 use super::config::Config;
 use super::connection::{Connection, Flushed};
@@ -62,6 +63,8 @@ pub(super) struct Worker {
     pub(super) reporters: HashMap<SocketAddr, Token>,
     /// Pushes of streams that are not there yet.
     pub(super) pushes: Vec<Remote>,
+    /// Questions of who may come in.
+    pub(super) gate: Gate,
     readers: Vec<(String, ReaderReply)>,
     next_stream: StreamId,
     /// SSRC under which reports to sources are sent.
@@ -83,8 +86,10 @@ impl Worker {
         events: SyncSender<Event>,
         reporter: u32,
     ) -> Worker {
+        let gate = Gate::new(config.access.clone(), config.access_timeout, io.waker());
         Worker {
             reporter,
+            gate,
             io,
             config,
             commands,
@@ -123,6 +128,7 @@ impl Worker {
             while let Ok(command) = self.commands.try_recv() {
                 self.obey(command);
             }
+            self.hear_verdicts();
             self.tick();
         }
         self.hang_up();
@@ -197,6 +203,7 @@ impl Worker {
             return;
         }
         self.housekeeping = now + HOUSEKEEPING;
+        self.give_up_waiting(now);
         self.check_sessions(now);
         self.end_left();
         self.cut_off_stalled(now);

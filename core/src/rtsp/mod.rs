@@ -5,6 +5,7 @@
 //! * [`ServerSession`] is one accepted connection: it owns sequence numbers, session ids, states,
 //!   transport negotiation and status codes, and asks the engine [`Question`]s.
 //! * [`ClientSession`] plays from a server or publishes to one.
+//! * [`auth`] is Basic and Digest.
 //! * [`Transport`], [`Range`], [`RtpInfo`] and [`Url`] are the values in between.
 //!
 //! Input is read leniently, since real clients differ; output is written the one way that all of
@@ -12,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod client;
 mod error;
 pub mod limits;

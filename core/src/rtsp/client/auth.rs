@@ -1,9 +1,9 @@
 //! Answers to 401: Basic (RFC 7617) and Digest (RFC 2617, RFC 7616).
 
 use crate::media::sdp::base64;
+use crate::rtsp::auth::Algorithm;
+use crate::rtsp::auth::parameters::{get, quote, split};
 use crate::rtsp::{Headers, Method};
-use md5::Md5;
-use sha2::{Digest as _, Sha256};
 
 /// What a server asks for, and the nonce count that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,14 +26,6 @@ pub(super) struct Digest {
     stale: bool,
     /// How often the nonce was used.
     count: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Algorithm {
-    Md5,
-    Md5Sess,
-    Sha256,
-    Sha256Sess,
 }
 
 impl Challenge {
@@ -97,16 +89,8 @@ impl Challenge {
 
 impl Digest {
     fn new(parameters: &[(String, String)]) -> Option<Digest> {
-        let get = |name: &str| {
-            parameters.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
-        };
-        let algorithm = match get("algorithm").map(str::to_ascii_uppercase).as_deref() {
-            None | Some("MD5") => Algorithm::Md5,
-            Some("MD5-SESS") => Algorithm::Md5Sess,
-            Some("SHA-256") => Algorithm::Sha256,
-            Some("SHA-256-SESS") => Algorithm::Sha256Sess,
-            Some(_) => return None,
-        };
+        let get = |name: &str| get(parameters, name);
+        let algorithm = Algorithm::of(get("algorithm"))?;
         let qop = match get("qop") {
             None => false,
             // `auth-int` alone cannot be answered here.
@@ -171,78 +155,17 @@ impl Digest {
     }
 }
 
-impl Algorithm {
-    fn name(self) -> &'static str {
-        match self {
-            Algorithm::Md5 => "MD5",
-            Algorithm::Md5Sess => "MD5-sess",
-            Algorithm::Sha256 => "SHA-256",
-            Algorithm::Sha256Sess => "SHA-256-sess",
-        }
-    }
-
-    /// The hash in lower-case hexadecimal.
-    fn hash(self, text: &str) -> String {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
-        match self {
-            Algorithm::Md5 | Algorithm::Md5Sess => hex(&Md5::digest(text)),
-            Algorithm::Sha256 | Algorithm::Sha256Sess => hex(&Sha256::digest(text)),
-        }
-    }
-}
-
-/// The challenges of one header value: schemes with their parameters. A scheme is a word that no
-/// `=` follows, so several challenges may stand in one value, separated by commas.
-fn split(value: &str) -> Vec<(String, Vec<(String, String)>)> {
-    let mut challenges: Vec<(String, Vec<(String, String)>)> = Vec::new();
-    for item in split_unquoted(value).map(str::trim).filter(|item| !item.is_empty()) {
-        let word = item.find([' ', '\t', '=']).unwrap_or(item.len());
-        let (first, rest) = item.split_at(word);
-        let is_scheme = !rest.trim_start().starts_with('=');
-        let parameter = if is_scheme {
-            challenges.push((first.to_owned(), Vec::new()));
-            rest
-        } else {
-            item
-        };
-        if let (Some((_, parameters)), Some((name, value))) =
-            (challenges.last_mut(), parameter.split_once('='))
-        {
-            parameters.push((name.trim().to_owned(), unquote(value.trim())));
-        }
-    }
-    challenges
-}
-
-/// Parts between commas that stand outside quotation marks.
-fn split_unquoted(value: &str) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    value.split(move |c| {
-        if escaped {
-            escaped = false;
-        } else if quoted && c == '\\' {
-            escaped = true;
-        } else if c == '"' {
-            quoted = !quoted;
-        }
-        c == ',' && !quoted
-    })
-}
-
-fn unquote(value: &str) -> String {
-    let Some(inner) = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')) else {
-        return value.to_owned();
-    };
-    let mut escaped = false;
-    let keep = |c: &char| {
-        escaped = !escaped && *c == '\\';
-        !escaped
-    };
-    inner.chars().filter(keep).collect()
-}
-
-fn quote(value: &str) -> String {
-    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+/// The `Authorization` value that this client answers a 401 with.
+#[cfg(test)]
+pub(in crate::rtsp) fn answer_for_test(
+    headers: &Headers,
+    user: &str,
+    password: &str,
+    method: &Method,
+    uri: &str,
+) -> String {
+    let mut challenge = Challenge::choose(headers, true).expect("a challenge");
+    challenge.authorize(user, password, method, uri, "cnonce")
 }
 
 #[cfg(test)]

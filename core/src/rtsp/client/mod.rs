@@ -26,6 +26,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(super) use auth::answer_for_test;
 pub use event::{ClientError, ClientEvent, Negotiated, TrackSetup, Transports};
 
 use super::limits::MAX_TRACKS;

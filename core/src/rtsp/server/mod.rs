@@ -16,6 +16,9 @@
 //!    [`poll_timeout`](ServerSession::poll_timeout) has come, and drain the events.
 //! 6. [`handle_close`](ServerSession::handle_close) when the connection is gone, and drain the events.
 //!
+//! Before the engine answers it may look at what the request [`offer`](ServerSession::offer)s and answer
+//! by a [`challenge`](ServerSession::challenge) instead.
+//!
 //! A session lives on the connection that made it; requests on another connection get 454.
 
 mod answers;
@@ -35,8 +38,9 @@ pub use question::{
 
 pub use target::control_matches;
 
+use super::auth::{Challenge, Nonces, Offer};
 use super::token::Tokens;
-use super::{Error, Request, Response};
+use super::{Error, Headers, Request, Response, Status};
 use state::{Pending, PendingAsk, Session};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -75,6 +79,7 @@ impl Default for ServerConfig {
 pub struct ServerSession {
     config: ServerConfig,
     tokens: Tokens,
+    nonces: Nonces,
     events: VecDeque<ServerEvent>,
     pending: Option<Pending>,
     /// What was described last.
@@ -95,6 +100,7 @@ impl ServerSession {
         ServerSession {
             config,
             tokens: Tokens::new(seed),
+            nonces: Nonces::default(),
             events: VecDeque::new(),
             pending: None,
             described: None,
@@ -120,6 +126,22 @@ impl ServerSession {
         let Pending { cseq, ask } = self.pending.take()?;
         self.alive(now);
         Some(self.conclude(cseq, ask, answer))
+    }
+
+    /// What the request of a [`Question`] offers to prove who it comes from.
+    pub fn offer(&self, request: &Request, now: Duration) -> Offer {
+        Offer::of(request, &self.nonces, now)
+    }
+
+    /// A 401 with a new nonce, to answer a question with. `stale`: see [`Offer::stale`].
+    pub fn challenge(&mut self, challenge: &Challenge, stale: bool, now: Duration) -> Refusal {
+        let nonce = self.tokens.next();
+        let mut headers = Headers::new();
+        for value in challenge.values(&nonce, stale) {
+            headers.push("WWW-Authenticate", value);
+        }
+        self.nonces.give(nonce, now);
+        Refusal { status: Status::UNAUTHORIZED, headers }
     }
 
     /// Whether a question is open, so that further requests have to wait.
