@@ -63,7 +63,7 @@ impl Channel for Ring {
     #[inline]
     fn publish(&mut self, packets: &[Handle]) {
         for packet in packets {
-            self.0.publish(packet.clone()).expect("readers are less than a lap behind");
+            self.0.stage(packet.clone()).expect("readers are less than a lap behind");
         }
         self.0.notify();
     }

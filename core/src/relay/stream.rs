@@ -158,6 +158,7 @@ impl Stream {
     }
 
     /// Takes a packet in. Its account is settled when this returns: published, consumed or dropped.
+    /// It goes out, and readers see it, by [`fan_out`](Stream::fan_out).
     pub fn ingest(&mut self, packet: Packet) {
         match packet.kind {
             Kind::Rtp => self.ingest_rtp(packet),
@@ -177,7 +178,7 @@ impl Stream {
             tracing::debug!(track = packet.track, "parameter sets changed");
         }
         let (start, arrival, number) = (packet.start, packet.arrival, packet.track);
-        match self.ring.publish(packet) {
+        match self.ring.stage(packet) {
             Ok(position) => {
                 self.ledger.publish();
                 if let Some(track) = self.tracks.get_mut(usize::from(number))
@@ -197,7 +198,7 @@ impl Stream {
             return self.ledger.drop(Cause::PayloadType, 1);
         };
         match track.receive_report(&packet) {
-            Ok(true) => match self.ring.publish(packet) {
+            Ok(true) => match self.ring.stage(packet) {
                 Ok(_) => self.ledger.publish(),
                 Err(_) => self.ledger.drop(Cause::RingFull, 1),
             },
@@ -261,7 +262,7 @@ impl Stream {
         for (number, track) in (0u8..).zip(&self.tracks) {
             let Some(ssrc) = track.ssrc() else { continue };
             let bye = ring::Span::copy_from_slice(&rtcp::bye(ssrc));
-            if self.ring.publish(Packet::new(bye, Kind::Rtcp, number, now)).is_ok() {
+            if self.ring.stage(Packet::new(bye, Kind::Rtcp, number, now)).is_ok() {
                 self.ledger.publish();
             } else {
                 self.ledger.drop(Cause::RingFull, 1);

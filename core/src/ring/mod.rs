@@ -47,7 +47,8 @@
 //!  line 3  hold  state  wake           seat 1 …
 //! ```
 //!
-//! * **Publishing** writes the slot and moves `head`: no look at any reader.
+//! * **Publishing** writes the slot and moves `head`: no look at any reader. A batch may be
+//!   [staged](Producer::stage), and `head` moved once for all of it.
 //! * **Reading** takes a lease: the reader writes the position it starts at into the `hold` word of
 //!   its seat, and then looks at `tail`. One store and one fence for *all* the items there are, not
 //!   one read-modify-write per item.
@@ -125,14 +126,14 @@
 //!
 //! | what | where | pairs with | for | caught by |
 //! |---|---|---|---|---|
-//! | `head` Release | `publish` | `head` Acquire in `view` | a payload is written before it is looked at | `evict` and others, on both sides |
+//! | `head` Release | `show` | `head` Acquire in `view` | a payload is written before it is looked at | `evict` and others, on both sides |
 //! | `hold` Release | end of a `View` | `hold` Acquire in `scan` | the last look comes before the drop | `lap` and seven others, on both sides |
 //! | `hold` Release | begin of a `View` | `hold` Acquire in `scan` | the same, where the producer sees the next lease and not the end of the last | `lease_after_lease` |
 //! | `hold` Release | a `Reader` leaves | `hold` Acquire in `scan` | the same, where it sees only that | `two_readers` |
 //! | fence | `announce` | fence in `view` | lease seen, or new tail seen | `lap` and six others, on both sides |
 //! | `tail` Release | `announce` | `tail` Acquire in `view`, `Reader::tail` | a tail is never above the head | `key`, on both sides |
 //! | `key` Release | `mark_key` | `key` Acquire in `newest_key` | a key is below the head | `key`, on both sides |
-//! | `ended` Release | `Producer` drops | `ended` Acquire in `is_ended` | the head is final | `end`; Acquire also `wait_to_the_end` |
+//! | `ended` Release | `end` | `ended` Acquire in `is_ended` | the head is final | `end`; Acquire also `wait_to_the_end` |
 //! | fence | `notify` | fence in `Reader::arm` | new head seen, or bell found rung | `park`, on both sides |
 //! | `bell` Release | `Reader::arm` | `bell` Acquire in `wake_parked` | whose bell is taken down is found armed | `park`, on both sides |
 //! | `state` Release | `Seat::arm` | `state` Acquire in `Seat::ring` | the seat's `wake` is there when it is called | `leave_while_woken`, on both sides |

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
 use super::reader::{Reader, Subscriber};
-use super::shared::{NONE, Shared};
+use super::shared::{NONE, Shared, Slot};
 use super::wake::Wake;
 use super::{Full, TooManyReaders};
 use crate::sync::{Arc, Ordering, fence};
@@ -21,6 +22,8 @@ pub struct Producer<T> {
     shared: Arc<Shared<T>>,
     /// Next position to be written.
     head: u64,
+    /// What the readers have been shown of it.
+    shown: u64,
     /// Oldest position readable, as announced.
     tail: u64,
     /// Payloads below are covered by no view and by none to come: free to be dropped.
@@ -34,6 +37,8 @@ pub struct Producer<T> {
     /// Payloads below are to be dropped as soon as may be, not when their slot is reused.
     owed: u64,
     key: u64,
+    /// The slots of `shared`, kept here to be one load nearer, and their number.
+    slots: NonNull<Slot<T>>,
     capacity: u64,
     /// How far the tail is moved at a time: one fence and one look at all seats per so many items.
     batch: u64,
@@ -42,18 +47,25 @@ pub struct Producer<T> {
     _not_sync: PhantomData<Cell<()>>,
 }
 
+// SAFETY: `slots` points into `shared`, which is as `Send` as this; it is used as `shared` is, by the
+// one producer.
+unsafe impl<T: Send + Sync> Send for Producer<T> {}
+
 impl<T> Producer<T> {
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
         let capacity = shared.capacity();
+        let slots = NonNull::from(&*shared.slots).cast();
         Self {
             shared,
             head: 0,
+            shown: 0,
             tail: 0,
             limit: 0,
             clear: capacity,
             evicted: 0,
             owed: 0,
             key: NONE,
+            slots,
             capacity,
             batch: (capacity / 8).clamp(1, MAX_BATCH),
             blocker: 0,
@@ -69,6 +81,20 @@ impl<T> Producer<T> {
     /// [`Full`] with the item, when the slot to be reused still lies in some reader's open view.
     #[inline]
     pub fn publish(&mut self, item: T) -> Result<u64, Full<T>> {
+        let position = self.stage(item)?;
+        self.show();
+        Ok(position)
+    }
+
+    /// As [`publish`](Self::publish), but readers see the item only after the next
+    /// [`notify`](Self::notify). For items that come in batches: the line that readers follow then
+    /// changes hands once a batch, not once an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    #[inline]
+    pub fn stage(&mut self, item: T) -> Result<u64, Full<T>> {
         if self.head >= self.clear && !self.make_room() {
             return Err(Full(item));
         }
@@ -76,15 +102,23 @@ impl<T> Producer<T> {
         if position - self.evicted >= self.capacity {
             self.drop_lapped();
         }
-        self.shared.slot(position).with_mut(|slot| {
+        self.slot(position).with_mut(|slot| {
             // SAFETY: the slot has no payload (any more), and no reader looks at `position` before
             // `head` passes it, below.
             unsafe { (*slot).write(item) };
         });
         self.head = position + 1;
-        // Release: the payload is written before the head that shows it.
-        self.shared.cursors.head.store(self.head, Ordering::Release);
         Ok(position)
+    }
+
+    /// Shows the readers all that is written.
+    #[inline]
+    fn show(&mut self) {
+        if self.shown != self.head {
+            self.shown = self.head;
+            // Release: the payloads are written before the head that shows them.
+            self.shared.cursors.head.store(self.head, Ordering::Release);
+        }
     }
 
     /// Marks `position` as the newest at which a reader may start. Ignored when it is not in the
@@ -93,15 +127,18 @@ impl<T> Producer<T> {
         let newer = self.key == NONE || position > self.key;
         if newer && (self.tail..self.head).contains(&position) {
             self.key = position;
+            self.show();
             // Release: who sees the key sees a head beyond it.
             self.shared.cursors.key.store(position, Ordering::Release);
         }
     }
 
-    /// Wakes the readers that are parked. Call it once per batch of [`publish`](Self::publish):
-    /// when nobody is parked it costs one fence and one load, and never a system call.
+    /// Shows what was [staged](Self::stage), and wakes the readers that are parked. Call it once per
+    /// batch: when nobody is parked it costs one store, one fence and one load, and never a system
+    /// call.
     #[inline]
-    pub fn notify(&self) {
+    pub fn notify(&mut self) {
+        self.show();
         // Either this fence comes first, and a reader about to park finds the new head behind its
         // own fence; or the reader's comes first, and we find the bell rung. Never neither.
         fence(Ordering::SeqCst);
@@ -136,6 +173,7 @@ impl<T> Producer<T> {
     /// is left, then [`Wait::Ended`](super::Wait). Nothing is to be published after it: a reader that
     /// has seen the end does not come back.
     pub fn end(&mut self) {
+        self.show();
         // Release: who sees the end sees the last head.
         self.shared.cursors.ended.store(true, Ordering::Release);
         self.notify();
@@ -173,6 +211,13 @@ impl<T> Producer<T> {
     /// A handle that makes readers on other threads.
     pub fn subscriber(&self) -> Subscriber<T> {
         Subscriber::new(self.shared.clone())
+    }
+
+    #[inline(always)]
+    fn slot(&self, position: u64) -> &Slot<T> {
+        let index = (position & (self.capacity - 1)) as usize;
+        // SAFETY: there are `capacity` slots, a power of two, and they live as long as `shared`.
+        unsafe { self.slots.add(index).as_ref() }
     }
 
     /// Oldest position whose payload has not been dropped.
@@ -221,6 +266,7 @@ impl<T> Producer<T> {
     /// Tells the readers that nothing before `tail` is to be leased any more.
     fn announce(&mut self, tail: u64) {
         self.tail = tail;
+        self.show();
         // Release: who sees the tail sees a head that is not below it.
         self.shared.cursors.tail.store(tail, Ordering::Release);
         // Pairs with the fence in `Reader::view`: a reader that took its lease before this is
@@ -274,9 +320,10 @@ impl<T> Producer<T> {
         }
         let position = self.head - self.capacity;
         debug_assert!(position == self.alive() && position < self.limit);
+        let slot = NonNull::from(self.slot(position));
         let gone = Gone(&mut self.evicted, position + 1);
-        // SAFETY: as in `drop_oldest`.
-        unsafe { self.shared.drop_payload(position) };
+        // SAFETY: the slot is there, see `slot`; for the drop, as in `drop_oldest`.
+        unsafe { slot.as_ref().with_mut(|slot| (*slot).assume_init_drop()) };
         std::mem::forget(gone);
     }
 }

@@ -22,12 +22,14 @@ pub(super) struct Cursors {
     pub(super) ended: AtomicBool,
 }
 
+pub(super) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
+
 pub(super) struct Shared<T> {
     pub(super) cursors: CachePadded<Cursors>,
     /// Some reader may be parked: the one word that `notify` looks at when nobody is.
     pub(super) bell: CachePadded<AtomicBool>,
     pub(super) seats: Box<[CachePadded<Seat>]>,
-    slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
+    pub(super) slots: Box<[Slot<T>]>,
     mask: u64,
     /// Oldest position whose payload has not been dropped. The producer's own; it leaves the
     /// number here when it goes, for `drop` to find.
@@ -65,7 +67,7 @@ impl<T> Shared<T> {
     }
 
     #[inline(always)]
-    pub(super) fn slot(&self, position: u64) -> &UnsafeCell<MaybeUninit<T>> {
+    pub(super) fn slot(&self, position: u64) -> &Slot<T> {
         // SAFETY: there are `mask + 1` slots.
         unsafe { self.slots.get_unchecked((position & self.mask) as usize) }
     }

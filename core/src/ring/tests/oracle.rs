@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use crate::ring::{Full, ring};
+use crate::ring::{Full, Producer, ring};
 
 const CAPACITY: u64 = 16;
 const BATCH: u64 = CAPACITY / 8;
@@ -14,6 +14,8 @@ const READERS: usize = 3;
 #[derive(Debug, Clone)]
 enum Op {
     Publish(u8),
+    /// A batch that is shown when it is complete.
+    Stage(u8),
     Evict(u8),
     MarkKey(u8),
     /// One reader looks, from this far behind (or ahead of) the head.
@@ -28,6 +30,7 @@ fn op() -> impl Strategy<Value = Op> {
     let behind = -20i8..4;
     prop_oneof![
         4 => (1..12u8).prop_map(Op::Publish),
+        2 => (1..40u8).prop_map(Op::Stage),
         1 => (0..20u8).prop_map(Op::Evict),
         2 => (0..20u8).prop_map(Op::MarkKey),
         4 => (0..READERS, behind.clone()).prop_map(|(reader, from)| Op::Look(reader, from)),
@@ -85,8 +88,10 @@ proptest! {
             // A view that is open while the producer goes on, and what it is to show.
             let mut open = None;
             let mut publish = 0;
+            let mut staged = false;
             match op {
                 Op::Publish(n) => publish = n,
+                Op::Stage(n) => (publish, staged) = (n, true),
                 Op::Evict(n) => {
                     let before = relative(producer.tail(), n as i8);
                     producer.evict(before);
@@ -126,7 +131,8 @@ proptest! {
                 let item = Arc::new(made);
                 made += 1;
                 let leased = open.as_ref().and_then(|(_, items)| items.first()).map(|(at, _)| *at);
-                match producer.publish(item.clone()) {
+                let put = if staged { Producer::stage } else { Producer::publish };
+                match put(&mut producer, item.clone()) {
                     Ok(position) => {
                         prop_assert_eq!(position, oracle.head);
                         oracle.log.push_back((position, item));
@@ -146,7 +152,10 @@ proptest! {
                 prop_assert!(producer.tail() + CAPACITY <= oracle.head + BATCH
                     || producer.tail() == oracle.tail());
                 oracle.evict(producer.tail());
+                prop_assert!(watcher.tail() <= watcher.head() && watcher.head() <= oracle.head);
             }
+            producer.notify();
+            prop_assert_eq!(watcher.head(), oracle.head);
             if let Some((view, items)) = open {
                 let seen: Vec<_> = view.iter().map(|(at, item)| (at, **item)).collect();
                 prop_assert_eq!(seen, items);

@@ -255,6 +255,36 @@ fn wait_to_the_end() {
     });
 }
 
+/// What is staged is seen after the notification, or earlier when the ring makes room for it.
+#[test]
+fn stage() {
+    run(3, || {
+        let census = Census::default();
+        let mut producer = ring(CAPACITY, 1);
+        let mut reader = polling(&producer);
+        publish(&mut producer, &census, 1);
+        let counted = census.clone();
+        let writer = thread::spawn(move || {
+            for _ in 0..scale(1, 500) {
+                for _ in 0..CAPACITY + 2 {
+                    let position = producer.head();
+                    // Full when the reader is in the way: its own business.
+                    let _ = producer.stage(counted.probe(position));
+                }
+                producer.notify();
+            }
+        });
+        let mut next = 0;
+        for _ in 0..scale(1, 1_000) {
+            next = look(&mut reader, next);
+        }
+        writer.join().unwrap();
+        assert_eq!(look(&mut reader, next), reader.head());
+        drop(reader);
+        assert_eq!(census.alive(), 0);
+    });
+}
+
 /// Who sees the end sees all that was published before it, notified of or not.
 #[test]
 fn end() {
