@@ -1,53 +1,23 @@
 //! Pulls and pushes: RTSP connections that the engine opens itself.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use crate::io::{Destination, Token};
+use crate::io::Token;
 use crate::media::sdp;
-use crate::relay::{Kind, Layout, Target, Transport as ChildTransport};
-use crate::rtsp::client::{Negotiated, TrackSetup, Transports};
+use crate::rtsp::client::{Negotiated, Transports};
 use crate::rtsp::{ClientConfig, ClientEvent, ClientSession, Message, Url};
 
 use super::command::{Remote, StreamId};
 use super::config::Transport;
-use super::error::Error;
 use super::event::Event;
-use super::media::Ingest;
 use super::role::{Client, Inlets, Job, Role};
 use super::worker::Worker;
 
-/// How long UDP may stay silent before a pull asks for TCP.
-const SILENCE: Duration = Duration::from_secs(3);
 const MAX_REDIRECTS: u8 = 5;
 
 impl Worker {
-    /// Begins to pull a stream.
-    pub(super) fn pull(&mut self, remote: Remote) -> Result<(), Error> {
-        if self.paths.contains_key(&remote.path) {
-            return Err(Error::PathTaken(remote.path));
-        }
-        self.open(remote, Job::pull(), 0);
-        Ok(())
-    }
-
-    /// Begins to push a stream, or notes that it is to be pushed.
-    pub(super) fn push(&mut self, remote: Remote) -> Result<(), Error> {
-        if self.paths.contains_key(&remote.path) {
-            self.begin_push(remote);
-        } else {
-            self.pushes.push(remote);
-        }
-        Ok(())
-    }
-
-    pub(super) fn begin_push(&mut self, remote: Remote) {
-        let Some(stream) = self.paths.get(&remote.path).copied() else { return };
-        self.open(remote, Job::push(stream), 0);
-    }
-
     /// Connects to the first address of a remote that takes the attempt.
-    fn open(&mut self, mut remote: Remote, job: Job, redirects: u8) {
+    pub(super) fn open(&mut self, mut remote: Remote, job: Job, redirects: u8) {
         let mut refused = "no address is left to try".to_owned();
         while !remote.addresses.is_empty() {
             let address = remote.addresses.remove(0);
@@ -62,7 +32,7 @@ impl Worker {
         self.client_over(Client { remote, session: None, job, redirects, started: None }, &refused);
     }
 
-    fn client(&mut self, token: Token) -> Option<&mut Client> {
+    pub(super) fn client(&mut self, token: Token) -> Option<&mut Client> {
         match &mut self.connections.get_mut(&token)?.role {
             Role::Client(client) => Some(client),
             Role::Server(_) => None,
@@ -176,53 +146,6 @@ impl Worker {
         }
     }
 
-    fn set_up_pull(&mut self, token: Token, described: sdp::Session) {
-        let now = self.io.now();
-        let Ok(local) = self.io.local_addr(token) else { return };
-        let wants_udp = self.client(token).is_some_and(|c| c.remote.transport != Transport::Tcp);
-        let mut setups = Vec::new();
-        let mut sockets = Vec::new();
-        for (number, media) in (0u8..).zip(&described.media) {
-            let bound = if wants_udp { self.bind_inlet(local.ip(), number).ok() } else { None };
-            let client_port = bound.map(|(ports, pair)| {
-                sockets.extend(pair);
-                ports
-            });
-            let control = media.control.clone().unwrap_or_default();
-            setups.push(TrackSetup { control, client_port });
-        }
-        let Some(Client { session: Some(client), job, .. }) = self.client(token) else { return };
-        client.set_up(described.control.as_deref(), setups, now);
-        if let Job::Pull { session, inlets, server_ports, .. } = job {
-            *server_ports = vec![None; described.media.len()];
-            *session = Some(Box::new(described));
-            inlets.sockets = sockets;
-        }
-    }
-
-    fn set_up_push(&mut self, token: Token) {
-        let now = self.io.now();
-        let Ok(local) = self.io.local_addr(token) else { return };
-        let Some(client) = self.client(token) else { return };
-        let wants_udp = client.remote.transport != Transport::Tcp;
-        let Job::Push { stream, .. } = client.job else { return };
-        let count = self.streams.get(&stream).map_or(0, |live| live.stream.tracks().len());
-        let mut setups = Vec::new();
-        let mut own = Vec::new();
-        for number in 0..count {
-            let pair = if wants_udp { self.add_pair(local.ip()).ok() } else { None };
-            own.extend(pair);
-            let client_port = pair.and_then(|id| self.pairs.get(id)).map(|pair| pair.ports);
-            setups.push(TrackSetup { control: format!("streamid={number}"), client_port });
-        }
-        let Some(Client { session: Some(client), job, .. }) = self.client(token) else { return };
-        client.set_up(None, setups, now);
-        if let Job::Push { tracks, pairs, .. } = job {
-            *tracks = vec![None; count];
-            *pairs = own;
-        }
-    }
-
     fn track_ready(&mut self, token: Token, track: usize, agreed: Negotiated) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let server = connection.peer.ip();
@@ -261,66 +184,6 @@ impl Worker {
         }
     }
 
-    fn pull_started(&mut self, token: Token) {
-        let Some(client) = self.client(token) else { return };
-        let (path, url) = (client.remote.path.clone(), client.remote.url.clone());
-        let Job::Pull { session, inlets, server_ports, stream } = &mut client.job else { return };
-        let sockets = std::mem::take(&mut inlets.sockets);
-        if stream.is_some() {
-            // After a fall back to TCP the stream is there already.
-            return self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
-        }
-        let interleaved = !inlets.channels.is_empty();
-        let servers = server_ports.clone();
-        let Some(session) = session.clone() else { return };
-        let id = match self.add_stream(path, without_credentials(&url), *session) {
-            Ok(id) => id,
-            Err(error) => {
-                self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
-                return self.lose(token, &error.to_string());
-            }
-        };
-        if let Some(Client { job: Job::Pull { stream, .. }, .. }) = self.client(token) {
-            *stream = Some(id);
-        }
-        if interleaved {
-            return self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
-        }
-        for (socket, track, kind) in sockets {
-            let server = servers.get(usize::from(track)).copied().flatten();
-            let peer = match server {
-                Some((rtp, _)) => Some(rtp.ip()),
-                None => self.connections.get(&token).map(|connection| connection.peer.ip()),
-            };
-            let mut ingest = Ingest::new(id, track, kind, peer);
-            ingest.session = Some(token);
-            if let Some((rtp, rtcp)) = server {
-                ingest.reports_to = (kind == Kind::Rtcp).then_some(rtcp);
-                self.punch(socket, kind, rtp, rtcp);
-            }
-            self.open_inlet(socket, ingest);
-        }
-    }
-
-    fn push_started(&mut self, token: Token) {
-        let (now, start) = (self.io.now(), self.config.start);
-        let Some(connection) = self.connections.get_mut(&token) else { return };
-        let server = connection.peer.ip();
-        let Role::Client(client) = &mut connection.role else { return };
-        let (path, url) = (client.remote.path.clone(), client.remote.url.clone());
-        let Job::Push { stream, tracks, pairs, child } = &mut client.job else { return };
-        let transport = push_transport(token, server, tracks, pairs);
-        let id = *stream;
-        let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
-            return self.lose(token, "the stream has ended");
-        };
-        let key = live.stream.add_child(transport, now);
-        *child = Some(key);
-        live.stream.play(key, start);
-        self.tell(Event::PushStarted { path, url: without_credentials(&url) });
-        self.kick_child(id, key);
-    }
-
     fn redirected(&mut self, token: Token, url: &Url) {
         let Some(client) = self.client(token) else { return };
         let redirects = client.redirects + 1;
@@ -347,29 +210,6 @@ impl Worker {
             self.drop_sockets(*client);
         }
         self.open(remote, job, redirects);
-    }
-
-    /// UDP that stays silent is given up for TCP, where that is allowed.
-    pub(super) fn check_silence(&mut self, token: Token, now: Duration) {
-        let Some(Client { job, started, remote, .. }) = self.client(token) else { return };
-        let Job::Pull { stream: Some(id), inlets, .. } = job else { return };
-        let id = *id;
-        let waited = started.is_some_and(|at| now.saturating_sub(at) > SILENCE);
-        if !waited || !inlets.channels.is_empty() || remote.transport != Transport::Auto {
-            return;
-        }
-        let silent = self.streams.get(&id).is_some_and(|live| live.stream.ledger().received == 0);
-        if !silent {
-            return;
-        }
-        let sockets = self.ingests.iter().filter(|(_, ingest)| ingest.stream == id);
-        let sockets = sockets.map(|(socket, _)| *socket).collect();
-        self.close_inlets(sockets);
-        if let Some(Client { session: Some(session), started, .. }) = self.client(token) {
-            *started = None;
-            session.fall_back_to_tcp(now);
-        }
-        self.drive(token);
     }
 
     /// Tells the server at the other end that it is over, and hangs up.
@@ -418,43 +258,17 @@ impl Worker {
 }
 
 impl Job {
-    fn pull() -> Job {
+    pub(super) fn pull() -> Job {
         let inlets = Inlets::default();
         Job::Pull { session: None, inlets, server_ports: Vec::new(), stream: None }
     }
 
-    fn push(stream: StreamId) -> Job {
+    pub(super) fn push(stream: StreamId) -> Job {
         Job::Push { stream, tracks: Vec::new(), pairs: Vec::new(), child: None }
     }
 }
 
-/// The transport of a push's child, as the server agreed to it.
-fn push_transport(
-    token: Token,
-    server: std::net::IpAddr,
-    tracks: &[Option<Negotiated>],
-    pairs: &[usize],
-) -> ChildTransport {
-    if tracks.iter().flatten().any(|agreed| matches!(agreed, Negotiated::Tcp { .. })) {
-        let channels = tracks.iter().map(|agreed| match agreed {
-            Some(Negotiated::Tcp { rtp, rtcp }) => Some((*rtp, *rtcp)),
-            _ => None,
-        });
-        return ChildTransport::Tcp { conn: token, layout: Layout::new(channels.collect()) };
-    }
-    let target = |agreed: &Option<Negotiated>, pair: &usize| match agreed {
-        Some(Negotiated::Udp { server_port: Some((rtp, rtcp)), source }) => {
-            let to = source.unwrap_or(server);
-            let address = |port: &u16| Destination::new(SocketAddr::new(to, *port));
-            Some(Target { pair: *pair, rtp: address(rtp), rtcp: address(rtcp) })
-        }
-        _ => None,
-    };
-    let targets = tracks.iter().zip(pairs).map(|(agreed, pair)| target(agreed, pair));
-    ChildTransport::Udp { targets: targets.collect() }
-}
-
 /// A URL fit for logs and figures.
-fn without_credentials(url: &str) -> String {
+pub(super) fn without_credentials(url: &str) -> String {
     Url::parse(url).map_or_else(|_| String::new(), |url| url.to_string())
 }

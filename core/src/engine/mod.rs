@@ -41,6 +41,8 @@ mod event;
 mod figures;
 mod inlet;
 mod media;
+mod pull;
+mod push;
 mod random;
 mod role;
 mod server;

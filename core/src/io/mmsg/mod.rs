@@ -19,7 +19,10 @@ use super::{
 use crate::ring::{Pool, Wake};
 
 mod cmsg;
+mod entry;
 mod epoll;
+mod offload;
+mod patience;
 mod plan;
 mod sockopt;
 mod tcp;
@@ -31,6 +34,7 @@ mod waker;
 #[cfg(test)]
 mod tests;
 
+use entry::{Entry, Kind, connection, entry, entry_mut, udp, update, wrong_kind};
 use epoll::Epoll;
 use udp_receive::Receiver;
 use udp_send::Sender;
@@ -57,50 +61,6 @@ pub struct Mmsg {
     /// Whether the kernel was asked for segmentation offload.
     probed: bool,
     warnings: Vec<String>,
-}
-
-struct Entry {
-    generation: u32,
-    socket: Socket,
-    kind: Kind,
-    /// The engine wants to hear of bytes.
-    reading: bool,
-    /// A write was refused and its owner waits for room.
-    writing: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Listener { paused: bool },
-    Connection,
-    Udp { drops: u32 },
-}
-
-impl Entry {
-    fn interest(&self) -> libc::c_int {
-        let read = match self.kind {
-            Kind::Listener { paused: true } => 0,
-            Kind::Listener { paused: false } | Kind::Udp { .. } => libc::EPOLLIN,
-            Kind::Connection => libc::EPOLLIN | libc::EPOLLRDHUP,
-        };
-        let write = if self.writing { libc::EPOLLOUT } else { 0 };
-        if self.reading { read | write } else { write }
-    }
-
-    fn event(&self, token: Token, ready: libc::c_int) -> Event {
-        let broken = ready & (libc::EPOLLERR | libc::EPOLLHUP) != 0;
-        if self.kind != Kind::Connection {
-            // An error is taken off the socket by receiving or accepting.
-            let readable = broken || ready & libc::EPOLLIN != 0;
-            return Event { token, readable, writable: false, closed: false };
-        }
-        Event {
-            token,
-            readable: ready & libc::EPOLLIN != 0,
-            writable: ready & libc::EPOLLOUT != 0 || (broken && self.writing),
-            closed: broken || ready & libc::EPOLLRDHUP != 0,
-        }
-    }
 }
 
 impl Mmsg {
@@ -168,42 +128,6 @@ impl Mmsg {
         }
         Ok(())
     }
-}
-
-fn update(epoll: &Epoll, token: Token, entry: &Entry) -> io::Result<()> {
-    epoll.modify(entry.socket.as_raw_fd(), token.to_u64(), entry.interest())
-}
-
-fn entry(sockets: &Slab<Entry>, token: Token) -> io::Result<&Entry> {
-    sockets
-        .get(token.index() as usize)
-        .filter(|entry| entry.generation == token.generation())
-        .ok_or_else(stale)
-}
-
-fn entry_mut(sockets: &mut Slab<Entry>, token: Token) -> io::Result<&mut Entry> {
-    sockets
-        .get_mut(token.index() as usize)
-        .filter(|entry| entry.generation == token.generation())
-        .ok_or_else(stale)
-}
-
-fn stale() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "the socket was closed before")
-}
-
-fn wrong_kind() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "not an operation of this kind of socket")
-}
-
-fn connection(sockets: &mut Slab<Entry>, token: Token) -> io::Result<&mut Entry> {
-    let entry = entry_mut(sockets, token)?;
-    if entry.kind == Kind::Connection { Ok(entry) } else { Err(wrong_kind()) }
-}
-
-fn udp(sockets: &mut Slab<Entry>, token: Token) -> io::Result<(&Socket, &mut u32)> {
-    let Entry { socket, kind, .. } = entry_mut(sockets, token)?;
-    if let Kind::Udp { drops } = kind { Ok((socket, drops)) } else { Err(wrong_kind()) }
 }
 
 fn address(addr: socket2::SockAddr) -> io::Result<SocketAddr> {

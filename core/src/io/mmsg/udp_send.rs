@@ -1,25 +1,17 @@
 //! Many packets to many destinations: sendmmsg(2) with segmentation offload.
 
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::{Duration, Instant};
 
 use super::cmsg::{Control, empty_header, retry};
-use super::epoll::timespec;
+use super::offload::{Offload, is_refusal};
+use super::patience::Patience;
 use super::plan::{Part, Plan};
-use crate::io::{Destination, Failure, FanOut, Gso, Run, SEND_PATIENCE};
+use crate::io::{Destination, Failure, FanOut, Gso, Run};
 
 /// Messages per system call: enough that the call itself costs nothing, few enough that their
 /// headers stay in the cache.
 const BATCH: usize = 256;
-
-/// Ways that have to refuse segmentation, none ever having accepted it, before it is given up for
-/// all.
-const REFUSALS: u32 = 8;
-
-/// Pause before a device whose queue is full (ENOBUFS) is tried again.
-const DEVICE_PAUSE: Duration = Duration::from_micros(200);
 
 /// What is kept from call to call: memory, and what was learnt of offload.
 pub(super) struct Sender {
@@ -280,91 +272,6 @@ impl Call<'_, '_> {
                 }
                 _ => return Step::Failed(error),
             }
-        }
-    }
-}
-
-/// Errors by which a kernel, or the device that a route leads to, refuses to segment: no checksum
-/// offload (EIO), or segments larger than the path's MTU (EINVAL, EMSGSIZE since Linux 6.14).
-fn is_refusal(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE | libc::EOPNOTSUPP)
-    )
-}
-
-/// Waiting for a full buffer to drain, at most [`SEND_PATIENCE`] in one call of `fan_out`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    Untried,
-    Until(Instant),
-    Spent,
-}
-
-impl Patience {
-    /// Waits until the socket's buffer has room, or a moment for the device's queue, which nothing
-    /// tells of.
-    fn wait(&mut self, socket: Option<BorrowedFd<'_>>) {
-        let now = Instant::now();
-        let until = match *self {
-            Self::Untried => now + SEND_PATIENCE,
-            Self::Until(until) => until,
-            Self::Spent => return,
-        };
-        let left = until.saturating_duration_since(now);
-        if left.is_zero() {
-            *self = Self::Spent;
-            return;
-        }
-        *self = Self::Until(until);
-        let time = timespec(if socket.is_some() { left } else { left.min(DEVICE_PAUSE) });
-        let mut poll = libc::pollfd {
-            fd: socket.map_or(-1, |socket| socket.as_raw_fd()),
-            events: libc::POLLOUT,
-            revents: 0,
-        };
-        // Its result does not matter: the next attempt to send tells.
-        // SAFETY: ppoll(2):
-        // > fds, nfds: an array of pollfd structures: one, a local. If its fd is negative, the
-        // >   events field is ignored
-        // > tmo_p: a local
-        // > sigmask: NULL: the signal mask is left as it is
-        unsafe { libc::ppoll(&raw mut poll, 1, &raw const time, std::ptr::null()) };
-    }
-}
-
-/// What is known of segmentation offload.
-#[derive(Debug, Default)]
-struct Offload {
-    /// Given up, or never there, and why.
-    off: Option<String>,
-    /// It has worked at least once.
-    accepted: bool,
-    /// Destinations that refused it.
-    refusals: u32,
-    last: Option<(SocketAddr, i32)>,
-}
-
-impl Offload {
-    fn refused(&mut self, by: SocketAddr, error: &io::Error) {
-        self.refusals = self.refusals.saturating_add(1);
-        self.last = error.raw_os_error().map(|code| (by, code));
-        if !self.accepted && self.refusals >= REFUSALS {
-            self.off = self.reason();
-        }
-    }
-
-    fn reason(&self) -> Option<String> {
-        let (by, code) = self.last?;
-        let error = io::Error::from_raw_os_error(code);
-        Some(format!("the way to {} refuses UDP_SEGMENT: {error}", by.ip()))
-    }
-
-    fn state(&self) -> Gso {
-        let refused_by_all = || if self.accepted { None } else { self.reason() };
-        match self.off.clone().or_else(refused_by_all) {
-            Some(reason) => Gso::Off(reason),
-            None => Gso::On,
         }
     }
 }

@@ -1,0 +1,118 @@
+//! Streams that are fetched from other servers.
+
+use std::time::Duration;
+
+use crate::io::Token;
+use crate::media::sdp;
+use crate::relay::Kind;
+use crate::rtsp::client::TrackSetup;
+
+use super::client::without_credentials;
+use super::command::Remote;
+use super::config::Transport;
+use super::error::Error;
+use super::media::Ingest;
+use super::role::{Client, Job};
+use super::worker::Worker;
+
+/// How long UDP may stay silent before a pull asks for TCP.
+const SILENCE: Duration = Duration::from_secs(3);
+
+impl Worker {
+    /// Begins to pull a stream.
+    pub(super) fn pull(&mut self, remote: Remote) -> Result<(), Error> {
+        if self.paths.contains_key(&remote.path) {
+            return Err(Error::PathTaken(remote.path));
+        }
+        self.open(remote, Job::pull(), 0);
+        Ok(())
+    }
+
+    pub(super) fn set_up_pull(&mut self, token: Token, described: sdp::Session) {
+        let now = self.io.now();
+        let Ok(local) = self.io.local_addr(token) else { return };
+        let wants_udp = self.client(token).is_some_and(|c| c.remote.transport != Transport::Tcp);
+        let mut setups = Vec::new();
+        let mut sockets = Vec::new();
+        for (number, media) in (0u8..).zip(&described.media) {
+            let bound = if wants_udp { self.bind_inlet(local.ip(), number).ok() } else { None };
+            let client_port = bound.map(|(ports, pair)| {
+                sockets.extend(pair);
+                ports
+            });
+            let control = media.control.clone().unwrap_or_default();
+            setups.push(TrackSetup { control, client_port });
+        }
+        let Some(Client { session: Some(client), job, .. }) = self.client(token) else { return };
+        client.set_up(described.control.as_deref(), setups, now);
+        if let Job::Pull { session, inlets, server_ports, .. } = job {
+            *server_ports = vec![None; described.media.len()];
+            *session = Some(Box::new(described));
+            inlets.sockets = sockets;
+        }
+    }
+
+    pub(super) fn pull_started(&mut self, token: Token) {
+        let Some(client) = self.client(token) else { return };
+        let (path, url) = (client.remote.path.clone(), client.remote.url.clone());
+        let Job::Pull { session, inlets, server_ports, stream } = &mut client.job else { return };
+        let sockets = std::mem::take(&mut inlets.sockets);
+        if stream.is_some() {
+            // After a fall back to TCP the stream is there already.
+            return self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
+        }
+        let interleaved = !inlets.channels.is_empty();
+        let servers = server_ports.clone();
+        let Some(session) = session.clone() else { return };
+        let id = match self.add_stream(path, without_credentials(&url), *session) {
+            Ok(id) => id,
+            Err(error) => {
+                self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
+                return self.lose(token, &error.to_string());
+            }
+        };
+        if let Some(Client { job: Job::Pull { stream, .. }, .. }) = self.client(token) {
+            *stream = Some(id);
+        }
+        if interleaved {
+            return self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
+        }
+        for (socket, track, kind) in sockets {
+            let server = servers.get(usize::from(track)).copied().flatten();
+            let peer = match server {
+                Some((rtp, _)) => Some(rtp.ip()),
+                None => self.connections.get(&token).map(|connection| connection.peer.ip()),
+            };
+            let mut ingest = Ingest::new(id, track, kind, peer);
+            ingest.session = Some(token);
+            if let Some((rtp, rtcp)) = server {
+                ingest.reports_to = (kind == Kind::Rtcp).then_some(rtcp);
+                self.punch(socket, kind, rtp, rtcp);
+            }
+            self.open_inlet(socket, ingest);
+        }
+    }
+
+    /// UDP that stays silent is given up for TCP, where that is allowed.
+    pub(super) fn check_silence(&mut self, token: Token, now: Duration) {
+        let Some(Client { job, started, remote, .. }) = self.client(token) else { return };
+        let Job::Pull { stream: Some(id), inlets, .. } = job else { return };
+        let id = *id;
+        let waited = started.is_some_and(|at| now.saturating_sub(at) > SILENCE);
+        if !waited || !inlets.channels.is_empty() || remote.transport != Transport::Auto {
+            return;
+        }
+        let silent = self.streams.get(&id).is_some_and(|live| live.stream.ledger().received == 0);
+        if !silent {
+            return;
+        }
+        let sockets = self.ingests.iter().filter(|(_, ingest)| ingest.stream == id);
+        let sockets = sockets.map(|(socket, _)| *socket).collect();
+        self.close_inlets(sockets);
+        if let Some(Client { session: Some(session), started, .. }) = self.client(token) {
+            *started = None;
+            session.fall_back_to_tcp(now);
+        }
+        self.drive(token);
+    }
+}
