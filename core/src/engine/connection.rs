@@ -1,7 +1,7 @@
 //! One RTSP connection: its bytes in and out. What they mean is decided elsewhere.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,6 +13,21 @@ use super::role::Role;
 
 /// Bytes of control messages that may wait for a peer that does not read.
 const MAX_PENDING: usize = 256 << 10;
+
+/// What is told of a peer that hung up. Players mostly do so without a word when they are closed.
+pub(super) const CLOSED: &str = "it closed the connection";
+
+/// What is told of a connection on which reading or writing failed. A peer that closes its socket
+/// while media is on its way answers that with a reset, which is no fault.
+pub(super) fn why_lost(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            CLOSED.to_owned()
+        }
+        ErrorKind::TimedOut => "it can no longer be reached".to_owned(),
+        _ => format!("the connection is broken: {error}"),
+    }
+}
 
 /// Something that has to be written before anything else.
 enum Pending {
@@ -50,14 +65,14 @@ pub(super) struct Connection {
 }
 
 /// What became of an attempt to write what is pending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Flushed {
     /// Nothing is pending any more.
     All,
     /// The peer does not take more now.
     Blocked,
-    /// The connection is broken.
-    Broken,
+    /// The connection is over.
+    Broken(io::Error),
 }
 
 impl Connection {
@@ -104,7 +119,7 @@ impl Connection {
             let taken = match written {
                 Ok(taken) => taken,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Blocked,
-                Err(_) => return Flushed::Broken,
+                Err(error) => return Flushed::Broken(error),
             };
             let done = match first {
                 Pending::Control { bytes, sent } => {

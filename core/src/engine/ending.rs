@@ -89,9 +89,17 @@ impl Worker {
         for token in late {
             self.lose(token, "the stream has ended");
         }
-        self.streams.retain(|_, live| {
+        let stays = |live: &Live| {
             since(live).is_none_or(|age| age <= FAREWELL || live.stream.children().next().is_some())
-        });
+        };
+        for (_, live) in self.streams.extract_if(|_, live| !stays(live)).collect::<Vec<_>>() {
+            self.close_books(&live);
+        }
+    }
+
+    /// Tells what became of every packet of a stream of which nothing more comes.
+    fn close_books(&self, live: &Live) {
+        self.tell(Event::StreamClosed(Box::new(live.figures())));
     }
 
     /// Ends the pulls whose source has said goodbye. Looked at only now and then, so that packets that
@@ -160,6 +168,9 @@ impl Worker {
         for token in connections {
             self.say_teardown(token, "the engine stops");
             self.lose(token, "the engine stops");
+        }
+        for (_, live) in std::mem::take(&mut self.streams) {
+            self.close_books(&live);
         }
     }
 }

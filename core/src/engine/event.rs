@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::figures::StreamFigures;
+
 /// Something that happened. Events are kept in a bounded queue; the newest are lost when nobody takes
 /// them out ([`Engine::next_event`](super::Engine::next_event)).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,17 @@ pub enum Event {
     StreamEnded {
         /// Its path.
         path: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// The books of a stream that is over are closed: its last child has gone, or was given up.
+    StreamClosed(Box<StreamFigures>),
+    /// Somebody wanted to publish and was refused.
+    PublisherRefused {
+        /// The path that he asked for.
+        path: String,
+        /// His address.
+        peer: String,
         /// Why, as a sentence for people.
         reason: String,
     },
@@ -73,6 +86,21 @@ impl fmt::Display for Event {
         match self {
             Event::StreamStarted { path, from } => write!(f, "stream {path} started, from {from}"),
             Event::StreamEnded { path, reason } => write!(f, "stream {path} ended: {reason}"),
+            Event::StreamClosed(stream) => {
+                let ledger = &stream.ledger;
+                write!(
+                    f,
+                    "stream {} is closed: {} packets in, {} passed on, {} ended here, {} dropped",
+                    stream.path,
+                    ledger.received,
+                    ledger.published,
+                    ledger.consumed,
+                    ledger.total_dropped()
+                )
+            }
+            Event::PublisherRefused { path, peer, reason } => {
+                write!(f, "{peer} may not publish at {path}: {reason}")
+            }
             Event::ChildStarted { path, peer, transport } => {
                 write!(f, "{peer} plays {path} over {transport}")
             }

@@ -12,17 +12,19 @@ pub struct Figures {
     pub gso: String,
     /// RTSP connections open now.
     pub connections: usize,
-    /// The streams, those that ended lately not included.
+    /// The streams, with those that are over while their children are still given the end.
     pub streams: Vec<StreamFigures>,
 }
 
 /// Figures of one stream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamFigures {
     /// Its path.
     pub path: String,
     /// Where it comes from.
     pub from: String,
+    /// Whether it is over.
+    pub ended: bool,
     /// Packets in, and what became of them.
     pub ledger: Ledger,
     /// Its tracks.

@@ -53,6 +53,7 @@ impl Live {
         StreamFigures {
             path: self.path.clone(),
             from: self.from.clone(),
+            ended: self.ended.is_some(),
             ledger: *self.stream.ledger(),
             tracks: self.stream.track_figures(),
             children: self.stream.child_figures(),

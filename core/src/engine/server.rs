@@ -5,17 +5,25 @@ use std::net::SocketAddr;
 use crate::io::{Destination, Token};
 use crate::media::sdp;
 use crate::relay::{ChildKey, Layout, Target, Transport};
-use crate::rtsp::server::{Ask, Chosen, EndReason, Setup, SetupAnswer, TrackStart};
+use crate::rtsp::server::{Ask, Chosen, EndReason, Refusal, Setup, SetupAnswer, TrackStart};
 use crate::rtsp::{
     Answer, Mode, Question, Range, Request, ServerConfig, ServerEvent, Status, Step,
 };
 
 use super::command::StreamId;
 use super::egress::Sockets;
+use super::error::Error;
 use super::event::Event;
 use super::media::Ingest;
 use super::role::{Inlets, Part, Player, Publisher, Role, Server};
 use super::worker::Worker;
+
+/// Why a second publisher is refused.
+const TAKEN: &str = "somebody publishes at this path already";
+
+fn taken() -> Refusal {
+    Refusal { detail: Some(TAKEN), ..Refusal::from(Status::FORBIDDEN) }
+}
 
 impl Worker {
     /// The role of a connection that has just been accepted.
@@ -288,19 +296,24 @@ impl Worker {
     // --- publishers ---
 
     fn announce(&mut self, token: Token, path: &str, body: &[u8]) -> Result<Answer, Status> {
-        let session = sdp::Session::parse(body).map_err(|error| {
-            tracing::info!(%error, path, "refused to take a stream");
-            Status::BAD_REQUEST
-        })?;
+        let session = match sdp::Session::parse(body) {
+            Ok(session) => session,
+            Err(error) => {
+                self.tell_refused(token, path, &format!("its session description: {error}"));
+                return Err(Status::BAD_REQUEST);
+            }
+        };
         if session.media.iter().any(|media| media.protocol.is_secure()) {
-            tracing::info!(path, "refused to take a stream: SRTP is not supported");
+            self.tell_refused(token, path, "SRTP is not supported");
             return Err(Status::UNSUPPORTED_MEDIA_TYPE);
         }
         if path.is_empty() {
+            self.tell_refused(token, path, "its URL has no path");
             return Err(Status::NOT_FOUND);
         }
         if self.is_taken(path) {
-            return Err(Status::FORBIDDEN);
+            self.tell_refused(token, path, TAKEN);
+            return Ok(Answer::Refuse(taken()));
         }
         let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
         let Part::Idle = server.part else { return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE) };
@@ -308,6 +321,12 @@ impl Worker {
         let publisher = Publisher { path, session, inlets, stream: None };
         server.part = Part::Publisher(Box::new(publisher));
         Ok(Answer::Done)
+    }
+
+    fn tell_refused(&self, token: Token, path: &str, reason: &str) {
+        let peer = self.connections.get(&token).map(|connection| connection.peer.to_string());
+        let (path, peer) = (path.to_owned(), peer.unwrap_or_default());
+        self.tell(Event::PublisherRefused { path, peer, reason: reason.to_owned() });
     }
 
     /// Whether somebody publishes at `path`, or has announced that he will.
@@ -382,14 +401,18 @@ impl Worker {
         let sockets = std::mem::take(&mut publisher.inlets.sockets);
         let (path, session) = (publisher.path.clone(), publisher.session.clone());
         let from = format!("RTSP publisher {peer}");
-        let id = match self.add_stream(path, from, session) {
+        let id = match self.add_stream(path.clone(), from, session) {
             Ok(id) => id,
             Err(error) => {
-                tracing::info!(%error, "refused to take a stream");
+                self.tell_refused(token, &path, &error.to_string());
                 for (token, _, _) in sockets {
                     self.io.close(token);
                 }
-                return Err(Status::FORBIDDEN);
+                return match error {
+                    Error::PathTaken(_) => Ok(Answer::Refuse(taken())),
+                    Error::Session(_) => Err(Status::BAD_REQUEST),
+                    _ => Err(Status::SERVICE_UNAVAILABLE),
+                };
             }
         };
         for (socket, track, kind) in sockets {

@@ -344,9 +344,40 @@ fn a_path_that_is_taken_is_refused_and_the_first_publisher_goes_on() {
     let address = url["rtsp://".len()..url.len() - 2].parse().expect("an address");
     let sdp = session().for_announce(SocketAddr::ip(&address)).to_string();
     let refused = Client::connect(address).ask(&format!("ANNOUNCE {url}"), "", &sdp);
-    assert!(refused.starts_with("RTSP/1.0 403"), "{refused}");
+    assert!(refused.starts_with("RTSP/1.0 403 Forbidden: somebody publishes"), "{refused}");
+    let told = wait_for(&engine, |event| matches!(event, Event::PublisherRefused { .. }));
+    assert!(
+        told.to_string().ends_with("may not publish at s: somebody publishes at this path already")
+    );
     write(&mut source, 0);
     check(&engine);
+}
+
+#[test]
+fn the_books_of_a_stream_are_closed_when_its_last_player_has_gone() {
+    let engine = engine();
+    let address = serve(&engine);
+    let url = format!("rtsp://{address}/s");
+    let mut source = engine.source("s", session()).expect("a source");
+    (0..3).for_each(|n| write(&mut source, n));
+    let mut player = Client::connect(address);
+    let set_up = player.ask(
+        &format!("SETUP {url}/trackID=0"),
+        "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n",
+        "",
+    );
+    player.ask(&format!("PLAY {url}"), &session_of(&set_up), "");
+    // It hangs up while media is on its way to it, as players do that are closed.
+    player.frame();
+    drop(player);
+    (3..50).for_each(|n| write(&mut source, n));
+    let gone = wait_for(&engine, |event| matches!(event, Event::ChildEnded { .. }));
+    assert!(gone.to_string().ends_with("it closed the connection"), "{gone}");
+    drop(source);
+    let closed = wait_for(&engine, |event| matches!(event, Event::StreamClosed(_)));
+    let Event::StreamClosed(stream) = closed else { unreachable!() };
+    assert!(stream.ended && stream.balances() && stream.children.is_empty(), "{stream:?}");
+    assert!(stream.ledger.published > 150 && stream.sent_to_former_children > 0, "{stream:?}");
 }
 
 #[test]

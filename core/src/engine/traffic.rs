@@ -9,7 +9,7 @@ use crate::rtsp::{self, Message, Parsed};
 use crate::stats::Cause;
 
 use super::command::StreamId;
-use super::connection::Input;
+use super::connection::{CLOSED, Input, why_lost};
 use super::egress::Sockets;
 use super::role::Role;
 use super::worker::Worker;
@@ -67,7 +67,7 @@ impl Worker {
     fn read_control(&mut self, token: Token, mut held: Vec<u8>) {
         let mut scratch = std::mem::take(&mut self.scratch);
         match self.io.read(token, &mut scratch) {
-            Ok(0) => self.lose(token, "it closed the connection"),
+            Ok(0) => self.lose(token, CLOSED),
             Ok(n) => {
                 let fresh = scratch.get(..n).unwrap_or(&[]);
                 if held.is_empty() {
@@ -81,7 +81,7 @@ impl Worker {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.hold(token, held, &Stop::Incomplete);
             }
-            Err(error) => self.lose(token, &format!("the connection is broken: {error}")),
+            Err(error) => self.lose(token, &why_lost(&error)),
         }
         self.scratch = scratch;
     }
@@ -175,7 +175,7 @@ impl Worker {
 
     fn read_media(&mut self, token: Token, mut filling: Filling) {
         match self.io.read(token, filling.unfilled()) {
-            Ok(0) => self.lose(token, "it closed the connection"),
+            Ok(0) => self.lose(token, CLOSED),
             Ok(n) => {
                 filling.advance(n);
                 self.process_media(token, filling);
@@ -185,7 +185,7 @@ impl Worker {
                     connection.input = Input::Media(filling);
                 }
             }
-            Err(error) => self.lose(token, &format!("the connection is broken: {error}")),
+            Err(error) => self.lose(token, &why_lost(&error)),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::stats::Cause;
 use super::access::Gate;
 use super::command::{Command, Remote, StreamId};
 use super::config::Config;
-use super::connection::{Connection, Flushed};
+use super::connection::{Connection, Flushed, why_lost};
 use super::egress::{Pair, Sockets};
 use super::error::Error;
 use super::event::Event;
@@ -212,7 +212,7 @@ impl Worker {
         self.tell_warnings();
     }
 
-    pub(super) fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&self, event: Event) {
         tracing::info!("{event}");
         // A full queue means that nobody listens.
         let _ = self.events.try_send(event);
@@ -278,7 +278,7 @@ impl Worker {
         match connection.flush(&mut *self.io) {
             Flushed::All => {}
             Flushed::Blocked => return,
-            Flushed::Broken => return self.lose(token, "the connection is broken"),
+            Flushed::Broken(error) => return self.lose(token, &why_lost(&error)),
         }
         let child = connection.role.child();
         if let Some((id, key)) = child

@@ -159,7 +159,7 @@ impl Child {
 }
 
 /// What is told of a child.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChildFigures {
     /// The child's key in its stream.
     pub key: ChildKey,

@@ -246,7 +246,7 @@ pub(super) fn align(
 }
 
 /// What is told of a track.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackFigures {
     /// `video`, `audio` …
     pub kind: String,

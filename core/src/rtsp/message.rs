@@ -109,11 +109,7 @@ impl Headers {
     /// Adds a field behind the others. Line breaks and other control characters in the value become
     /// spaces, so that no value can smuggle in a header of its own.
     pub fn push(&mut self, name: &str, value: impl Into<String>) {
-        let mut value = value.into();
-        if value.bytes().any(|b| b.is_ascii_control()) {
-            value = value.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect();
-        }
-        self.0.push((name.to_owned(), value));
+        self.0.push((name.to_owned(), without_controls(&value.into())));
     }
 
     /// Puts one field in place of all fields of that name.
@@ -183,8 +179,11 @@ impl Request {
 pub struct Response {
     /// The version in the status line.
     pub version: Version,
-    /// The status code. On the wire its own reason phrase stands beside it.
+    /// The status code.
     pub status: Status,
+    /// The reason phrase: the RFC's for the code, or words of the server's own, for people
+    /// (section 7.1.1). Line breaks and other control characters are written as spaces.
+    pub reason: String,
     /// The header fields.
     pub headers: Headers,
     /// The body, of the length that `Content-Length` gives.
@@ -192,15 +191,17 @@ pub struct Response {
 }
 
 impl Response {
-    /// A response without headers or body.
+    /// A response with the RFC's reason phrase, without headers or body.
     pub fn new(status: Status) -> Response {
         let (version, headers) = (Version::V1_0, Headers::new());
-        Response { version, status, headers, body: Vec::new() }
+        Response { version, status, reason: status.reason().to_owned(), headers, body: Vec::new() }
     }
 
     /// The bytes for the wire; `Content-Length` is added when there is a body.
     pub fn to_bytes(&self) -> Vec<u8> {
-        write(format!("{} {}", self.version, self.status), &self.headers, &self.body)
+        let reason = without_controls(&self.reason);
+        let first = format!("{} {} {reason}", self.version, self.status.code());
+        write(first, &self.headers, &self.body)
     }
 }
 
@@ -211,6 +212,11 @@ pub enum Message {
     Request(Request),
     /// A response.
     Response(Response),
+}
+
+/// With a space for each control character.
+fn without_controls(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect()
 }
 
 fn write(first: String, headers: &Headers, body: &[u8]) -> Vec<u8> {

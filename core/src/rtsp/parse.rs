@@ -64,8 +64,8 @@ fn parse_message(input: &[u8]) -> Result<Parsed, Error> {
     let bad_start = || fail(ErrorKind::StartLine { line: shorten(start.as_bytes()) });
     let body = body.to_vec();
     let message = if start.starts_with("RTSP/") {
-        let (version, status) = status_line(&start).ok_or_else(bad_start)?;
-        Message::Response(Response { version, status, headers, body })
+        let (version, status, reason) = status_line(&start).ok_or_else(bad_start)?;
+        Message::Response(Response { version, status, reason, headers, body })
     } else {
         let (method, uri, version) = request_line(&start).ok_or_else(bad_start)?;
         Message::Request(Request { method, uri, version, headers, body })
@@ -230,12 +230,16 @@ fn request_line(line: &str) -> Option<(Method, String, Version)> {
     Some((Method::from_token(method), uri.to_owned(), version_of(version)?))
 }
 
-fn status_line(line: &str) -> Option<(Version, Status)> {
+fn status_line(line: &str) -> Option<(Version, Status, String)> {
     let mut words = line.split_ascii_whitespace();
     let version = version_of(words.next()?)?;
     let code = words.next()?;
     (code.len() == 3).then_some(())?;
-    Some((version, Status::from_code(u16::try_from(decimal(code.as_bytes())?).ok()?)?))
+    let status = Status::from_code(u16::try_from(decimal(code.as_bytes())?).ok()?)?;
+    // What the peer writes here is shown to people: on a terminal, control characters do harm.
+    let mut reason = words.collect::<Vec<_>>().join(" ");
+    reason.retain(|c| !c.is_control());
+    Some((version, status, reason))
 }
 
 fn version_of(word: &str) -> Option<Version> {

@@ -21,11 +21,15 @@ mod serve;
 mod signal;
 mod source;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use args::Command;
 use output::Output;
 use signal::Stop;
+
+/// What is logged unless RUST_LOG says otherwise. The MP4 reader warns of each box that it passes over.
+const LOG: &str = "warn,mp4_atom=error";
 
 fn main() -> ExitCode {
     let args = match args::parse() {
@@ -59,6 +63,13 @@ fn main() -> ExitCode {
 /// Logs go to standard error, so that standard output stays clean for results.
 fn start_logging() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
+    // Colours are for eyes, not for files; NO_COLOR (no-color.org) turns them off altogether.
+    let colours = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr)
+        .init();
 }

@@ -1,6 +1,6 @@
 //! What is printed on standard output: sentences for people, or JSON lines for programs.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -30,6 +30,11 @@ impl Output {
         let _ = self.write(&mut out, item).and_then(|()| out.flush());
     }
 
+    /// Prints something that the user may want to mend: a `warning`.
+    pub(crate) fn warning(self, text: impl Into<String>) {
+        self.line(&Warning { event: "warning", text: text.into() });
+    }
+
     fn write<T: Display + Serialize>(self, out: &mut impl Write, item: &T) -> io::Result<()> {
         if self.json {
             serde_json::to_writer(&mut *out, item)?;
@@ -37,6 +42,19 @@ impl Output {
         } else {
             writeln!(out, "{item}")
         }
+    }
+}
+
+/// See [`Output::warning`].
+#[derive(Serialize)]
+struct Warning {
+    event: &'static str,
+    text: String,
+}
+
+impl Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "warning: {}", self.text)
     }
 }
 
@@ -50,7 +68,7 @@ mod tests {
     }
 
     impl Display for Item {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "{} frames", self.frames)
         }
     }

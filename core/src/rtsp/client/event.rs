@@ -93,6 +93,8 @@ pub enum ClientError {
         method: Method,
         /// How.
         status: Status,
+        /// Its reason phrase, in the server's own words; may be empty.
+        reason: String,
     },
     /// The server wants a user and password, and the URL has none.
     CredentialsMissing,
@@ -129,8 +131,19 @@ pub enum ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ClientError::Refused { method, status } => {
-                write!(f, "the server answered {method} with {status}")
+            ClientError::Refused { method, status, reason } => {
+                write!(f, "the server answered {method} with {} {reason}", status.code())?;
+                // A server that says no more than the code: what it mostly means.
+                match (method, *status) {
+                    _ if reason != status.reason() => Ok(()),
+                    (Method::Announce, Status::FORBIDDEN) => {
+                        f.write_str(" (somebody publishes there already, or nobody may)")
+                    }
+                    (Method::Describe, Status::NOT_FOUND) => {
+                        f.write_str(" (nothing is published there now)")
+                    }
+                    _ => Ok(()),
+                }
             }
             ClientError::CredentialsMissing => f.write_str(
                 "the server wants a user and password: write rtsp://USER:PASSWORD@HOST/…",

@@ -40,7 +40,8 @@ impl ClientSession {
     }
 
     fn step(&mut self, method: Method, response: Response, now: Duration) {
-        let status = response.status;
+        let Response { status, ref reason, .. } = response;
+        let reason = || reason.clone();
         match (self.phase, &method) {
             // A server that refuses OPTIONS may still serve: DESCRIBE or ANNOUNCE will tell.
             (Phase::Opening, Method::Options) => {
@@ -50,9 +51,11 @@ impl ClientSession {
                 self.send_opening(now);
             }
             (Phase::SettingUp(track), _) if !status.is_success() => {
-                self.setup_refused(track, status, now);
+                self.setup_refused(track, status, reason(), now);
             }
-            _ if !status.is_success() => self.fail(ClientError::Refused { method, status }, now),
+            _ if !status.is_success() => {
+                self.fail(ClientError::Refused { method, status, reason: reason() }, now);
+            }
             (Phase::Opening, Method::Describe) => self.described(response, now),
             (Phase::Opening, _) => {
                 self.base = self.url.to_string();
@@ -83,7 +86,7 @@ impl ClientSession {
         self.events.push_back(ClientEvent::Described { sdp, base });
     }
 
-    fn setup_refused(&mut self, index: usize, status: Status, now: Duration) {
+    fn setup_refused(&mut self, index: usize, status: Status, reason: String, now: Duration) {
         let falls_back = status == Status::UNSUPPORTED_TRANSPORT
             && self.lower == Lower::Udp
             && self.config.transports == Transports::Auto;
@@ -98,7 +101,7 @@ impl ClientSession {
             track.url = alternative;
             return self.send_setup(index, now);
         }
-        self.fail(ClientError::Refused { method: Method::Setup, status }, now);
+        self.fail(ClientError::Refused { method: Method::Setup, status, reason }, now);
     }
 
     fn track_ready(&mut self, index: usize, response: &Response, now: Duration) {

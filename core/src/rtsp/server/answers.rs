@@ -111,6 +111,9 @@ impl ServerSession {
             status => status,
         };
         let mut response = *self.refuse(cseq, status);
+        if let Some(detail) = refusal.detail {
+            response.reason = format!("{}: {detail}", response.reason);
+        }
         for (name, value) in refusal.headers.iter() {
             response.headers.push(name, value);
         }

@@ -141,7 +141,7 @@ impl ServerSession {
             headers.push("WWW-Authenticate", value);
         }
         self.nonces.give(nonce, now);
-        Refusal { status: Status::UNAUTHORIZED, headers }
+        Refusal { headers, ..Refusal::from(Status::UNAUTHORIZED) }
     }
 
     /// Whether a question is open, so that further requests have to wait.

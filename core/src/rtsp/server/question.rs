@@ -166,13 +166,15 @@ pub struct TrackStart {
 pub struct Refusal {
     /// The status; `Allow` is added to 405 and 455.
     pub status: Status,
+    /// Why, for people: written behind the status's own reason phrase, which is what clients show.
+    pub detail: Option<&'static str>,
     /// Further headers: `WWW-Authenticate`, `Location`, `Retry-After` …
     pub headers: Headers,
 }
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Refusal {
-        Refusal { status, headers: Headers::new() }
+        Refusal { status, detail: None, headers: Headers::new() }
     }
 }
 

@@ -77,11 +77,17 @@ fn bare_line_feeds_and_odd_spacing_are_tolerated() {
 
 #[test]
 fn a_status_line_may_lack_its_reason() {
-    for line in ["RTSP/1.0 461", "RTSP/1.0 461 ", "RTSP/1.0 461 Nope, never"] {
+    for (line, reason) in [
+        ("RTSP/1.0 461", ""),
+        ("RTSP/1.0 461 ", ""),
+        ("RTSP/1.0 461 Nope, never", "Nope, never"),
+        ("RTSP/1.0 461 To a\x1b[31m terminal", "To a[31m terminal"),
+    ] {
         let Message::Response(response) = message(format!("{line}\r\n\r\n").as_bytes()) else {
             panic!("no response");
         };
         assert_eq!(response.status, Status::UNSUPPORTED_TRANSPORT);
+        assert_eq!(response.reason, reason);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The client against the server, without a socket.
 
-use super::harness::{SERVER_PORT, Server, message, seconds, yes};
+use super::harness::{SERVER_PORT, Server, message, refused, seconds, yes};
 use crate::rtsp::client::{Negotiated, TrackSetup, Transports};
-use crate::rtsp::server::{Ask, EndReason, Question};
+use crate::rtsp::server::{Ask, EndReason, Question, Refusal};
 use crate::rtsp::*;
 
 struct Pair {
@@ -141,7 +141,7 @@ fn a_461_leads_to_tcp_only_if_both_are_allowed() {
     let mut pair = Pair::play("rtsp://h/live/cam", Transports::Udp, without_udp());
     pair.run(yes);
     let (method, status) = (Method::Setup, Status::UNSUPPORTED_TRANSPORT);
-    assert_eq!(pair.failure(), Some(&ClientError::Refused { method, status }));
+    assert_eq!(pair.failure(), Some(&refused(method, status)));
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_publisher_is_told_when_publishing_is_not_offered() {
     let mut pair = Pair::publish(Transports::Auto, config);
     pair.run(yes);
     let (method, status) = (Method::Announce, Status::METHOD_NOT_ALLOWED);
-    assert_eq!(pair.failure(), Some(&ClientError::Refused { method, status }));
+    assert_eq!(pair.failure(), Some(&refused(method, status)));
 }
 
 #[test]
@@ -207,7 +207,8 @@ fn credentials_are_asked_for_and_given() {
             "Digest realm=\"R\", nonce=\"1\", algorithm=SHA-256, qop=\"auth\"",
         );
         headers.push("WWW-Authenticate", "Digest realm=\"R\", nonce=\"2\"");
-        Answer::Refuse(crate::rtsp::server::Refusal { status: Status::UNAUTHORIZED, headers })
+        let refusal = Refusal::from(Status::UNAUTHORIZED);
+        Answer::Refuse(Refusal { headers, ..refusal })
     };
     let mut pair = Pair::play("rtsp://u:p@h/live/cam", Transports::Tcp, ServerConfig::default());
     pair.run(guarded);
@@ -271,4 +272,20 @@ fn the_client_reads_responses_between_frames() {
     }
     assert_eq!(pair.started(), 1);
     assert_eq!(frames, 8);
+}
+
+#[test]
+fn the_reason_of_a_refusal_reaches_the_client() {
+    let mut pair = Pair::publish(Transports::Tcp, ServerConfig::default());
+    pair.run(|question| match question.ask {
+        Ask::Announce => {
+            let refusal = Refusal::from(Status::FORBIDDEN);
+            Answer::Refuse(Refusal { detail: Some("not today"), ..refusal })
+        }
+        _ => yes(question),
+    });
+    let told = pair.failure().expect("a refusal").to_string();
+    assert_eq!(told, "the server answered ANNOUNCE with 403 Forbidden: not today");
+    let told = refused(Method::Announce, Status::FORBIDDEN).to_string();
+    assert!(told.contains("somebody publishes there already"), "{told}");
 }

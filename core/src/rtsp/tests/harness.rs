@@ -146,6 +146,11 @@ impl Server {
 }
 
 /// The `Session` line of further requests.
+/// A refusal in the RFC's words.
+pub(crate) fn refused(method: Method, status: Status) -> ClientError {
+    ClientError::Refused { method, status, reason: status.reason().to_owned() }
+}
+
 pub(crate) fn session_line(response: &Response) -> String {
     let value = response.headers.get("Session").expect("a session");
     format!("Session: {}", value.split(';').next().unwrap_or_default())

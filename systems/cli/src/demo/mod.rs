@@ -69,11 +69,12 @@ pub(crate) fn run(args: DemoArgs, output: Output, stop: Stop) -> Result<(), Fail
     let before = cpu::threads();
     let load = Load::start(plan)?;
     let viewers = cpu::threads().difference(&before).copied().collect();
+    let progress = Progress::new(cpu::threads_time(&relay));
     let mut stage = Stage {
         demo: Demo { load, engine, relay, viewers },
         table: Table::new(output),
         stop,
-        progress: Progress::default(),
+        progress,
         begun: Instant::now(),
     };
     stage.gather(children)?;
@@ -178,7 +179,7 @@ impl Stage {
     fn show(&mut self) {
         while let Some(event) = self.demo.engine.next_event(Some(Duration::ZERO)) {
             if let Event::Warning(text) = event {
-                tracing::warn!("{text}");
+                self.table.warning(text);
             }
         }
         if self.progress.due(PERIOD) {

@@ -9,9 +9,10 @@ use crate::load::Snapshot;
 use crate::play::bit_rate;
 
 /// Turns counts into rates.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Progress {
-    last: Option<(Instant, Snapshot, Duration)>,
+    /// When the last line was made, and the counts of then.
+    last: (Instant, Snapshot, Duration),
 }
 
 /// Rates over the viewers of one transport.
@@ -45,17 +46,21 @@ pub(crate) struct Line {
 }
 
 impl Progress {
+    /// Begins now, when nothing is counted yet but `relay`, the processor time of the relay.
+    pub(crate) fn new(relay: Duration) -> Progress {
+        Progress { last: (Instant::now(), Snapshot::default(), relay) }
+    }
+
     /// Whether it is time for another line.
     pub(crate) fn due(&self, period: Duration) -> bool {
-        self.last.as_ref().is_none_or(|(at, _, _)| at.elapsed() >= period)
+        self.last.0.elapsed() >= period
     }
 
     /// The next line; `relay` is the processor time that the relay has used so far.
     pub(crate) fn line(&mut self, time: Duration, now: Snapshot, relay: Duration) -> Line {
         let at = Instant::now();
         let line = {
-            let nothing = (at, Snapshot::default(), relay);
-            let (since, before, used) = self.last.as_ref().unwrap_or(&nothing);
+            let (since, before, used) = &self.last;
             let seconds = at.duration_since(*since).as_secs_f64();
             let rate = |count: f64| if seconds > 0.0 { count / seconds } else { 0.0 };
             let rates = |now: &crate::load::Sums, before: &crate::load::Sums| Rates {
@@ -75,7 +80,7 @@ impl Progress {
                 relay_cpu_percent: rate(relay.saturating_sub(*used).as_secs_f64() * 100.0),
             }
         };
-        self.last = Some((at, now, relay));
+        self.last = (at, now, relay);
         line
     }
 }
@@ -130,7 +135,7 @@ mod tests {
         let sums = |frames, packets| Sums { players: 10, frames, packets, ..Sums::default() };
         let at = Instant::now().checked_sub(Duration::from_secs(2)).expect("the machine is up");
         let before = Snapshot { udp: sums(0, 0), ..Snapshot::default() };
-        let mut progress = Progress { last: Some((at, before, Duration::ZERO)) };
+        let mut progress = Progress { last: (at, before, Duration::ZERO) };
         assert!(progress.due(Duration::from_secs(1)));
         let now = Snapshot { udp: sums(600, 6_000), ..Snapshot::default() };
         let line = progress.line(Duration::from_secs(2), now, Duration::from_millis(500));

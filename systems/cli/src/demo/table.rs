@@ -52,6 +52,12 @@ impl Table {
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
+    /// Prints a warning, with the table drawn anew below it.
+    pub(crate) fn warning(&mut self, text: String) {
+        self.output.warning(text);
+        self.drawn = false;
+    }
+
     /// Leaves the last state standing.
     pub(crate) fn finish(&mut self) {
         self.drawn = false;

@@ -24,6 +24,8 @@ pub(super) struct Sent {
 pub(super) struct End {
     /// Why the source ended early, if it did.
     pub(super) result: Result<(), Failure>,
+    /// How often the source was more than a second late.
+    pub(super) delays: u64,
     /// What was fed.
     pub(super) out: engine::Source,
 }
@@ -109,10 +111,7 @@ fn feed(
             sent.bytes += unit.len() as u64;
         }
     };
-    if pacer.shifts() > 0 {
-        tracing::warn!("the stream fell behind by more than a second {} times", pacer.shifts());
-    }
-    End { result, out }
+    End { result, delays: pacer.shifts(), out }
 }
 
 fn write(out: &mut engine::Source, tracks: &[Track], unit: &Unit) -> Result<(), engine::Closed> {

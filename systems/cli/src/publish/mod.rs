@@ -20,7 +20,7 @@ use crate::args::Transport;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::signal::Stop;
-use crate::source::{self, Source, session};
+use crate::source::{self, Source, Track, session};
 use feed::Feed;
 use report::{Line, Summary};
 use target::Target;
@@ -41,6 +41,9 @@ pub(crate) fn run(args: PublishArgs, output: Output, stop: Stop) -> Result<(), F
     let Some(source) = open(args.source.clone(), args.source_options()?, &stop)? else {
         return Ok(());
     };
+    if let Some(text) = what_is_left_out(&args.source, &*source) {
+        output.warning(text);
+    }
     output.line(&Line::Connecting {
         source: args.source.clone(),
         url: args.url.clone(),
@@ -49,6 +52,20 @@ pub(crate) fn run(args: PublishArgs, output: Output, stop: Stop) -> Result<(), F
     let engine = Engine::start(Config::default()).map_err(failed)?;
     let publisher = Publisher { engine, output, stop };
     publisher.publish(&args.url, &target, source)
+}
+
+/// Tells which tracks of a file are not sent, if any.
+fn what_is_left_out(name: &str, source: &dyn Source) -> Option<String> {
+    let tracks = source.left_out();
+    let has_sound = source.tracks().iter().any(|track| matches!(track, Track::Aac { .. }));
+    let advice = match has_sound {
+        true => String::new(),
+        false => format!(" (convert it: ffmpeg -i {name} -c:v copy -c:a aac OUT.mp4)"),
+    };
+    (!tracks.is_empty()).then(|| {
+        let tracks = tracks.join(" and ");
+        format!("{name}: {tracks} left out, one H.264 and one AAC track can be sent{advice}")
+    })
 }
 
 /// Opens the source; `None` when the end is asked for first. A pipe may give nothing for a long time,
@@ -116,6 +133,7 @@ impl Publisher {
         let result = match feed.finish(SOURCE_END) {
             Some(end) => {
                 drop(end.out);
+                self.tell_delays(end.delays);
                 end.result
             }
             None => Ok(()),
@@ -124,6 +142,18 @@ impl Publisher {
             self.say_goodbye();
         }
         watched.and(result)
+    }
+
+    fn tell_delays(&self, delays: u64) {
+        let times = match delays {
+            0 => return,
+            1 => "once".to_owned(),
+            more => format!("{more} times"),
+        };
+        self.output.warning(format!(
+            "the stream was more than a second late {times}, and went on from there: the source or \
+             this machine is too slow"
+        ));
     }
 
     /// Waits until the server takes the stream; false when the end was asked for before.
@@ -185,7 +215,7 @@ impl Publisher {
 
     fn tell(&self, event: Event) {
         match event {
-            Event::Warning(text) => self.output.line(&Line::Warning { text }),
+            Event::Warning(text) => self.output.warning(text),
             other => tracing::info!("{other}"),
         }
     }

@@ -17,8 +17,6 @@ pub(super) enum Line {
     Connecting { source: String, url: String, tracks: Vec<&'static str> },
     /// The stream goes out.
     Publishing { url: String, sdp: Option<String> },
-    /// Something to be mended.
-    Warning { text: String },
     /// The end.
     Summary(Summary),
 }
@@ -89,7 +87,6 @@ impl fmt::Display for Line {
             Line::Publishing { url, sdp: Some(sdp) } => {
                 write!(f, "sending to {url} as {sdp} describes it, Ctrl-C ends")
             }
-            Line::Warning { text } => write!(f, "warning: {text}"),
             Line::Summary(summary) => summary.fmt(f),
         }
     }

@@ -1,9 +1,12 @@
 //! The options of `rillcast serve`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+
+/// The port that is suggested where none is given.
+const DEFAULT_PORT: u16 = 8554;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,7 +24,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ServeArgs {
     /// Address to serve RTSP on; port 0 picks a free one. The default lets in this machine only
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8554")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8554", value_parser = address)]
     pub(super) rtsp: SocketAddr,
 
     /// Fetch the stream at an RTSP URL and serve it under PATH (may be given several times)
@@ -32,6 +35,22 @@ pub(crate) struct ServeArgs {
     /// times)
     #[arg(long, value_name = "PATH=FILE.sdp", value_parser = rtp)]
     pub(super) rtp: Vec<(String, PathBuf)>,
+}
+
+/// Reads an address with its port; for one that is not whole, the error names the whole one.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    let near = match (text.parse::<IpAddr>(), port) {
+        (Ok(ip), _) => SocketAddr::new(ip, DEFAULT_PORT).to_string(),
+        (Err(_), Some(port)) => {
+            format!("127.0.0.1:{port} (this machine only) or 0.0.0.0:{port} (all who reach it)")
+        }
+        (Err(_), None) => format!("0.0.0.0:{DEFAULT_PORT}"),
+    };
+    Err(format!("ADDR:PORT is wanted, as in {near}"))
 }
 
 fn pull(text: &str) -> Result<(String, String), String> {
@@ -58,6 +77,22 @@ fn pair(text: &str) -> Result<(String, &str), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_not_whole_is_completed() {
+        assert_eq!(address("[::1]:554"), Ok("[::1]:554".parse().unwrap()));
+        for (given, wanted) in [
+            ("8554", "as in 127.0.0.1:8554 (this machine only) or 0.0.0.0:8554 (all"),
+            (":80", "0.0.0.0:80"),
+            ("localhost:8554", "127.0.0.1:8554"),
+            ("192.0.2.1", "as in 192.0.2.1:8554"),
+            ("::1", "as in [::1]:8554"),
+            ("nonsense", "as in 0.0.0.0:8554"),
+        ] {
+            let text = address(given).expect_err(given);
+            assert!(text.contains(wanted), "{given}: {text}");
+        }
+    }
 
     #[test]
     fn paths_and_what_is_served_under_them_are_told_apart() {

@@ -4,14 +4,14 @@ mod args;
 mod pulls;
 mod report;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub(crate) use args::ServeArgs;
 
-use rillcast::engine::{self, Config, Engine, Event, StreamFigures};
+use rillcast::engine::{self, Config, Engine, Event};
 use rillcast::media::sdp::Session;
 
 use crate::failure::Failure;
@@ -22,10 +22,6 @@ use report::{Line, StreamLedger};
 
 /// How often the request to end is looked for.
 const TICK: Duration = Duration::from_millis(100);
-/// How often figures are noted, for the ledger of streams that end.
-const NOTE: Duration = Duration::from_secs(1);
-/// Most streams that the ledger at the end tells of.
-const MAX_NOTED: usize = 10_000;
 /// Largest SDP file that is read.
 const MAX_SDP: u64 = 1 << 20;
 
@@ -37,9 +33,14 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
         .map(|(path, file)| Ok((path, read_sdp(&file)?)))
         .collect::<Result<Vec<_>, Failure>>()?;
     let engine = Engine::start(Config::default()).map_err(failed)?;
-    let address = engine
-        .listen(args.rtsp)
-        .map_err(|error| Failure::runtime(format!("cannot serve at {}: {error}", args.rtsp)))?;
+    let address = engine.listen(args.rtsp).map_err(|error| cannot_listen(args.rtsp, &error))?;
+    let paths: Vec<String> = args
+        .pull
+        .iter()
+        .map(|(path, _)| path)
+        .chain(sessions.iter().map(|(path, _)| path))
+        .cloned()
+        .collect();
     for (path, session) in sessions {
         engine.ingest_rtp(&path, session).map_err(|error| match error {
             engine::Error::Session(_) | engine::Error::PathTaken(_) => {
@@ -49,21 +50,14 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
         })?;
     }
     let backend = engine.figures().map_err(failed)?.backend;
-    output.line(&Line::Listening { rtsp: format!("rtsp://{address}/"), backend });
-    let pulls = Pulls::start(&engine, args.pull)?;
-    let mut server = Server {
-        engine,
-        address,
-        output,
-        pulls,
-        noted: BTreeMap::new(),
-        live: BTreeSet::new(),
-        note: Instant::now(),
-    };
+    output.line(&listening(address, backend, &paths));
+    let pulls = Pulls::start(&engine, args.pull, output)?;
+    let mut server = Server { engine, address, output, pulls };
     while !stop.is_requested() {
-        server.turn();
+        server.turn(TICK);
     }
-    server.print_ledger();
+    while server.turn(Duration::ZERO) {}
+    server.print_ledgers();
     Ok(())
 }
 
@@ -72,40 +66,31 @@ struct Server {
     address: SocketAddr,
     output: Output,
     pulls: Pulls,
-    /// The newest figures of every stream that was seen.
-    noted: BTreeMap<String, StreamFigures>,
-    /// Paths whose stream is there.
-    live: BTreeSet<String>,
-    /// When figures are to be noted next.
-    note: Instant,
 }
 
 impl Server {
-    /// Waits for an event, at most [`TICK`], and does what is due.
-    fn turn(&mut self) {
-        if let Some(event) = self.engine.next_event(Some(TICK)) {
+    /// Waits for an event, at most `patience`, and does what is due. False when there was none.
+    fn turn(&mut self, patience: Duration) -> bool {
+        let event = self.engine.next_event(Some(patience));
+        let came = event.is_some();
+        if let Some(event) = event {
             self.handle(event);
         }
-        let now = Instant::now();
-        self.pulls.retry(&self.engine, now);
-        if now >= self.note {
-            self.note = now + NOTE;
-            self.note_figures();
-        }
+        self.pulls.retry(&self.engine, Instant::now());
+        came
     }
 
     fn handle(&mut self, event: Event) {
         let now = Instant::now();
         let retry = match &event {
             Event::StreamStarted { path, .. } => {
-                self.live.insert(path.clone());
                 self.pulls.started(path);
                 None
             }
             Event::StreamEnded { path, .. } | Event::PullFailed { path, .. } => {
-                self.live.remove(path);
                 self.pulls.failed(path, now)
             }
+            Event::Warning(text) => return self.output.warning(text),
             _ => None,
         };
         let mut line = report::line(event, self.address);
@@ -115,21 +100,43 @@ impl Server {
         self.output.line(&line);
     }
 
-    fn note_figures(&mut self) {
+    /// The ledgers of the streams that are there when the server ends; the others are told already.
+    fn print_ledgers(&mut self) {
         let Ok(figures) = self.engine.figures() else { return };
-        for stream in figures.streams {
-            if self.noted.len() < MAX_NOTED || self.noted.contains_key(&stream.path) {
-                self.noted.insert(stream.path.clone(), stream);
-            }
+        for stream in &figures.streams {
+            self.output.line(&Line::Ledger(StreamLedger::new(stream)));
         }
     }
+}
 
-    fn print_ledger(&mut self) {
-        self.note_figures();
-        for (path, stream) in &self.noted {
-            let ledger = StreamLedger::new(stream, !self.live.contains(path));
-            self.output.line(&Line::Ledger(ledger));
-        }
+/// Tells the streams that will be there, or an example where anybody may publish.
+fn listening(address: SocketAddr, backend: &'static str, paths: &[String]) -> Line {
+    let example = report::url(address, "live");
+    let (publish, play) = match paths {
+        [] => (Some(example.clone()), vec![example]),
+        paths => (None, paths.iter().map(|path| report::url(address, path)).collect()),
+    };
+    Line::Listening { rtsp: format!("rtsp://{address}/"), backend, publish, play }
+}
+
+fn cannot_listen(address: SocketAddr, error: &engine::Error) -> Failure {
+    let kind = match error {
+        engine::Error::Io { source, .. } => source.kind(),
+        _ => ErrorKind::Other,
+    };
+    match kind {
+        ErrorKind::AddrInUse => Failure::runtime(format!(
+            "cannot serve at {address}: another program listens there already \
+             (--rtsp {} picks a free port)",
+            SocketAddr::new(address.ip(), 0)
+        )),
+        ErrorKind::AddrNotAvailable => Failure::usage(format!(
+            "cannot serve at {address}: this machine does not have the address {} \
+             (--rtsp 0.0.0.0:{} takes all that it has)",
+            address.ip(),
+            address.port()
+        )),
+        _ => Failure::runtime(format!("cannot serve at {address}: {error}")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rillcast::engine::{self, Engine, Transport};
 
 use crate::failure::Failure;
+use crate::output::Output;
 
 /// Time to the first new attempt; it doubles with each that fails.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -12,8 +13,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_secs(30);
 
 /// What is fetched, and when it is tried again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pulls {
+    output: Output,
     pulls: Vec<Pull>,
 }
 
@@ -31,8 +33,12 @@ impl Pulls {
     ///
     /// # Errors
     /// When a URL cannot be used or a path is given twice. A host that is away is no such error.
-    pub(super) fn start(engine: &Engine, wanted: Vec<(String, String)>) -> Result<Pulls, Failure> {
-        let mut pulls = Pulls::default();
+    pub(super) fn start(
+        engine: &Engine,
+        wanted: Vec<(String, String)>,
+        output: Output,
+    ) -> Result<Pulls, Failure> {
+        let mut pulls = Pulls { pulls: Vec::new(), output };
         for (path, url) in wanted {
             if pulls.pulls.iter().any(|pull| pull.path == path) {
                 return Err(Failure::usage(format!("--pull: the path {path} is given twice")));
@@ -75,7 +81,7 @@ impl Pulls {
             pull.retry = None;
             if let Err(error) = engine.pull(&pull.path, &pull.url, Transport::Auto) {
                 // The name server is away, or somebody publishes to the path.
-                tracing::warn!("{error}");
+                self.output.warning(error.to_string());
                 pull.retry = Some(now + pull.wait);
                 pull.wait = pull.wait.saturating_mul(2).min(LAST_WAIT);
             }
@@ -94,7 +100,7 @@ mod tests {
     #[test]
     fn attempts_become_rarer_until_one_succeeds() {
         let pull = Pull { path: "cam".into(), url: String::new(), wait: FIRST_WAIT, retry: None };
-        let mut pulls = Pulls { pulls: vec![pull] };
+        let mut pulls = Pulls { output: Output::new(false), pulls: vec![pull] };
         let now = Instant::now();
         let waits: Vec<_> =
             (0..7).filter_map(|_| pulls.failed("cam", now)).map(|wait| wait.as_secs()).collect();

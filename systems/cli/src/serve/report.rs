@@ -1,7 +1,7 @@
-//! What `rillcast serve` prints: an event a line, and the ledger at the end.
+//! What `rillcast serve` prints: an event a line, and the ledger of each stream at its end.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rillcast::engine::{Event, StreamFigures};
 use rillcast::stats::Cause;
@@ -11,14 +11,47 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Line {
-    Listening { rtsp: String, backend: &'static str },
-    StreamStarted { path: String, from: String, play: String },
-    StreamEnded { path: String, reason: String },
-    ChildStarted { path: String, peer: String, transport: &'static str },
-    ChildEnded { path: String, peer: String, reason: String },
-    PullFailed { path: String, url: String, reason: String, retry_in_s: u64 },
-    Warning { text: String },
-    Other { text: String },
+    Listening {
+        rtsp: String,
+        backend: &'static str,
+        /// Where to publish, as an example; none when streams come by themselves.
+        publish: Option<String>,
+        /// Where to play.
+        play: Vec<String>,
+    },
+    StreamStarted {
+        path: String,
+        from: String,
+        play: String,
+    },
+    StreamEnded {
+        path: String,
+        reason: String,
+    },
+    ChildStarted {
+        path: String,
+        peer: String,
+        transport: &'static str,
+    },
+    ChildEnded {
+        path: String,
+        peer: String,
+        reason: String,
+    },
+    PublisherRefused {
+        path: String,
+        peer: String,
+        reason: String,
+    },
+    PullFailed {
+        path: String,
+        url: String,
+        reason: String,
+        retry_in_s: u64,
+    },
+    Other {
+        text: String,
+    },
     Ledger(StreamLedger),
 }
 
@@ -40,13 +73,13 @@ pub(super) struct StreamLedger {
     /// Packets that children did not get: too slow, or refused by the kernel.
     lost_by_children: u64,
     balances: bool,
-    /// The stream was over when this was printed; the numbers are the last that were seen.
+    /// Whether the stream was over when this was printed, or the server was ended before it.
     ended: bool,
 }
 
 impl StreamLedger {
     /// The books as the figures have them.
-    pub(super) fn new(stream: &StreamFigures, ended: bool) -> StreamLedger {
+    pub(super) fn new(stream: &StreamFigures) -> StreamLedger {
         let children = &stream.children;
         let dropped = Cause::ALL
             .into_iter()
@@ -67,16 +100,26 @@ impl StreamLedger {
                     .map(|child| child.ledger.too_slow + child.ledger.refused)
                     .sum::<u64>(),
             balances: stream.balances(),
-            ended,
+            ended: stream.ended,
         }
     }
+}
+
+/// The URL of a stream on the server at `address`, as players on this machine can use it.
+pub(super) fn url(address: SocketAddr, path: &str) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("rtsp://{}/{path}", SocketAddr::new(ip, address.port()))
 }
 
 /// The line for an event of the engine's. `address` is where it listens, for telling the URL.
 pub(super) fn line(event: Event, address: SocketAddr) -> Line {
     match event {
         Event::StreamStarted { path, from } => {
-            let play = format!("rtsp://{address}/{path}");
+            let play = url(address, &path);
             Line::StreamStarted { path, from, play }
         }
         Event::StreamEnded { path, reason } => Line::StreamEnded { path, reason },
@@ -87,7 +130,10 @@ pub(super) fn line(event: Event, address: SocketAddr) -> Line {
         Event::PullFailed { path, url, reason } => {
             Line::PullFailed { path, url, reason, retry_in_s: 0 }
         }
-        Event::Warning(text) => Line::Warning { text },
+        Event::PublisherRefused { path, peer, reason } => {
+            Line::PublisherRefused { path, peer, reason }
+        }
+        Event::StreamClosed(stream) => Line::Ledger(StreamLedger::new(&stream)),
         other => Line::Other { text: other.to_string() },
     }
 }
@@ -95,11 +141,13 @@ pub(super) fn line(event: Event, address: SocketAddr) -> Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Line::Listening { rtsp, .. } => write!(
-                f,
-                "serving at {rtsp}\n  publish: rillcast publish test {rtsp}live\n  \
-                 play:    ffplay {rtsp}live"
-            ),
+            Line::Listening { rtsp, publish, play, .. } => {
+                write!(f, "serving at {rtsp}")?;
+                if let Some(url) = publish {
+                    write!(f, "\n  publish: rillcast publish test {url}")?;
+                }
+                play.iter().try_for_each(|url| write!(f, "\n  play:    ffplay {url}"))
+            }
             Line::StreamStarted { from, play, .. } => write!(f, "+ stream {play} from {from}"),
             Line::StreamEnded { path, reason } => write!(f, "- stream {path} ended: {reason}"),
             Line::ChildStarted { path, peer, transport } => {
@@ -108,13 +156,15 @@ impl fmt::Display for Line {
             Line::ChildEnded { path, peer, reason } => {
                 write!(f, "- {peer} no longer plays {path}: {reason}")
             }
+            Line::PublisherRefused { path, peer, reason } => {
+                write!(f, "! {peer} may not publish at {path}: {reason}")
+            }
             Line::PullFailed { path, url, reason, retry_in_s } => {
                 write!(
                     f,
                     "cannot fetch {path} from {url}: {reason}; trying again in {retry_in_s} s"
                 )
             }
-            Line::Warning { text } => write!(f, "warning: {text}"),
             Line::Other { text } => f.write_str(text),
             Line::Ledger(ledger) => ledger.fmt(f),
         }
@@ -135,12 +185,26 @@ impl fmt::Display for StreamLedger {
         if self.lost_by_children > 0 {
             write!(f, ", {} lost by slow or unreachable ones", self.lost_by_children)?;
         }
-        if self.ended {
-            f.write_str(" (ended before)")?;
-        }
         if !self.balances {
             f.write_str(" (DOES NOT BALANCE)")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_can_be_used_on_this_machine() {
+        for (listens_at, url_of_s) in [
+            ("127.0.0.1:8554", "rtsp://127.0.0.1:8554/s"),
+            ("0.0.0.0:8554", "rtsp://127.0.0.1:8554/s"),
+            ("[::]:554", "rtsp://[::1]:554/s"),
+            ("192.0.2.1:554", "rtsp://192.0.2.1:554/s"),
+        ] {
+            assert_eq!(url(listens_at.parse().unwrap(), "s"), url_of_s);
+        }
     }
 }

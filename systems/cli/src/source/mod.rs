@@ -37,6 +37,11 @@ pub(crate) trait Source: Send {
     /// The tracks, known from the start.
     fn tracks(&self) -> &[Track];
 
+    /// What the input has besides [`tracks`](Source::tracks) and cannot be sent, as words for people.
+    fn left_out(&self) -> &[String] {
+        &[]
+    }
+
     /// Stream time at which the next access unit is to be made and sent; `None` when it is sent as
     /// soon as it is there (live input), or when there is none.
     fn due(&self) -> Option<Duration>;

@@ -1,7 +1,7 @@
 //! Responses as other servers give them.
 
 use crate::rtsp::client::{Negotiated, TrackSetup, Transports};
-use crate::rtsp::tests::harness::{SDP, message, seconds};
+use crate::rtsp::tests::harness::{SDP, message, refused, seconds};
 use crate::rtsp::*;
 use std::time::Duration;
 
@@ -37,7 +37,8 @@ impl Script {
 
     fn respond(&mut self, request: &Request, status: u16, lines: &[&str], body: &str) {
         let cseq = request.headers.get("CSeq").expect("CSeq");
-        let mut text = format!("RTSP/1.0 {status} Reason\r\nCSeq: {cseq}\r\n");
+        let reason = Status::from_code(status).expect("a status").reason();
+        let mut text = format!("RTSP/1.0 {status} {reason}\r\nCSeq: {cseq}\r\n");
         for line in lines {
             text.push_str(&format!("{line}\r\n"));
         }
@@ -166,7 +167,7 @@ fn an_unknown_track_url_is_tried_in_its_other_form() {
     assert_eq!(script.answer("SETUP", 404, &[]).uri, "rtsp://h/x/trackID=0");
     assert_eq!(script.answer("SETUP", 404, &[]).uri, "rtsp://h/trackID=0");
     let (method, status) = (Method::Setup, Status::NOT_FOUND);
-    assert_eq!(script.failure(), ClientError::Refused { method, status });
+    assert_eq!(script.failure(), refused(method, status));
 }
 
 #[test]
@@ -337,7 +338,7 @@ fn a_later_refusal_tears_the_session_down() {
     script.answer("PLAY", 453, &[]);
     assert!(matches!(script.event(), Some(ClientEvent::TrackReady { .. })));
     let (method, status) = (Method::Play, Status::NOT_ENOUGH_BANDWIDTH);
-    assert_eq!(script.failure(), ClientError::Refused { method, status });
+    assert_eq!(script.failure(), refused(method, status));
     assert_eq!(script.expect("TEARDOWN").headers.get("Session"), Some("1"));
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Mp4Source {
     path: PathBuf,
     file_size: u64,
     descriptions: Vec<Track>,
+    /// Pictures and sound that are not sent.
+    left_out: Vec<String>,
     tracks: Vec<Chosen>,
     /// What makes the earliest decoding time 0, in nanoseconds.
     shift: i128,
@@ -65,6 +67,8 @@ impl Mp4Source {
             descriptions.push(candidate.description.clone());
             tracks.push(chosen(candidate, &boxes, path)?);
         }
+        let sent: Vec<u32> = tracks.iter().map(|track| track.id).collect();
+        let left_out = track::left_out(&boxes.movie, &sent);
         let times = || tracks.iter().filter_map(first_dts);
         let shift = times().min().map_or(0, |first| -first);
         let end = tracks.iter().filter_map(end).max().unwrap_or(0);
@@ -73,6 +77,7 @@ impl Mp4Source {
             path: path.to_owned(),
             file_size: boxes.file_size,
             descriptions,
+            left_out,
             tracks,
             shift,
             length: duration(end.saturating_add(shift)),
@@ -132,6 +137,10 @@ impl Mp4Source {
 impl Source for Mp4Source {
     fn tracks(&self) -> &[Track] {
         &self.descriptions
+    }
+
+    fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     fn due(&self) -> Option<Duration> {
@@ -207,7 +216,7 @@ fn chosen(candidate: Candidate<'_>, boxes: &Boxes, path: &Path) -> Result<Chosen
         return Err(Error::damaged(path, "its H.264 track has no samples"));
     }
     let first = timeline.first_sample(&samples, is_video);
-    Ok(Chosen { format: candidate.format, timeline, samples, next: first, first })
+    Ok(Chosen { id, format: candidate.format, timeline, samples, next: first, first })
 }
 
 fn first_dts(track: &Chosen) -> Option<i128> {

@@ -18,6 +18,12 @@ fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+#[test]
+fn tracks_that_are_left_out_are_told() {
+    assert_eq!(open("mp3.mp4", false).unwrap().left_out(), ["audio track 2 (MP3)"]);
+    assert!(open("bframes.mp4", false).unwrap().left_out().is_empty());
+}
+
 /// The numbers are those of `ffprobe -show_entries packet=pts,dts,size`: 50 pictures 40 ms apart,
 /// the first decoded 80 ms before it is shown; 88 AAC frames.
 #[test]

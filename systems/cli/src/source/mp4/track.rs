@@ -21,6 +21,8 @@ pub(super) enum Format {
 /// A track chosen for publishing.
 #[derive(Debug)]
 pub(super) struct Chosen {
+    /// Its number in the file.
+    pub(super) id: u32,
     pub(super) format: Format,
     pub(super) timeline: Timeline,
     pub(super) samples: Vec<Sample>,
@@ -49,6 +51,22 @@ pub(super) fn codec_names(movie: &Moov) -> Vec<String> {
     movie.trak.iter().flat_map(codecs).map(name).collect()
 }
 
+/// Tracks of pictures and sound that are not among those that are sent, for telling the user.
+pub(super) fn left_out(movie: &Moov, sent: &[u32]) -> Vec<String> {
+    let kind = |track: &Trak| match track.mdia.hdlr.handler.as_ref() {
+        b"vide" => Some("video"),
+        b"soun" => Some("audio"),
+        // Time codes, chapters, hints: nothing that is missed in a live stream.
+        _ => None,
+    };
+    let others = movie.trak.iter().filter(|track| !sent.contains(&track.tkhd.track_id));
+    let describe = |track| {
+        let codec = codecs(track).first().map_or("of an unknown codec".into(), name);
+        Some(format!("{} track {} ({codec})", kind(track)?, track.tkhd.track_id))
+    };
+    others.filter_map(describe).collect()
+}
+
 fn codecs(track: &Trak) -> &[Codec] {
     &track.mdia.minf.stbl.stsd.codecs
 }
@@ -59,7 +77,13 @@ fn name(codec: &Codec) -> String {
         Codec::Av01(_) => "AV1".into(),
         Codec::Vp08(_) => "VP8".into(),
         Codec::Vp09(_) => "VP9".into(),
-        Codec::Mp4a(_) => "AAC".into(),
+        Codec::Mp4a(entry) => match entry.esds.es_desc.dec_config.object_type_indication {
+            // MPEG-2 and MPEG-1 audio, of which files have the third layer.
+            0x69 | 0x6b => "MP3".into(),
+            _ => "AAC".into(),
+        },
+        Codec::Ac3(_) => "AC-3".into(),
+        Codec::Eac3(_) => "E-AC-3".into(),
         Codec::Unknown(kind, _) => format!("`{kind}`"),
         // The other variants are named after their four-character codes or the codec itself.
         other => {
