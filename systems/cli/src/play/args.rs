@@ -26,7 +26,8 @@ pub(crate) struct PlayArgs {
     #[arg(long, value_enum)]
     pub(crate) transport: Option<Transport>,
 
-    /// Print figures every second: frames, bit rate, loss, jitter, latency
+    /// Print figures every second: frames, bit rate, loss, jitter, latency. Rates are of the live
+    /// stream, without the burst with which a server begins
     #[arg(long)]
     pub(crate) stats: bool,
 

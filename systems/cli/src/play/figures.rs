@@ -18,10 +18,14 @@ pub(crate) struct TrackFigures {
     pub(crate) key_frames: u64,
     /// Frames with something missing so far.
     pub(crate) damaged: u64,
-    /// Frames a second, since the last line, or over all in the last line.
-    pub(crate) frames_per_second: f64,
+    /// Those of them that came at once at the beginning, so that there is a picture early: what the
+    /// server had kept since the last key frame.
+    pub(crate) burst: u64,
+    /// Frames a second, since the last line, or over all in the last line, the burst not counted.
+    /// None while that has not ended.
+    pub(crate) frames_per_second: Option<f64>,
     /// Payload bits a second, likewise.
-    pub(crate) bits_per_second: f64,
+    pub(crate) bits_per_second: Option<f64>,
     /// Packets missing so far.
     pub(crate) lost: u64,
     /// Interarrival jitter (RFC 3550 section 6.4.1).
@@ -76,16 +80,14 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:6.1} s", self.seconds)?;
         for track in &self.tracks {
-            write!(
-                f,
-                "  {} {} {:.1} frames/s {} lost {} jitter {:.1} ms",
-                track.kind,
-                track.codec,
-                track.frames_per_second,
-                bit_rate(track.bits_per_second),
-                track.lost,
-                track.jitter_ms
-            )?;
+            write!(f, "  {} {} ", track.kind, track.codec)?;
+            match (track.frames_per_second, track.bits_per_second) {
+                (Some(frames), Some(bits)) => {
+                    write!(f, "{frames:.1} frames/s {}", bit_rate(bits))?;
+                }
+                _ => write!(f, "{} frames at once", track.frames)?,
+            }
+            write!(f, " lost {} jitter {:.1} ms", track.lost, track.jitter_ms)?;
             if track.damaged > 0 {
                 write!(f, " damaged {}", track.damaged)?;
             }
@@ -107,8 +109,8 @@ impl fmt::Display for Figures {
         for track in &self.tracks {
             write!(
                 f,
-                "\n{}: {} frames ({} key, {} damaged), {} packets lost",
-                track.kind, track.frames, track.key_frames, track.damaged, track.lost
+                "\n{}: {} frames ({} at once at the start, {} key, {} damaged), {} packets lost",
+                track.kind, track.frames, track.burst, track.key_frames, track.damaged, track.lost
             )?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rillcast::media::Payload;
 use rillcast::relay::Frame;
 
+use super::catch_up::CatchUp;
 use super::sink::has_parameter_sets;
 use super::verdict::Fault;
 
@@ -54,6 +55,9 @@ impl Latency {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Meter {
     tracks: Vec<Track>,
+    catch_up: CatchUp,
+    /// When the live stream began, on the engine's clock, and what was counted before.
+    live: Option<(Duration, Vec<Track>)>,
     /// When the main track's first key frame was whole, on the engine's clock.
     pub(crate) first_key: Option<Duration>,
     /// Latency since the last call of [`take_latency`](Self::take_latency).
@@ -65,9 +69,10 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// For a stream of so many tracks.
-    pub(crate) fn new(tracks: usize) -> Meter {
-        Meter { tracks: vec![Track::default(); tracks], ..Meter::default() }
+    /// For a stream of so many tracks, of which the main one has a clock of so many hertz.
+    pub(crate) fn new(tracks: usize, rate: u32) -> Meter {
+        let (tracks, catch_up) = (vec![Track::default(); tracks], CatchUp::new(rate));
+        Meter { tracks, catch_up, ..Meter::default() }
     }
 
     /// Counts a frame. `main` says whether it is of the track that decides about the stream.
@@ -85,6 +90,9 @@ impl Meter {
         let number = track.frames;
         if main && frame.data.key {
             self.first_key.get_or_insert(frame.arrival);
+        }
+        if main && self.catch_up.frame(frame.time, frame.arrival) {
+            self.live = Some((frame.arrival, self.tracks.clone()));
         }
         if frame.data.damaged {
             self.fault(Fault::Damaged { track: frame.track, frame: number });
@@ -115,6 +123,11 @@ impl Meter {
     /// Counts by track of the session.
     pub(crate) fn tracks(&self) -> &[Track] {
         &self.tracks
+    }
+
+    /// When the live stream began, on the engine's clock, and what was counted before.
+    pub(crate) fn live(&self) -> Option<&(Duration, Vec<Track>)> {
+        self.live.as_ref()
     }
 
     /// Frames of one track.

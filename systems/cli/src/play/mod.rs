@@ -6,11 +6,12 @@
 //! | file | what is there |
 //! |---|---|
 //! | `session.rs` | from the URL to a reader of frames, and from there to the end |
-//! | `meter.rs`, `figures.rs` | what is counted, and how it is told |
+//! | `meter.rs`, `catch_up.rs`, `figures.rs` | what is counted, and how it is told |
 //! | `verdict.rs` | what keeps a stream from being whole |
 //! | `sink.rs`, `mp4_tracks.rs`, `mp4/` | the file that `-o` names |
 
 mod args;
+mod catch_up;
 mod figures;
 mod meter;
 mod mp4;

@@ -77,10 +77,11 @@ impl Session {
             engine::Error::Url { .. } => Failure::usage(error.to_string()),
             _ => runtime(error),
         })?;
-        let reader = wait_for_stream(&engine, &args, &stop)?;
+        let reader = wait_for_stream(&engine, &args, output, &stop)?;
         let media = &reader.session().media;
         let main = media.iter().position(|media| media.kind == sdp::Kind::Video).unwrap_or(0);
-        let meter = Meter::new(media.len());
+        let rate = media.get(main).map_or(1, |media| media.format.clock_rate);
+        let meter = Meter::new(media.len(), rate);
         let sink = match file {
             Some((path, format)) => {
                 let refused = |error| Failure::runtime(format!("{}: {error}", path.display()));
@@ -115,7 +116,7 @@ impl Session {
             while let Some(event) = self.engine.next_event(Some(Duration::ZERO)) {
                 match event {
                     Event::StreamEnded { .. } => ended = true,
-                    Event::Warning(text) => tracing::warn!("{text}"),
+                    Event::Warning(text) => self.output.warning(text),
                     _ => {}
                 }
             }
@@ -226,9 +227,23 @@ impl Session {
         }
     }
 
-    /// Figures of now, with rates since `since`, when the counts were those of `before`.
+    /// Figures of now, with rates since `since`, when the counts were those of `before`; since the
+    /// beginning of the live stream when that is later.
     fn figures(&mut self, event: &'static str, since: Instant, before: &[Track]) -> Figures {
+        let nothing = vec![Track::default(); self.meter.tracks().len()];
+        let (began, burst) = match self.meter.live() {
+            Some((at, burst)) => (Some(self.epoch + *at), burst.clone()),
+            None => (None, nothing),
+        };
+        let (since, before) = match began {
+            Some(began) if began > since => (began, burst.as_slice()),
+            _ => (since, before),
+        };
+        // Only then are there rates.
+        let shown =
+            self.meter.frames(self.main) > burst.get(self.main).map_or(0, |main| main.frames);
         let seconds = since.elapsed().as_secs_f64().max(1e-3);
+        let rate = |count: u64| shown.then(|| count as f64 / seconds);
         let latency = self.meter.take_latency();
         let stream = self.engine.figures().ok().and_then(|all| all.streams.into_iter().next());
         if let Some(stream) = stream {
@@ -239,9 +254,9 @@ impl Session {
             .session()
             .media
             .iter()
-            .zip(self.meter.tracks().iter().zip(before))
+            .zip(self.meter.tracks().iter().zip(before).zip(&burst))
             .enumerate()
-            .map(|(index, (media, (now, before)))| {
+            .map(|(index, (media, ((now, before), burst)))| {
                 let counted = self.counted.get(index);
                 TrackFigures {
                     kind: media.kind.to_string(),
@@ -249,8 +264,9 @@ impl Session {
                     frames: now.frames,
                     key_frames: now.keys,
                     damaged: now.damaged,
-                    frames_per_second: (now.frames - before.frames) as f64 / seconds,
-                    bits_per_second: (now.bytes - before.bytes) as f64 * 8.0 / seconds,
+                    burst: burst.frames,
+                    frames_per_second: rate(now.frames - before.frames),
+                    bits_per_second: rate((now.bytes - before.bytes) * 8),
                     lost: counted.map_or(0, |track| track.lost).max(now.lost),
                     jitter_ms: counted.map_or(0.0, |track| millis(track.jitter)),
                 }
@@ -272,7 +288,12 @@ impl Session {
 }
 
 /// Waits for the stream to come, and subscribes to it.
-fn wait_for_stream(engine: &Engine, args: &PlayArgs, stop: &Stop) -> Result<FrameReader, Failure> {
+fn wait_for_stream(
+    engine: &Engine,
+    args: &PlayArgs,
+    output: Output,
+    stop: &Stop,
+) -> Result<FrameReader, Failure> {
     let deadline = Instant::now() + Duration::from_secs(args.timeout);
     loop {
         match engine.next_event(Some(STEP)) {
@@ -282,7 +303,7 @@ fn wait_for_stream(engine: &Engine, args: &PlayArgs, stop: &Stop) -> Result<Fram
             Some(Event::PullFailed { reason, .. } | Event::StreamEnded { reason, .. }) => {
                 return Err(Failure::runtime(format!("{}: {reason}", args.url)));
             }
-            Some(Event::Warning(text)) => tracing::warn!("{text}"),
+            Some(Event::Warning(text)) => output.warning(text),
             Some(_) | None => {}
         }
         if stop.is_requested() {
