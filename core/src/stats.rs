@@ -19,6 +19,8 @@ pub enum Cause {
     Channel,
     /// The same sequence number was already here.
     Duplicate,
+    /// A publisher has come back, and no key frame of it has come yet.
+    AwaitingKey,
     /// Every buffer is held by readers.
     PoolSpent,
     /// The ring's next place is still being read.
@@ -27,7 +29,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order in which they are shown.
-    pub const ALL: [Cause; 9] = [
+    pub const ALL: [Cause; 10] = [
         Cause::KernelBuffer,
         Cause::Truncated,
         Cause::Malformed,
@@ -35,6 +37,7 @@ impl Cause {
         Cause::Stranger,
         Cause::Channel,
         Cause::Duplicate,
+        Cause::AwaitingKey,
         Cause::PoolSpent,
         Cause::RingFull,
     ];
@@ -49,6 +52,7 @@ impl Cause {
             Cause::Stranger => "stranger",
             Cause::Channel => "channel",
             Cause::Duplicate => "duplicate",
+            Cause::AwaitingKey => "awaiting_key",
             Cause::PoolSpent => "pool_spent",
             Cause::RingFull => "ring_full",
         }

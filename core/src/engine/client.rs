@@ -23,13 +23,13 @@ impl Worker {
             let address = remote.addresses.remove(0);
             match self.io.connect(address) {
                 Ok(token) => {
-                    let client = Client { remote, session: None, job, redirects, started: None };
+                    let client = Client::new(remote, job, redirects);
                     return self.add_connection(token, address, Role::Client(Box::new(client)));
                 }
                 Err(error) => refused = format!("cannot connect to {address}: {error}"),
             }
         }
-        self.client_over(Client { remote, session: None, job, redirects, started: None }, &refused);
+        self.client_over(Client::new(remote, job, redirects), &refused);
     }
 
     pub(super) fn client(&mut self, token: Token) -> Option<&mut Client> {
@@ -59,7 +59,7 @@ impl Worker {
                 let Client { remote, job, redirects, .. } = *client;
                 let reason = format!("cannot connect to {}: {error}", connection.peer);
                 if remote.addresses.is_empty() {
-                    let client = Client { remote, session: None, job, redirects, started: None };
+                    let client = Client::new(remote, job, redirects);
                     self.client_over(client, &reason);
                 } else {
                     self.open(remote, job, redirects);
@@ -228,7 +228,12 @@ impl Worker {
         let reason = reason.to_owned();
         match client.job {
             Job::Pull { stream: Some(id), .. } => {
-                self.end_stream(id, &format!("{url}: {reason}"));
+                let reason = format!("{url}: {reason}");
+                if client.ended {
+                    self.end_stream(id, &reason);
+                } else {
+                    self.orphan(id, &reason);
+                }
             }
             Job::Pull { stream: None, .. } => self.tell(Event::PullFailed { path, url, reason }),
             Job::Push { stream, child, .. } => {

@@ -26,6 +26,12 @@ pub struct Config {
     pub max_connections: usize,
     /// Streams at once.
     pub max_streams: usize,
+    /// How long a stream stays when its publisher, or the server that it is pulled from, is gone
+    /// without having ended it: whoever comes to its path in that time goes on with it, and its
+    /// players need not start anew. Zero: the stream ends at once.
+    pub linger: Duration,
+    /// A publisher may take a path from the one that is there.
+    pub takeover: bool,
     /// How long a pull or a push may take to come about.
     pub connect_timeout: Duration,
     /// Who may play and publish.
@@ -35,7 +41,8 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// 32 MiB a stream, 60 s sessions, 10,000 connections, 4,096 streams, 10 s to connect, everyone let in.
+    /// 32 MiB a stream, 60 s sessions, 10,000 connections, 4,096 streams, streams end with their source,
+    /// no taking over, 10 s to connect, everyone let in.
     fn default() -> Config {
         Config {
             limits: Limits::default(),
@@ -45,6 +52,8 @@ impl Default for Config {
             session_timeout: Duration::from_secs(60),
             max_connections: 10_000,
             max_streams: 4096,
+            linger: Duration::ZERO,
+            takeover: false,
             connect_timeout: Duration::from_secs(10),
             access: Arc::new(AllowAll),
             access_timeout: Duration::from_secs(10),

@@ -31,13 +31,7 @@ impl Worker {
         self.paths.remove(&path);
         self.fan_out(id);
         self.say_bye(id, now);
-        let sockets: Vec<Token> = self
-            .ingests
-            .iter()
-            .filter(|(_, ingest)| ingest.stream == id)
-            .map(|(token, _)| *token)
-            .collect();
-        self.close_inlets(sockets);
+        self.close_inlets_of(id);
         self.tell(Event::StreamEnded { path, reason: reason.to_owned() });
         // Players leave by themselves when they have the BYE; servers that we push to have to be told.
         let pushes: Vec<Token> = self
@@ -115,6 +109,9 @@ impl Worker {
             .map(|(token, _)| *token)
             .collect();
         for token in left {
+            if let Some(client) = self.client(token) {
+                client.ended = true;
+            }
             self.say_teardown(token, "the source has ended");
         }
     }

@@ -16,6 +16,20 @@ pub enum Event {
         /// Where it comes from.
         from: String,
     },
+    /// A stream's source is gone; the stream waits for it to come back.
+    StreamInterrupted {
+        /// Its path.
+        path: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// A stream that waited goes on.
+    StreamResumed {
+        /// Its path.
+        path: String,
+        /// Where it comes from now.
+        from: String,
+    },
     /// A stream is over.
     StreamEnded {
         /// Its path.
@@ -85,6 +99,10 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::StreamStarted { path, from } => write!(f, "stream {path} started, from {from}"),
+            Event::StreamInterrupted { path, reason } => {
+                write!(f, "stream {path} waits: {reason}")
+            }
+            Event::StreamResumed { path, from } => write!(f, "stream {path} goes on, from {from}"),
             Event::StreamEnded { path, reason } => write!(f, "stream {path} ended: {reason}"),
             Event::StreamClosed(stream) => {
                 let ledger = &stream.ledger;

@@ -8,6 +8,7 @@ use crate::io::{Run, Token, UdpOptions};
 use crate::media::sdp;
 use crate::relay::{Kind, Target, Transport};
 
+use super::command::StreamId;
 use super::error::Error;
 use super::media::Ingest;
 use super::worker::Worker;
@@ -51,6 +52,13 @@ impl Worker {
         }
     }
 
+    /// As [`close_inlets`](Worker::close_inlets), for all those of a stream.
+    pub(super) fn close_inlets_of(&mut self, id: StreamId) {
+        let fed = self.ingests.iter().filter(|(_, ingest)| ingest.stream == id);
+        let sockets = fed.map(|(socket, _)| *socket).collect();
+        self.close_inlets(sockets);
+    }
+
     /// Opens the way through a NAT for what a server will send, as FFmpeg does it: an empty RTP
     /// packet to its RTP port, an empty receiver report to its RTCP port.
     pub(super) fn punch(&mut self, socket: Token, kind: Kind, rtp: SocketAddr, rtcp: SocketAddr) {
@@ -90,7 +98,7 @@ impl Worker {
 
     /// Makes a stream of plain RTP that a description tells of: ports and perhaps addresses.
     pub(super) fn ingest_rtp(&mut self, path: String, session: sdp::Session) -> Result<(), Error> {
-        if self.paths.contains_key(&path) {
+        if self.has_source(&path) {
             return Err(Error::PathTaken(path));
         }
         let mut sockets: Vec<(Token, u8, Kind)> = Vec::new();

@@ -22,6 +22,8 @@ pub(super) struct Live {
     pub(super) from: String,
     pub(super) stream: Stream,
     pub(super) pool: Pool,
+    /// Since when it has no source. It may come back.
+    pub(super) orphaned: Option<Duration>,
     /// When the last of its packets came in; from then on its children only drain.
     pub(super) ended: Option<Duration>,
     former: ChildLedger,
@@ -30,7 +32,15 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(path: String, from: String, stream: Stream, buffer: usize) -> Live {
         let pool = Pool::new(CHUNK, buffer.div_ceil(CHUNK).max(4));
-        Live { path, from, stream, pool, ended: None, former: ChildLedger::default() }
+        Live {
+            path,
+            from,
+            stream,
+            pool,
+            orphaned: None,
+            ended: None,
+            former: ChildLedger::default(),
+        }
     }
 
     /// A buffer to fill, made free by giving up old packets if need be. `None` when readers hold
@@ -72,8 +82,13 @@ impl Live {
         kind: Kind,
         now: Duration,
     ) -> bool {
-        let Some(channel) = filling.filled_mut().get_mut(1) else { return false };
+        let Some([_, channel, _, _, packet @ ..]) = filling.filled_mut().get_mut(..frame) else {
+            return false;
+        };
         *channel = canonical_channel(track, kind);
+        if kind == Kind::Rtp {
+            self.stream.splice(track, packet, true, now);
+        }
         let Some(framed) = filling.split(frame) else { return false };
         match Packet::framed(framed, kind, track, now) {
             Some(packet) => self.stream.ingest(packet),
@@ -140,16 +155,19 @@ impl Ingest {
         io: &mut dyn Io,
         datagrams: &mut Vec<Datagram>,
     ) -> std::io::Result<bool> {
-        let peer = self.peer;
-        let mut from_publisher =
-            |_: &mut [u8], _: usize, from: SocketAddr| peer.is_none_or(|peer| peer == from.ip());
-        let received = io.receive_with(
-            token,
-            &mut self.lanes,
-            &mut live.pool,
-            &mut from_publisher,
-            datagrams,
-        )?;
+        let (now, peer, track) = (io.now(), self.peer, self.track);
+        let chosen = self.session.is_some();
+        let Live { pool, stream, .. } = &mut *live;
+        let mut inspect = |data: &mut [u8], segment: usize, from: SocketAddr| {
+            if peer.is_some_and(|peer| peer != from.ip()) {
+                return false;
+            }
+            for packet in data.chunks_mut(segment.max(1)).filter(|packet| !rtp::is_rtcp(packet)) {
+                stream.splice(track, packet, chosen, now);
+            }
+            true
+        };
+        let received = io.receive_with(token, &mut self.lanes, pool, &mut inspect, datagrams)?;
         for datagram in datagrams.drain(..) {
             // A muxed report (RFC 5761) comes by itself, not in an aggregate of media packets of
             // one size; if it does come in one, its own second byte tells.

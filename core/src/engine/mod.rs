@@ -44,6 +44,7 @@ mod media;
 mod pull;
 mod push;
 mod random;
+mod resume;
 mod role;
 mod server;
 mod source;

@@ -8,7 +8,7 @@ use crate::relay::Kind;
 use crate::rtsp::client::TrackSetup;
 
 use super::client::without_credentials;
-use super::command::Remote;
+use super::command::{Remote, StreamId};
 use super::config::Transport;
 use super::error::Error;
 use super::media::Ingest;
@@ -21,7 +21,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 impl Worker {
     /// Begins to pull a stream.
     pub(super) fn pull(&mut self, remote: Remote) -> Result<(), Error> {
-        if self.paths.contains_key(&remote.path) {
+        if self.has_source(&remote.path) {
             return Err(Error::PathTaken(remote.path));
         }
         self.open(remote, Job::pull(), 0);
@@ -64,15 +64,19 @@ impl Worker {
         let interleaved = !inlets.channels.is_empty();
         let servers = server_ports.clone();
         let Some(session) = session.clone() else { return };
-        let id = match self.add_stream(path, without_credentials(&url), *session) {
+        let id = match self.feed_stream(path, without_credentials(&url), *session) {
             Ok(id) => id,
             Err(error) => {
                 self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
                 return self.lose(token, &error.to_string());
             }
         };
-        if let Some(Client { job: Job::Pull { stream, .. }, .. }) = self.client(token) {
+        let received = self.received(id);
+        if let Some(client) = self.client(token)
+            && let Job::Pull { stream, .. } = &mut client.job
+        {
             *stream = Some(id);
+            client.received_before = received;
         }
         if interleaved {
             return self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
@@ -93,22 +97,25 @@ impl Worker {
         }
     }
 
+    fn received(&self, id: StreamId) -> u64 {
+        self.streams.get(&id).map_or(0, |live| live.stream.ledger().received)
+    }
+
     /// UDP that stays silent is given up for TCP, where that is allowed.
     pub(super) fn check_silence(&mut self, token: Token, now: Duration) {
-        let Some(Client { job, started, remote, .. }) = self.client(token) else { return };
+        let Some(Client { job, started, remote, received_before, .. }) = self.client(token) else {
+            return;
+        };
         let Job::Pull { stream: Some(id), inlets, .. } = job else { return };
-        let id = *id;
+        let (id, before) = (*id, *received_before);
         let waited = started.is_some_and(|at| now.saturating_sub(at) > SILENCE);
         if !waited || !inlets.channels.is_empty() || remote.transport != Transport::Auto {
             return;
         }
-        let silent = self.streams.get(&id).is_some_and(|live| live.stream.ledger().received == 0);
-        if !silent {
+        if self.received(id) > before {
             return;
         }
-        let sockets = self.ingests.iter().filter(|(_, ingest)| ingest.stream == id);
-        let sockets = sockets.map(|(socket, _)| *socket).collect();
-        self.close_inlets(sockets);
+        self.close_inlets_of(id);
         if let Some(Client { session: Some(session), started, .. }) = self.client(token) {
             *started = None;
             session.fall_back_to_tcp(now);

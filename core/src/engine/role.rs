@@ -56,6 +56,8 @@ pub(super) struct Publisher {
     pub(super) inlets: Inlets,
     /// The stream, from RECORD on.
     pub(super) stream: Option<StreamId>,
+    /// It has said that it is over.
+    pub(super) ended: bool,
 }
 
 /// Where the packets of each track come in.
@@ -98,6 +100,24 @@ pub(super) struct Client {
     pub(super) redirects: u8,
     /// When media began.
     pub(super) started: Option<Duration>,
+    /// Packets that the stream had received before that.
+    pub(super) received_before: u64,
+    /// What it fetched is over, by the server's word.
+    pub(super) ended: bool,
+}
+
+impl Client {
+    pub(super) fn new(remote: Remote, job: Job, redirects: u8) -> Client {
+        Client {
+            remote,
+            session: None,
+            job,
+            redirects,
+            started: None,
+            received_before: 0,
+            ended: false,
+        }
+    }
 }
 
 /// What a client wants of the server.

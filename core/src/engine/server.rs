@@ -74,6 +74,9 @@ impl Worker {
             self.kick(token);
         }
         if over {
+            if let Some(publisher) = self.publisher(token) {
+                publisher.ended = true;
+            }
             self.release(token, "it said TEARDOWN");
         }
     }
@@ -311,6 +314,9 @@ impl Worker {
             self.tell_refused(token, path, "its URL has no path");
             return Err(Status::NOT_FOUND);
         }
+        if self.config.takeover {
+            self.displace(path);
+        }
         if self.is_taken(path) {
             self.tell_refused(token, path, TAKEN);
             return Ok(Answer::Refuse(taken()));
@@ -318,7 +324,7 @@ impl Worker {
         let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
         let Part::Idle = server.part else { return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE) };
         let (path, inlets) = (path.to_owned(), Inlets::default());
-        let publisher = Publisher { path, session, inlets, stream: None };
+        let publisher = Publisher { path, session, inlets, stream: None, ended: false };
         server.part = Part::Publisher(Box::new(publisher));
         Ok(Answer::Done)
     }
@@ -327,17 +333,6 @@ impl Worker {
         let peer = self.connections.get(&token).map(|connection| connection.peer.to_string());
         let (path, peer) = (path.to_owned(), peer.unwrap_or_default());
         self.tell(Event::PublisherRefused { path, peer, reason: reason.to_owned() });
-    }
-
-    /// Whether somebody publishes at `path`, or has announced that he will.
-    fn is_taken(&self, path: &str) -> bool {
-        let announced = |role: &Role| match role {
-            Role::Server(server) => {
-                matches!(&server.part, Part::Publisher(publisher) if publisher.path == path)
-            }
-            Role::Client(_) => false,
-        };
-        self.paths.contains_key(path) || self.connections.values().any(|c| announced(&c.role))
     }
 
     fn publisher(&mut self, token: Token) -> Option<&mut Publisher> {
@@ -401,7 +396,7 @@ impl Worker {
         let sockets = std::mem::take(&mut publisher.inlets.sockets);
         let (path, session) = (publisher.path.clone(), publisher.session.clone());
         let from = format!("RTSP publisher {peer}");
-        let id = match self.add_stream(path.clone(), from, session) {
+        let id = match self.feed_stream(path.clone(), from, session) {
             Ok(id) => id,
             Err(error) => {
                 self.tell_refused(token, &path, &error.to_string());
@@ -442,11 +437,15 @@ impl Worker {
                 }
             }
             Part::Publisher(publisher) => {
-                for (socket, _, _) in publisher.inlets.sockets {
+                let Publisher { inlets, stream, ended, .. } = *publisher;
+                for (socket, _, _) in inlets.sockets {
                     self.io.close(socket);
                 }
-                if let Some(id) = publisher.stream {
-                    self.end_stream(id, &format!("its publisher is gone: {reason}"));
+                let reason = format!("its publisher is gone: {reason}");
+                match stream {
+                    Some(id) if ended => self.end_stream(id, &reason),
+                    Some(id) => self.orphan(id, &reason),
+                    None => {}
                 }
             }
         }

@@ -380,6 +380,125 @@ fn the_books_of_a_stream_are_closed_when_its_last_player_has_gone() {
     assert!(stream.ledger.published > 150 && stream.sent_to_former_children > 0, "{stream:?}");
 }
 
+/// A publisher by hand that sends interleaved.
+struct Publisher {
+    client: Client,
+    session: String,
+    ssrc: u8,
+}
+
+impl Publisher {
+    fn begin(address: SocketAddr, session: &sdp::Session, ssrc: u8) -> Publisher {
+        let url = format!("rtsp://{address}/s");
+        let mut client = Client::connect(address);
+        let sdp = session.for_announce(address.ip()).to_string();
+        assert!(client.ask(&format!("ANNOUNCE {url}"), "", &sdp).contains("200 OK"));
+        let set_up = client.ask(
+            &format!("SETUP {url}/streamid=0"),
+            "Transport: RTP/AVP/TCP;unicast;interleaved=0-1;mode=record\r\n",
+            "",
+        );
+        let session = session_of(&set_up);
+        assert!(client.ask(&format!("RECORD {url}"), &session, "").contains("200 OK"));
+        Publisher { client, session, ssrc }
+    }
+
+    /// Sends a packet of one NAL unit; the marker is set.
+    fn send(&mut self, sequence: u8, nal: u8) {
+        let mut packet = vec![b'$', 0, 0, 16, 0x80, 0x80 | 96, 0, sequence];
+        packet.extend([0, 0, 1, sequence, 0, 0, 0, self.ssrc, nal, 0x88, 1, 1]);
+        self.client.stream.write_all(&packet).expect("written");
+    }
+}
+
+/// Sequence number, SSRC and NAL unit header of the next packet.
+fn next_packet(player: &mut Client) -> (u16, u8, u8) {
+    let (_, data) = player.frame();
+    (u16::from_be_bytes([data[2], data[3]]), data[11], data[12])
+}
+
+fn play(address: SocketAddr) -> Client {
+    let url = format!("rtsp://{address}/s");
+    let mut player = Client::connect(address);
+    let setup = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+    let session = session_of(&player.ask(&format!("SETUP {url}/trackID=0"), setup, ""));
+    assert!(player.ask(&format!("PLAY {url}"), &session, "").contains("200 OK"));
+    player
+}
+
+#[test]
+fn players_stay_when_a_publisher_goes_and_comes_back() {
+    let linger = Duration::from_secs(60);
+    let engine = Engine::start(Config { linger, ..Config::default() }).expect("an engine");
+    let address = serve(&engine);
+    let mut first = Publisher::begin(address, &session(), 1);
+    first.send(200, 0x65);
+    let mut player = play(address);
+    assert_eq!(next_packet(&mut player), (200, 1, 0x65));
+    drop(first);
+    wait_for(&engine, |event| matches!(event, Event::StreamInterrupted { .. }));
+
+    let mut second = Publisher::begin(address, &session(), 2);
+    wait_for(&engine, |event| matches!(event, Event::StreamResumed { .. }));
+    second.send(7, 0x41);
+    second.send(8, 0x65);
+    second.send(9, 0x41);
+    assert_eq!(next_packet(&mut player), (201, 1, 0x65), "on with a key frame, without a hole");
+    assert_eq!(next_packet(&mut player), (202, 1, 0x41));
+    let figures = engine.figures().expect("figures");
+    let dropped = figures.streams[0].ledger.dropped(crate::stats::Cause::AwaitingKey);
+    assert_eq!(dropped, 1, "what came before the key frame");
+    check(&engine);
+
+    // Its own end is an end.
+    let url = format!("rtsp://{address}/s");
+    second.client.send(&format!("TEARDOWN {url}"), &second.session, "");
+    wait_for(&engine, |event| matches!(event, Event::StreamEnded { .. }));
+}
+
+#[test]
+fn a_publisher_with_other_tracks_begins_a_stream_of_its_own() {
+    let linger = Duration::from_secs(60);
+    let engine = Engine::start(Config { linger, ..Config::default() }).expect("an engine");
+    let address = serve(&engine);
+    drop(Publisher::begin(address, &session(), 1));
+    wait_for(&engine, |event| matches!(event, Event::StreamInterrupted { .. }));
+    let mut other = session();
+    other.media.truncate(1);
+    let _second = Publisher::begin(address, &other, 2);
+    wait_for(&engine, |event| matches!(event, Event::StreamEnded { .. }));
+    wait_for(&engine, |event| matches!(event, Event::StreamStarted { .. }));
+}
+
+#[test]
+fn a_publisher_takes_over_where_that_is_allowed() {
+    let linger = Duration::from_secs(60);
+    let config = Config { linger, takeover: true, ..Config::default() };
+    let engine = Engine::start(config).expect("an engine");
+    let address = serve(&engine);
+    let mut first = Publisher::begin(address, &session(), 1);
+    first.send(0, 0x65);
+    let mut player = play(address);
+    assert_eq!(next_packet(&mut player), (0, 1, 0x65));
+    let mut second = Publisher::begin(address, &session(), 2);
+    wait_for(&engine, |event| matches!(event, Event::StreamResumed { .. }));
+    let mut rest = Vec::new();
+    first.client.stream.read_to_end(&mut rest).expect("the first one is sent away");
+    second.send(0, 0x65);
+    assert_eq!(next_packet(&mut player), (1, 1, 0x65));
+    check(&engine);
+}
+
+#[test]
+fn a_stream_whose_source_stays_away_ends() {
+    let linger = Duration::from_millis(1);
+    let engine = Engine::start(Config { linger, ..Config::default() }).expect("an engine");
+    let address = serve(&engine);
+    drop(Publisher::begin(address, &session(), 1));
+    wait_for(&engine, |event| matches!(event, Event::StreamInterrupted { .. }));
+    wait_for(&engine, |event| matches!(event, Event::StreamEnded { .. }));
+}
+
 #[test]
 fn garbage_is_answered_and_cut_off_while_others_go_on() {
     let engine = engine();

@@ -75,7 +75,7 @@ pub(super) struct Worker {
     pub(super) scratch: Box<[u8]>,
     datagrams: Vec<Datagram>,
     /// When the engine stops at the latest, once it was told to.
-    stop_by: Option<Duration>,
+    pub(super) stop_by: Option<Duration>,
 }
 
 impl Worker {
@@ -206,6 +206,7 @@ impl Worker {
         self.give_up_waiting(now);
         self.check_sessions(now);
         self.end_left();
+        self.end_orphaned(now);
         self.cut_off_stalled(now);
         self.forget_ended(now);
         self.send_reports(now);
@@ -376,8 +377,11 @@ impl Worker {
         from: String,
         session: sdp::Session,
     ) -> Result<StreamId, Error> {
-        if self.paths.contains_key(&path) {
+        if self.has_source(&path) {
             return Err(Error::PathTaken(path));
+        }
+        if let Some(waiting) = self.paths.get(&path).copied() {
+            self.end_stream(waiting, "another source has come in its place");
         }
         if self.streams.len() >= self.config.max_streams {
             return Err(Error::TooMany("streams"));

@@ -57,6 +57,10 @@ const MAX_KEYS: usize = 1024;
 /// `RTP-Info` wants them (RFC 2326 §12.33); `None` where nothing is known yet.
 pub type PlayPoint = Vec<Option<(u16, u32)>>;
 
+/// A source cannot go on with a stream: its tracks differ, or how they are coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incompatible;
+
 /// One stream and its children. Belongs to one thread; [`Stream::subscriber`] is the way for others.
 pub struct Stream {
     session: sdp::Session,
@@ -157,6 +161,36 @@ impl Stream {
         self.ring.head().saturating_sub(self.cursor)
     }
 
+    /// Makes an RTP packet that is about to be taken in fit the stream's numbering, in place: the first
+    /// step of every packet whose bytes can still be changed. `chosen`: whoever sends here was let in
+    /// by name, and may change his SSRC at will.
+    pub fn splice(&mut self, track: u8, packet: &mut [u8], chosen: bool, now: Duration) {
+        if let Some(track) = self.tracks.get_mut(usize::from(track)) {
+            track.splice(packet, chosen, now);
+        }
+    }
+
+    /// Another source, described by `session`, is to go on where the present one has stopped: with the
+    /// same SSRC, with sequence numbers and timestamps that go on, and with a key frame.
+    ///
+    /// # Errors
+    ///
+    /// When its tracks are not the same, or are coded otherwise than the children have been told.
+    pub fn resume(&mut self, session: &sdp::Session) -> Result<(), Incompatible> {
+        let theirs = &session.media;
+        if theirs.len() != self.tracks.len() {
+            return Err(Incompatible);
+        }
+        let pairs = self.session.media.iter().zip(theirs);
+        if !self.tracks.iter().zip(pairs).all(|(track, (a, b))| track.resumes(a, b)) {
+            return Err(Incompatible);
+        }
+        for (track, theirs) in self.tracks.iter_mut().zip(theirs) {
+            track.expect(theirs);
+        }
+        Ok(())
+    }
+
     /// Takes a packet in. Its account is settled when this returns: published, consumed or dropped.
     /// It goes out, and readers see it, by [`fan_out`](Stream::fan_out).
     pub fn ingest(&mut self, packet: Packet) {
@@ -193,11 +227,11 @@ impl Stream {
 
     /// Sender reports go through; everything else ends here. A BYE does too: the engine says when
     /// the stream is over, by [`finish`](Stream::finish).
-    fn ingest_rtcp(&mut self, packet: Packet) {
+    fn ingest_rtcp(&mut self, mut packet: Packet) {
         let Some(track) = self.tracks.get_mut(usize::from(packet.track)) else {
             return self.ledger.drop(Cause::PayloadType, 1);
         };
-        match track.receive_report(&packet) {
+        match track.receive_report(&mut packet) {
             Ok(true) => match self.ring.stage(packet) {
                 Ok(_) => self.ledger.publish(),
                 Err(_) => self.ledger.drop(Cause::RingFull, 1),

@@ -13,6 +13,7 @@ use crate::ring::Span;
 use crate::stats::Cause;
 
 use super::packet::{Kind, Packet};
+use super::splice::{Arrival, Onward, Splice};
 
 /// The canonical name under which reports to sources are sent.
 const CNAME: &str = "rillcast";
@@ -40,6 +41,8 @@ pub struct Track {
     key_frames: u64,
     reception: Reception,
     last_timestamp: u32,
+    last_arrival: Duration,
+    splice: Splice,
 }
 
 /// The frame that is coming in.
@@ -75,6 +78,8 @@ impl Track {
             key_frames: 0,
             reception: Reception::new(media.format.clock_rate),
             last_timestamp: 0,
+            last_arrival: Duration::ZERO,
+            splice: Splice::default(),
         }
     }
 
@@ -93,11 +98,79 @@ impl Track {
         self.left
     }
 
+    /// Makes an RTP packet that has just come in, and is to be given to
+    /// [`receive`](Track::receive) next, one of this track's, if it is of a source that the track
+    /// takes. `chosen`: whoever sends here was let in by name.
+    pub(super) fn splice(&mut self, packet: &mut [u8], chosen: bool, now: Duration) {
+        let same = self.splice.is_source_of(packet);
+        if same && !self.splice.renumbers() {
+            return;
+        }
+        let silent = now.saturating_sub(self.last_arrival);
+        let begins = |payload: &[u8]| {
+            let inspect = codec::inspect(self.codec, payload);
+            !self.codec.has_key_frames() || inspect.key || inspect.parameter_sets
+        };
+        let onward = if same { None } else { self.onward(silent) };
+        if self.splice.apply(packet, Arrival { silent, chosen, onward, begins: &begins }) {
+            self.report = None;
+            self.frame = Frame::default();
+        }
+    }
+
+    /// Where the numbering goes on after a source that has been silent for so long.
+    fn onward(&self, silent: Duration) -> Option<Onward> {
+        let (next, newest) = self.next_point()?;
+        // A frame that was never ended lacks something: no receiver is to take it for whole.
+        let hole = u16::from(self.frame.timestamp.is_some() && !self.frame.ended);
+        let ticks = silent.as_nanos() * u128::from(self.clock_rate) / 1_000_000_000;
+        Some(Onward {
+            ssrc: self.ssrc?,
+            sequence: next.wrapping_add(hole),
+            timestamp: newest.wrapping_add((ticks as u32).max(1)),
+        })
+    }
+
+    /// Whether a source described like this can go on where the present one has stopped, without the
+    /// children being told anything.
+    pub(super) fn resumes(&self, ours: &sdp::Media, theirs: &sdp::Media) -> bool {
+        let (a, b) = (&ours.format, &theirs.format);
+        let same = ours.kind == theirs.kind
+            && a.is(&b.encoding)
+            && (a.clock_rate, a.channels) == (b.clock_rate, b.channels);
+        // Parameter sets that are told by the description only would reach no child any more.
+        let decodable = match self.codec {
+            Codec::H264 => {
+                let sets = b.parameter_sets();
+                sets.is_empty() || sets == a.parameter_sets()
+            }
+            _ => a.fmtp == b.fmtp,
+        };
+        same && decodable
+    }
+
+    /// The next source to be heard is described like this.
+    pub(super) fn expect(&mut self, theirs: &sdp::Media) {
+        let formats = theirs.formats().map(|format| format.payload_type);
+        self.splice.expect(formats.zip(self.payload_types.iter().copied()).collect());
+        self.left = false;
+    }
+
     /// Reads an RTP packet and writes into it where in its frame it stands; tells what is in it.
     pub(super) fn receive(&mut self, packet: &mut Packet) -> Result<Inspect, Cause> {
         let header = rtp::parse(packet.data()).map_err(|_| Cause::Malformed)?;
         if !self.payload_types.contains(&header.payload_type) {
             return Err(Cause::PayloadType);
+        }
+        let payload = packet.data().get(header.payload).unwrap_or(&[]);
+        let inspect = match self.payload_types.first() {
+            Some(main) if *main == header.payload_type => codec::inspect(self.codec, payload),
+            _ => Inspect::default(),
+        };
+        if self.ssrc.is_some_and(|ssrc| ssrc != header.ssrc)
+            && let Some(cause) = self.splice.refusal()
+        {
+            return Err(cause);
         }
         let place = if self.ssrc.is_none_or(|ssrc| ssrc == header.ssrc) {
             self.ssrc = Some(header.ssrc);
@@ -113,6 +186,7 @@ impl Track {
             return Err(Cause::Duplicate);
         }
         packet.gap = matches!(place.class, Class::Gap(_) | Class::Restart);
+        self.last_arrival = packet.arrival;
         self.left = false;
         self.packets += 1;
         self.bytes += packet.data().len() as u64;
@@ -127,12 +201,7 @@ impl Track {
             self.frame.ended = packet.end;
             self.last_timestamp = header.timestamp;
         }
-        let payload = packet.data().get(header.payload).unwrap_or(&[]);
-        Ok(if self.payload_types.first() == Some(&header.payload_type) {
-            codec::inspect(self.codec, payload)
-        } else {
-            Inspect::default()
-        })
+        Ok(inspect)
     }
 
     /// Stores the H.264 parameter sets in a packet; when they are new, writes them into the track's
@@ -171,24 +240,35 @@ impl Track {
     }
 
     /// Reads an RTCP packet; true when it goes through to the children.
-    pub(super) fn receive_report(&mut self, packet: &Packet) -> Result<bool, Cause> {
+    pub(super) fn receive_report(&mut self, packet: &mut Packet) -> Result<bool, Cause> {
         let compound = rtcp::parse(packet.data()).map_err(|_| Cause::Malformed)?;
         if compound.has_bye() {
             self.left = true;
             return Ok(false);
         }
-        let Some(report) = compound.sender_report() else { return Ok(false) };
-        self.reception.sender_report(&report, packet.arrival);
+        let Some(theirs) = compound.sender_report() else { return Ok(false) };
+        let Some(report) = self.splice.report(theirs) else { return Ok(false) };
+        self.reception.sender_report(&theirs, packet.arrival);
         // A copy of its own, so that one small report does not hold a whole buffer.
-        let data = Span::copy_from_slice(packet.data());
+        let data = if self.splice.renumbers() {
+            let cname = compound.cname(theirs.ssrc);
+            Span::from_vec(rtcp::sender_report(&report, &[], cname.as_deref().unwrap_or(CNAME)))
+        } else {
+            Span::copy_from_slice(packet.data())
+        };
         let kept = Packet::new(data, Kind::Rtcp, self.number, packet.arrival);
+        if self.splice.renumbers() {
+            *packet = kept.clone();
+        }
         self.report = Some((report, kept));
         Ok(true)
     }
 
     /// The receiver report that is due to the source, from `reporter`.
     pub(super) fn receiver_report(&mut self, reporter: u32, now: Duration) -> Option<Vec<u8>> {
-        let block = self.reception.report(self.ssrc?, now);
+        let (ssrc, shift) = self.splice.source().or(self.ssrc.map(|ssrc| (ssrc, 0)))?;
+        let mut block = self.reception.report(ssrc, now);
+        block.highest_sequence = block.highest_sequence.wrapping_sub(shift.into());
         Some(rtcp::receiver_report(reporter, &[block], CNAME))
     }
 

@@ -168,7 +168,7 @@ fn a_child_that_does_not_read_delays_nobody() {
 fn a_publisher_that_dies_ends_its_stream_and_may_come_back() {
     let scene = Scene::new("a_publisher_that_dies_ends_its_stream_and_may_come_back");
     let clip = clip::b_frames();
-    let mut server = Server::start(&scene, &[]);
+    let mut server = Server::start(&scene, &["--linger", "0"]);
     let url = server.url("live");
     let mut publisher = ffmpeg::publish(&scene, &clip, Tcp, &url);
     server.stream_started("live");

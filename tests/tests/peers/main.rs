@@ -6,6 +6,7 @@ mod cut_through;
 mod inputs;
 mod program;
 mod publishers;
+mod resume;
 
 use std::thread;
 use std::time::Duration;

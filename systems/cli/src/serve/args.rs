@@ -35,6 +35,15 @@ pub(crate) struct ServeArgs {
     /// times)
     #[arg(long, value_name = "PATH=FILE.sdp", value_parser = rtp)]
     pub(super) rtp: Vec<(String, PathBuf)>,
+
+    /// How long a stream stays for its players when its source is gone without having ended it.
+    /// Whoever publishes to the path in that time goes on with it; 0 ends it at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(super) linger: u64,
+
+    /// Let a publisher take a path over from the one that is there, instead of refusing it
+    #[arg(long)]
+    pub(super) takeover: bool,
 }
 
 /// Reads an address with its port; for one that is not whole, the error names the whole one.

@@ -32,7 +32,9 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
         .into_iter()
         .map(|(path, file)| Ok((path, read_sdp(&file)?)))
         .collect::<Result<Vec<_>, Failure>>()?;
-    let engine = Engine::start(Config::default()).map_err(failed)?;
+    let linger = Duration::from_secs(args.linger);
+    let config = Config { linger, takeover: args.takeover, ..Config::default() };
+    let engine = Engine::start(config).map_err(failed)?;
     let address = engine.listen(args.rtsp).map_err(|error| cannot_listen(args.rtsp, &error))?;
     let paths: Vec<String> = args
         .pull
@@ -83,13 +85,13 @@ impl Server {
     fn handle(&mut self, event: Event) {
         let now = Instant::now();
         let retry = match &event {
-            Event::StreamStarted { path, .. } => {
+            Event::StreamStarted { path, .. } | Event::StreamResumed { path, .. } => {
                 self.pulls.started(path);
                 None
             }
-            Event::StreamEnded { path, .. } | Event::PullFailed { path, .. } => {
-                self.pulls.failed(path, now)
-            }
+            Event::StreamInterrupted { path, .. }
+            | Event::StreamEnded { path, .. }
+            | Event::PullFailed { path, .. } => self.pulls.failed(path, now),
             Event::Warning(text) => return self.output.warning(text),
             _ => None,
         };

@@ -63,9 +63,10 @@ impl Pulls {
         }
     }
 
-    /// The stream at this path has ended or did not come. Returns when it is tried again.
+    /// The stream at this path is interrupted, has ended, or did not come. Returns when it is tried
+    /// again, unless that is settled already.
     pub(super) fn failed(&mut self, path: &str, now: Instant) -> Option<Duration> {
-        let pull = self.find(path)?;
+        let pull = self.find(path).filter(|pull| pull.retry.is_none())?;
         let wait = pull.wait;
         pull.retry = Some(now + wait);
         pull.wait = wait.saturating_mul(2).min(LAST_WAIT);
@@ -102,8 +103,13 @@ mod tests {
         let pull = Pull { path: "cam".into(), url: String::new(), wait: FIRST_WAIT, retry: None };
         let mut pulls = Pulls { output: Output::new(false), pulls: vec![pull] };
         let now = Instant::now();
-        let waits: Vec<_> =
-            (0..7).filter_map(|_| pulls.failed("cam", now)).map(|wait| wait.as_secs()).collect();
+        let mut attempt = || {
+            let wait = pulls.failed("cam", now);
+            assert_eq!(pulls.failed("cam", now), None, "one attempt at a time");
+            pulls.pulls[0].retry = None;
+            wait
+        };
+        let waits: Vec<_> = (0..7).filter_map(|_| attempt()).map(|wait| wait.as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
         pulls.started("cam");
         assert_eq!(pulls.failed("cam", now), Some(FIRST_WAIT));

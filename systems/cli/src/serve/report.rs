@@ -24,6 +24,14 @@ pub(super) enum Line {
         from: String,
         play: String,
     },
+    StreamInterrupted {
+        path: String,
+        reason: String,
+    },
+    StreamResumed {
+        path: String,
+        from: String,
+    },
     StreamEnded {
         path: String,
         reason: String,
@@ -122,6 +130,8 @@ pub(super) fn line(event: Event, address: SocketAddr) -> Line {
             let play = url(address, &path);
             Line::StreamStarted { path, from, play }
         }
+        Event::StreamInterrupted { path, reason } => Line::StreamInterrupted { path, reason },
+        Event::StreamResumed { path, from } => Line::StreamResumed { path, from },
         Event::StreamEnded { path, reason } => Line::StreamEnded { path, reason },
         Event::ChildStarted { path, peer, transport } => {
             Line::ChildStarted { path, peer, transport }
@@ -149,6 +159,10 @@ impl fmt::Display for Line {
                 play.iter().try_for_each(|url| write!(f, "\n  play:    ffplay {url}"))
             }
             Line::StreamStarted { from, play, .. } => write!(f, "+ stream {play} from {from}"),
+            Line::StreamInterrupted { path, reason } => {
+                write!(f, "! stream {path} waits for its source to come back: {reason}")
+            }
+            Line::StreamResumed { path, from } => write!(f, "+ stream {path} goes on, from {from}"),
             Line::StreamEnded { path, reason } => write!(f, "- stream {path} ended: {reason}"),
             Line::ChildStarted { path, peer, transport } => {
                 write!(f, "+ {peer} plays {path} over {transport}")

@@ -1,0 +1,243 @@
+//! Where one source of a track ends and the next begins.
+//!
+//! A publisher that comes back begins anew: other SSRC, other sequence numbers, other timestamps. The
+//! stream goes on all the same: the headers of the new source's packets are rewritten once, where they
+//! lie, before anybody reads them, so that to its children nothing has changed but that a moment is
+//! missing.
+
+use std::time::Duration;
+
+use crate::media::rtcp::SenderReport;
+use crate::media::rtp;
+use crate::stats::Cause;
+
+/// A source that is not of this stream's own choosing (plain RTP from anywhere) is taken for a new one
+/// only when the present one has been silent for so long.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// How the present source of a track relates to what the children see.
+#[derive(Debug, Default)]
+pub(super) struct Splice {
+    /// SSRC of the source whose packets are taken.
+    source: Option<u32>,
+    /// SSRC of the one before: what of it still comes in is too late.
+    former: Option<u32>,
+    /// The source is expected to change.
+    expected: bool,
+    /// Another source is there, and has sent nothing yet with which a decoder could begin.
+    waiting: bool,
+    shift: Option<Shift>,
+    /// Payload types of the source, and what the stream calls them.
+    payload_types: Vec<(u8, u8)>,
+}
+
+/// What is put in place of a source's SSRC, and added to its numbers.
+#[derive(Clone, Copy, Debug)]
+struct Shift {
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+}
+
+/// Where the stream's own numbering goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Onward {
+    pub(super) ssrc: u32,
+    pub(super) sequence: u16,
+    pub(super) timestamp: u32,
+}
+
+/// What is to be known of a packet besides its bytes.
+pub(super) struct Arrival<'a> {
+    /// For how long the present source has said nothing.
+    pub(super) silent: Duration,
+    /// Whether whoever sends here has been let in by name.
+    pub(super) chosen: bool,
+    /// Where the stream's numbering goes on, for another source's packet; `None` before its first.
+    pub(super) onward: Option<Onward>,
+    /// Whether a decoder can begin with a payload.
+    pub(super) begins: &'a dyn Fn(&[u8]) -> bool,
+}
+
+impl Splice {
+    /// The next source to be heard is the track's, with these names for its payload types.
+    pub(super) fn expect(&mut self, payload_types: Vec<(u8, u8)>) {
+        self.expected = true;
+        self.payload_types = payload_types;
+    }
+
+    /// Whether a packet bears the SSRC of the present source.
+    pub(super) fn is_source_of(&self, packet: &[u8]) -> bool {
+        let ssrc = packet.first_chunk::<{ rtp::HEADER_LEN }>();
+        let ssrc =
+            ssrc.map(|header| u32::from_be_bytes([header[8], header[9], header[10], header[11]]));
+        ssrc.is_some() && ssrc == self.source
+    }
+
+    /// Renumbers an RTP packet in place, if it is of the present source, or the first of the next one.
+    /// What is of neither keeps its own SSRC. True when the source has changed with it.
+    pub(super) fn apply(&mut self, packet: &mut [u8], arrival: Arrival<'_>) -> bool {
+        // Whoever counts what is no RTP will see what is wrong with it.
+        let Ok(header) = rtp::parse(packet) else { return false };
+        let changes = self.source != Some(header.ssrc);
+        if changes {
+            let silent = arrival.silent >= SILENCE;
+            let late = self.former == Some(header.ssrc) && !self.expected && !silent;
+            let welcome = self.source.is_none() || self.expected || arrival.chosen || silent;
+            if late || !welcome {
+                return false;
+            }
+            let payload = packet.get(header.payload.clone()).unwrap_or_default();
+            self.waiting = self.source.is_some() && !(arrival.begins)(payload);
+            if self.waiting {
+                return false;
+            }
+            self.former = self.source.replace(header.ssrc);
+            self.expected = false;
+            self.shift = arrival.onward.map(|onward| Shift {
+                ssrc: onward.ssrc,
+                sequence: onward.sequence.wrapping_sub(header.sequence),
+                timestamp: onward.timestamp.wrapping_sub(header.timestamp),
+            });
+        }
+        if let Some(shift) = &self.shift {
+            rtp::set_ssrc(packet, shift.ssrc);
+            rtp::set_sequence(packet, header.sequence.wrapping_add(shift.sequence));
+            rtp::set_timestamp(packet, header.timestamp.wrapping_add(shift.timestamp));
+            let known =
+                self.payload_types.iter().find(|(theirs, _)| *theirs == header.payload_type);
+            if let Some((_, ours)) = known {
+                rtp::set_payload_type(packet, *ours);
+            }
+        }
+        changes
+    }
+
+    /// Why a packet that bears another SSRC than the stream's is not taken; `None` when nobody
+    /// renumbers here.
+    pub(super) fn refusal(&self) -> Option<Cause> {
+        self.source?;
+        Some(if self.waiting { Cause::AwaitingKey } else { Cause::Stranger })
+    }
+
+    /// A sender report of the present source in the stream's numbers; `None` for another source's.
+    pub(super) fn report(&self, report: SenderReport) -> Option<SenderReport> {
+        match (self.source, &self.shift) {
+            (Some(source), _) if source != report.ssrc => None,
+            (_, Some(shift)) => {
+                let rtp = report.rtp.wrapping_add(shift.timestamp);
+                Some(SenderReport { ssrc: shift.ssrc, rtp, ..report })
+            }
+            (_, None) => Some(report),
+        }
+    }
+
+    /// Whether the headers are being rewritten.
+    pub(super) fn renumbers(&self) -> bool {
+        self.shift.is_some()
+    }
+
+    /// SSRC of the present source, and what to add to its extended sequence numbers to get the
+    /// stream's: for reports back to it.
+    pub(super) fn source(&self) -> Option<(u32, u16)> {
+        Some((self.source?, self.shift.map_or(0, |shift| shift.sequence)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(ssrc: u32, sequence: u16, timestamp: u32) -> [u8; rtp::HEADER_LEN] {
+        let mut packet = [0; rtp::HEADER_LEN];
+        let (marker, payload_type, payload) = (false, 97, 0..0);
+        let header = rtp::Header { marker, payload_type, sequence, timestamp, ssrc, payload };
+        rtp::write_header(&mut packet, &header);
+        packet
+    }
+
+    const ONWARD: Onward = Onward { ssrc: 7, sequence: u16::MAX, timestamp: u32::MAX - 9 };
+
+    fn arrival(chosen: bool) -> Arrival<'static> {
+        let (silent, onward) = (Duration::ZERO, Some(ONWARD));
+        Arrival { silent, chosen, onward, begins: &|_| true }
+    }
+
+    /// The first source was 7; another is expected.
+    fn second_source() -> Splice {
+        let mut splice = Splice::default();
+        let first = Arrival { onward: None, ..arrival(true) };
+        assert!(splice.apply(&mut packet(7, 1, 1), first));
+        splice.expect(vec![(97, 96)]);
+        splice
+    }
+
+    #[test]
+    fn the_first_source_passes_unchanged() {
+        let (mut splice, mut first) = (Splice::default(), packet(7, 1, 1));
+        splice.apply(&mut first, Arrival { onward: None, ..arrival(false) });
+        assert_eq!(first, packet(7, 1, 1));
+        assert_eq!(splice.source(), Some((7, 0)));
+    }
+
+    #[test]
+    fn a_later_source_goes_on_with_the_numbers_of_the_stream_across_their_wrap() {
+        let mut splice = second_source();
+        let mut first = packet(8, 500, 1000);
+        assert!(splice.apply(&mut first, arrival(false)));
+        let header = rtp::parse(&first).unwrap();
+        assert_eq!((header.ssrc, header.sequence, header.timestamp), (7, u16::MAX, u32::MAX - 9));
+        assert_eq!(header.payload_type, 96);
+        let mut next = packet(8, 501, 1010);
+        assert!(!splice.apply(&mut next, arrival(false)));
+        let header = rtp::parse(&next).unwrap();
+        assert_eq!((header.sequence, header.timestamp), (0, 0));
+        let report = SenderReport { ssrc: 8, ntp: 5, rtp: 1010, packets: 1, octets: 1 };
+        let ours = splice.report(report).unwrap();
+        assert_eq!((ours.ssrc, ours.rtp, ours.ntp), (7, 0, 5));
+        assert_eq!(splice.report(SenderReport { ssrc: 9, ..report }), None);
+    }
+
+    #[test]
+    fn a_later_source_goes_on_with_something_to_decode_and_leaves_no_hole_before_it() {
+        let mut splice = second_source();
+        let mut early = packet(8, 500, 1000);
+        assert!(!splice.apply(&mut early, Arrival { begins: &|_| false, ..arrival(true) }));
+        assert_eq!(early, packet(8, 500, 1000));
+        assert_eq!(splice.refusal(), Some(Cause::AwaitingKey));
+        let mut key = packet(8, 501, 1000);
+        assert!(splice.apply(&mut key, arrival(true)));
+        assert_eq!(rtp::parse(&key).unwrap().sequence, ONWARD.sequence);
+    }
+
+    #[test]
+    fn what_is_left_of_the_former_source_is_refused() {
+        let mut splice = second_source();
+        splice.apply(&mut packet(8, 500, 1000), arrival(true));
+        let mut late = packet(7, 2, 2);
+        assert!(!splice.apply(&mut late, arrival(true)));
+        assert_eq!(late, packet(7, 2, 2));
+        assert_eq!(splice.source(), Some((8, ONWARD.sequence.wrapping_sub(500))));
+    }
+
+    #[test]
+    fn a_stranger_is_refused_while_the_source_is_heard() {
+        let mut splice = Splice::default();
+        assert_eq!(splice.refusal(), None);
+        splice.apply(&mut packet(7, 1, 1), Arrival { onward: None, ..arrival(false) });
+        let mut other = packet(8, 1, 1);
+        assert!(!splice.apply(&mut other, arrival(false)));
+        assert_eq!(splice.refusal(), Some(Cause::Stranger));
+        assert!(splice.apply(&mut other, Arrival { silent: SILENCE, ..arrival(false) }));
+    }
+
+    #[test]
+    fn what_is_no_rtp_is_left_alone() {
+        let mut splice = second_source();
+        for mut bytes in [vec![], vec![0x80; 11], vec![0; 40]] {
+            let before = bytes.clone();
+            assert!(!splice.apply(&mut bytes, arrival(true)));
+            assert_eq!(bytes, before);
+        }
+    }
+}
