@@ -138,7 +138,10 @@ impl Worker {
         self.close_socket(token);
         match connection.role {
             Role::Server(mut server) => server.session.handle_close(),
-            Role::Client(client) => self.client_over(*client, reason),
+            Role::Client(client) => {
+                self.reporters.retain(|_, of| *of != token);
+                self.client_over(*client, reason);
+            }
         }
     }
 

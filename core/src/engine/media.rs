@@ -173,7 +173,11 @@ impl Ingest {
             // one size; if it does come in one, its own second byte tells.
             for span in datagram.segments() {
                 let kind = if rtp::is_rtcp(&span) { Kind::Rtcp } else { Kind::Rtp };
-                live.stream.ingest(Packet::new(span, kind, self.track, datagram.arrival));
+                let packet = Packet::new(span, kind, self.track, datagram.arrival);
+                match kind {
+                    Kind::Rtp => live.stream.ingest_datagram(packet),
+                    Kind::Rtcp => live.stream.ingest(packet),
+                }
             }
         }
         count_losses(live, &received);

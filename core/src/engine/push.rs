@@ -62,6 +62,10 @@ impl Worker {
         let Job::Push { stream, tracks, pairs, child } = &mut client.job else { return };
         let transport = push_transport(token, server, tracks, pairs);
         let id = *stream;
+        if let ChildTransport::Udp { targets } = &transport {
+            let addresses = targets.iter().flatten().map(|target| target.rtcp.addr());
+            self.reporters.extend(addresses.map(|address| (address, token)));
+        }
         let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
             return self.lose(token, "the stream has ended");
         };

@@ -8,8 +8,8 @@ use std::time::Duration;
 use slab::Slab;
 
 use crate::io::{self, Datagram, Io, Token, UdpOptions};
-use crate::media::sdp;
-use crate::relay::{Packet, PairId, Stream};
+use crate::media::{rtcp, sdp};
+use crate::relay::{ChildKey, Packet, PairId, Stream};
 use crate::ring::Subscriber;
 use crate::stats::Cause;
 
@@ -74,6 +74,8 @@ pub(super) struct Worker {
     warnings_told: usize,
     pub(super) scratch: Box<[u8]>,
     datagrams: Vec<Datagram>,
+    /// Requests of players that are to be looked at next.
+    heard: Vec<((StreamId, ChildKey), Vec<u8>)>,
     /// When the engine stops at the latest, once it was told to.
     pub(super) stop_by: Option<Duration>,
 }
@@ -110,6 +112,7 @@ impl Worker {
             warnings_told: 0,
             scratch: vec![0; SCRATCH].into(),
             datagrams: Vec::new(),
+            heard: Vec::new(),
             stop_by: None,
         }
     }
@@ -142,7 +145,7 @@ impl Worker {
     }
 
     fn until_next_timer(&self) -> Duration {
-        if self.streams.values().any(|live| live.stream.pacing()) {
+        if self.streams.values().any(|live| live.stream.pacing() || live.stream.is_holding()) {
             return self.next_burst.saturating_sub(self.io.now());
         }
         self.housekeeping.saturating_sub(self.io.now())
@@ -198,6 +201,7 @@ impl Worker {
             for live in streams.values_mut().filter(|live| live.stream.pacing()) {
                 live.stream.pace(&mut Sockets { io: &mut **io, connections, pairs });
             }
+            self.tend(now);
         }
         if now < self.housekeeping {
             return;
@@ -333,19 +337,29 @@ impl Worker {
         self.ingests.insert(token, ingest);
     }
 
-    /// Reports of UDP players: a sign of life. What else comes to these ports (hole punching) is
-    /// taken out of the socket and needs no answer.
+    /// Reports of UDP players: a sign of life, and perhaps requests. What else comes to these ports
+    /// (hole punching) is taken out of the socket and needs no answer.
     fn hear_receivers(&mut self, token: Token) {
         let now = self.io.now();
-        let Worker { io, connections, reporters, .. } = self;
-        let heard = io.receive_small(token, &mut |_, from| {
+        let Worker { io, connections, reporters, heard, .. } = self;
+        let result = io.receive_small(token, &mut |data, from| {
             let connection = reporters.get(&from).and_then(|token| connections.get_mut(token));
             if let Some(connection) = connection {
                 connection.role.alive(now);
+                if rtcp::asks(data) {
+                    heard.extend(connection.role.child().map(|child| (child, data.to_vec())));
+                }
             }
         });
-        if let Err(error) = heard {
+        if let Err(error) = result {
             tracing::debug!(%error, "reports of players cannot be read");
+        }
+        let Worker { io, connections, pairs, streams, heard, .. } = self;
+        for ((id, key), report) in heard.drain(..) {
+            if let Some(live) = streams.get_mut(&id) {
+                let sockets = &mut Sockets { io: &mut **io, connections, pairs };
+                live.stream.hear(key, &report, now, sockets);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use crate::io::Destination;
 use crate::stats::ChildLedger;
 
 use super::egress::{ConnId, PairId};
+use super::resend::Allowance;
 use super::tcp::Layout;
 
 /// Names a child within its stream. A key is used again after the child was removed.
@@ -114,6 +115,10 @@ pub(super) struct Child {
     pub(super) offered: u64,
     /// Where the present stretch of playing began.
     pub(super) origin: u64,
+    /// How much may be sent again.
+    pub(super) allowance: Allowance,
+    /// Packets sent again.
+    pub(super) resent: u64,
 }
 
 impl Child {
@@ -130,6 +135,8 @@ impl Child {
             refused: 0,
             offered: 0,
             origin: 0,
+            allowance: Allowance::default(),
+            resent: 0,
         }
     }
 
@@ -167,6 +174,8 @@ pub struct ChildFigures {
     pub transport: &'static str,
     /// Whether it is playing.
     pub playing: bool,
+    /// Packets sent again because it asked; they are in its ledger a second time.
+    pub resent: u64,
     /// Its ledger.
     pub ledger: ChildLedger,
 }

@@ -16,8 +16,10 @@
 
 mod child;
 mod egress;
+mod inbox;
 mod packet;
 mod reader;
+mod resend;
 mod splice;
 mod stream;
 mod tcp;

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use slab::Slab;
 
-use crate::media::rtcp;
 use crate::media::sdp;
+use crate::media::{rtcp, rtp};
 use crate::ring::{self, Producer, Reader, Subscriber};
 use crate::stats::{Cause, Ledger};
 
 use super::child::{Child, ChildKey};
 use super::egress::Egress;
+use super::inbox::Entered;
 use super::packet::{Kind, Packet};
 use super::track::{Track, TrackFigures};
 use super::{tcp, udp};
@@ -200,6 +201,50 @@ impl Stream {
         }
     }
 
+    /// As [`ingest`](Stream::ingest), for an RTP packet that came as a datagram: it may have overtaken
+    /// others, and then waits for them a little; see [`tend`](Stream::tend). While it waits it is in
+    /// no account.
+    pub fn ingest_datagram(&mut self, packet: Packet) {
+        let number = usize::from(packet.track);
+        let place = self.tracks.get(number).and_then(|track| track.place_of(&packet));
+        let (Some(track), Some((ssrc, sequence))) = (self.tracks.get_mut(number), place) else {
+            return self.ingest_rtp(packet);
+        };
+        if let Entered::Passed(packet) = track.inbox.enter(packet, ssrc, sequence) {
+            return self.ingest_rtp(packet);
+        }
+        self.take_from_inbox(number);
+    }
+
+    fn take_from_inbox(&mut self, number: usize) {
+        while let Some(packet) = self.tracks.get_mut(number).and_then(|track| track.inbox.leave()) {
+            self.ingest_rtp(packet);
+        }
+    }
+
+    /// Whether packets wait for others that are missing: then [`tend`](Stream::tend) wants to be called
+    /// every few milliseconds.
+    pub fn is_holding(&self) -> bool {
+        self.tracks.iter().any(|track| track.inbox.is_holding())
+    }
+
+    /// Lets packets go on for which the time of waiting is over. [`fan_out`](Stream::fan_out) is to
+    /// follow.
+    pub fn tend(&mut self, now: Duration) {
+        for number in 0..self.tracks.len() {
+            if let Some(track) = self.tracks.get_mut(number) {
+                track.inbox.expire(now);
+            }
+            self.take_from_inbox(number);
+        }
+    }
+
+    /// What `reporter` is to ask the source of a track for now: packets that are missing, as RTCP
+    /// (RFC 4585 §6.2.1).
+    pub fn request(&mut self, track: u8, reporter: u32, now: Duration) -> Option<Vec<u8>> {
+        self.tracks.get_mut(usize::from(track))?.request(reporter, now)
+    }
+
     fn ingest_rtp(&mut self, mut packet: Packet) {
         let Some(track) = self.tracks.get_mut(usize::from(packet.track)) else {
             return self.ledger.drop(Cause::PayloadType, 1);
@@ -211,12 +256,13 @@ impl Stream {
         if entry.parameter_sets && track.learn(&packet, &mut self.session) {
             tracing::debug!(track = packet.track, "parameter sets changed");
         }
+        let sequence = rtp::sequence(packet.data()).unwrap_or_default();
         let (start, arrival, number) = (packet.start, packet.arrival, packet.track);
         match self.ring.stage(packet) {
             Ok(position) => {
                 self.ledger.publish();
                 if let Some(track) = self.tracks.get_mut(usize::from(number))
-                    && let Some(key) = track.published(position, start, entry.key)
+                    && let Some(key) = track.published(position, sequence, start, entry.key)
                 {
                     self.key(key, arrival);
                 }
@@ -292,6 +338,12 @@ impl Stream {
     pub fn finish(&mut self, now: Duration) {
         if std::mem::replace(&mut self.ended, true) {
             return;
+        }
+        for number in 0..self.tracks.len() {
+            if let Some(track) = self.tracks.get_mut(number) {
+                track.inbox.give_up_all();
+            }
+            self.take_from_inbox(number);
         }
         for (number, track) in (0u8..).zip(&self.tracks) {
             let Some(ssrc) = track.ssrc() else { continue };

@@ -12,7 +12,9 @@ use crate::media::sdp;
 use crate::ring::Span;
 use crate::stats::Cause;
 
+use super::inbox::Inbox;
 use super::packet::{Kind, Packet};
+use super::resend::History;
 use super::splice::{Arrival, Onward, Splice};
 
 /// The canonical name under which reports to sources are sent.
@@ -43,6 +45,8 @@ pub struct Track {
     last_timestamp: u32,
     last_arrival: Duration,
     splice: Splice,
+    pub(super) inbox: Inbox,
+    pub(super) resend: History,
 }
 
 /// The frame that is coming in.
@@ -80,6 +84,8 @@ impl Track {
             last_timestamp: 0,
             last_arrival: Duration::ZERO,
             splice: Splice::default(),
+            inbox: Inbox::default(),
+            resend: History::default(),
         }
     }
 
@@ -227,7 +233,14 @@ impl Track {
 
     /// Takes note of where a packet stands in the ring. When it makes its frame one at which a
     /// decoder may begin, returns where that frame begins.
-    pub(super) fn published(&mut self, position: u64, start: bool, key: bool) -> Option<u64> {
+    pub(super) fn published(
+        &mut self,
+        position: u64,
+        sequence: u16,
+        start: bool,
+        key: bool,
+    ) -> Option<u64> {
+        self.resend.note(sequence, position);
         if start {
             self.frame.position = position;
         }
@@ -277,6 +290,22 @@ impl Track {
         self.report.as_ref().map(|(_, packet)| packet)
     }
 
+    /// Where a packet that came as a datagram stands in the order of its track: SSRC and sequence
+    /// number; `None` when it is of no source that the track takes.
+    pub(super) fn place_of(&self, packet: &Packet) -> Option<(u32, u16)> {
+        let header = rtp::parse(packet.data()).ok()?;
+        let strange = self.ssrc.is_some_and(|ssrc| ssrc != header.ssrc);
+        (!strange || self.splice.refusal().is_none()).then_some((header.ssrc, header.sequence))
+    }
+
+    /// What is to be asked of the source now: packets that are missing (RFC 4585 §6.2.1).
+    pub(super) fn request(&mut self, reporter: u32, now: Duration) -> Option<Vec<u8>> {
+        let (ssrc, shift) = self.splice.source().or(self.ssrc.map(|ssrc| (ssrc, 0)))?;
+        let mut missing = self.inbox.requests(now);
+        missing.iter_mut().for_each(|sequence| *sequence = sequence.wrapping_sub(shift));
+        (!missing.is_empty()).then(|| rtcp::nack(reporter, ssrc, &missing, CNAME))
+    }
+
     /// Sequence number and timestamp of a packet.
     pub(super) fn point_of(&self, packet: &Packet) -> Option<(u16, u32)> {
         let header = rtp::parse(packet.data()).ok()?;
@@ -300,6 +329,7 @@ impl Track {
             frames: self.frames,
             key_frames: self.key_frames,
             lost: u64::try_from(self.reception.lost()).unwrap_or(0),
+            repaired: self.inbox.repaired(),
             jitter: self.reception.jitter_time(),
         }
     }
@@ -346,6 +376,8 @@ pub struct TrackFigures {
     pub key_frames: u64,
     /// Sequence numbers that never came.
     pub lost: u64,
+    /// Packets that came only when the source was asked to send them again.
+    pub repaired: u64,
     /// Variation of the packets' spacing (RFC 3550 §A.8).
     pub jitter: Duration,
 }

@@ -221,18 +221,35 @@ impl Groups {
         }
     }
 
-    /// Sends one report to one child.
+    /// Sends one child a report besides those of the stream.
     pub(super) fn report(&mut self, child: &mut Child, report: &Packet, egress: &mut dyn Egress) {
-        let Transport::Udp { ref targets } = child.transport else { return };
-        let Some(Some(target)) = targets.get(usize::from(report.track)) else { return };
-        let to = std::slice::from_ref(&target.rtcp);
+        self.send_extra(child, report, egress);
+    }
+
+    /// Sends one child a packet of the stream once more.
+    pub(super) fn send_again(
+        &mut self,
+        child: &mut Child,
+        packet: &Packet,
+        egress: &mut dyn Egress,
+    ) {
+        child.resent += self.send_extra(child, packet, egress);
+    }
+
+    /// Sends one child a packet that the stream does not offer it; returns how many that was.
+    fn send_extra(&mut self, child: &mut Child, packet: &Packet, egress: &mut dyn Egress) -> u64 {
+        let Transport::Udp { ref targets } = child.transport else { return 0 };
+        let Some(Some(target)) = targets.get(usize::from(packet.track)) else { return 0 };
+        let to = if packet.kind == Kind::Rtp { &target.rtp } else { &target.rtcp };
+        let to = std::slice::from_ref(to);
         let mut refused = 0;
-        let packets = std::iter::once(report);
+        let packets = std::iter::once(packet);
         let sent =
-            self.gather.send(packets, target.pair, Kind::Rtcp, to, egress, |_, n| refused += n);
+            self.gather.send(packets, target.pair, packet.kind, to, egress, |_, n| refused += n);
         child.offered += sent;
         child.attempted += sent;
         child.refused += refused;
+        sent
     }
 }
 

@@ -105,6 +105,19 @@ impl<'a> Iterator for Packets<'a> {
     }
 }
 
+/// Whether a compound packet asks for anything: feedback (RFC 4585), as opposed to reports. It looks at
+/// the types of its packets only.
+pub fn asks(mut compound: &[u8]) -> bool {
+    while let [_, kind, high, low, ..] = compound {
+        if matches!(kind, 205 | 206) {
+            return true;
+        }
+        let length = 4 * (usize::from(u16::from_be_bytes([*high, *low])) + 1);
+        compound = compound.get(length..).unwrap_or_default();
+    }
+    false
+}
+
 /// One RTCP packet.
 #[derive(Clone, Debug)]
 pub enum Packet<'a> {

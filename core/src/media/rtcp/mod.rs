@@ -17,6 +17,6 @@ mod report;
 mod tests;
 
 pub use build::{bye, nack, pli, receiver_report, sender_report};
-pub use compound::{Compound, Lost, Names, Packet, Packets, Reports, Sources, parse};
+pub use compound::{Compound, Lost, Names, Packet, Packets, Reports, Sources, asks, parse};
 pub use error::Error;
 pub use report::{ReportBlock, SenderReport};

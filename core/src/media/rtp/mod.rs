@@ -94,6 +94,12 @@ pub fn is_rtcp(packet: &[u8]) -> bool {
     matches!(packet, [first, 192..=223, ..] if first >> 6 == 2)
 }
 
+/// The sequence number. `None` for what is shorter than a header.
+pub fn sequence(packet: &[u8]) -> Option<u16> {
+    let header = packet.first_chunk::<HEADER_LEN>()?;
+    Some(u16::from_be_bytes([header[2], header[3]]))
+}
+
 /// Changes the sequence number. Does nothing to a packet shorter than a header, as all setters.
 pub fn set_sequence(packet: &mut [u8], sequence: u16) {
     if let Some(header) = packet.first_chunk_mut::<HEADER_LEN>() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::media::{rtcp, rtp};
 use crate::stats::ChildLedger;
 
 use super::super::child::{Child, ChildFigures, ChildKey, Start, State, Transport};
@@ -199,6 +200,49 @@ impl Stream {
         }
     }
 
+    /// What a UDP child reports: the packets that it asks for are sent again (RFC 4585 §6.2.1), as far
+    /// as they are still there and it has not asked for too much.
+    pub fn hear(&mut self, key: ChildKey, report: &[u8], now: Duration, egress: &mut dyn Egress) {
+        let Ok(compound) = rtcp::parse(report) else { return };
+        for packet in compound.packets() {
+            if let rtcp::Packet::Nack { media, lost, .. } = packet {
+                self.send_again(key, media, lost, now, egress);
+            }
+        }
+    }
+
+    fn send_again(
+        &mut self,
+        key: ChildKey,
+        ssrc: u32,
+        lost: impl Iterator<Item = u16>,
+        now: Duration,
+        egress: &mut dyn Egress,
+    ) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        let Some(track) = self.tracks.iter().find(|track| track.ssrc() == Some(ssrc)) else {
+            return;
+        };
+        if !matches!(child.state, State::Behind | State::Live) {
+            return;
+        }
+        for sequence in lost {
+            let Some(position) = track.resend.position(sequence).filter(|at| *at < self.cursor)
+            else {
+                continue;
+            };
+            let view = self.fan.view(position);
+            let packet = view.get(position).filter(|packet| {
+                packet.kind == Kind::Rtp && rtp::sequence(packet.data()) == Some(sequence)
+            });
+            let Some(packet) = packet else { continue };
+            if !child.allowance.take(now) {
+                return;
+            }
+            self.udp.send_again(child, packet, egress);
+        }
+    }
+
     /// Whether some child receives datagrams.
     pub fn serves_udp(&self) -> bool {
         let udp = |child: &Child| {
@@ -260,6 +304,7 @@ impl Stream {
                 key,
                 transport: child.transport.name(),
                 playing: child.state != State::Paused,
+                resent: child.resent,
                 ledger: seen.ledger(self.cursor),
             }
         };

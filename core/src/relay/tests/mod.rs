@@ -1,5 +1,6 @@
 //! The relay over sockets that are lists.
 
+mod repair;
 mod support;
 
 use std::time::Duration;

@@ -1,0 +1,146 @@
+//! Two relays with a network between them that loses packets and puts them out of order.
+
+use std::time::Duration;
+
+use super::support::{Net, frame, session, tcp_child, udp_child};
+use crate::relay::{Kind, Limits, Packet, Start, Stream};
+use crate::ring::Span;
+
+const FRAME: u64 = 33;
+const RUN: u64 = 20_000;
+/// Upstream's child, and downstream's.
+const LINK: u16 = 1;
+const PLAYER: u16 = 2;
+
+/// A link of one direction: what is on its way, and when it arrives.
+struct Link {
+    random: u64,
+    /// In a thousand.
+    loss: u64,
+    /// Milliseconds: at least, and how much more at most.
+    delay: (u64, u64),
+    under_way: Vec<(u64, Vec<u8>)>,
+    lost: u64,
+}
+
+impl Link {
+    fn new(seed: u64, loss: u64, delay: (u64, u64)) -> Link {
+        Link { random: seed, loss, delay, under_way: Vec::new(), lost: 0 }
+    }
+
+    fn draw(&mut self, below: u64) -> u64 {
+        self.random =
+            self.random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.random >> 33) % below.max(1)
+    }
+
+    fn send(&mut self, bytes: &[u8], now: u64) {
+        // Nothing comes before the first packet or behind the last that would show them missing.
+        let amid = (FRAME * 10..RUN - FRAME * 10).contains(&now);
+        if amid && self.draw(1000) < self.loss {
+            self.lost += 1;
+            return;
+        }
+        let arrival = now + self.delay.0 + self.draw(self.delay.1 + 1);
+        self.under_way.push((arrival, bytes.to_vec()));
+    }
+
+    fn arrived(&mut self, now: u64) -> Vec<Vec<u8>> {
+        let mut due: Vec<_> = self.under_way.extract_if(.., |(at, _)| *at <= now).collect();
+        due.sort_by_key(|(at, _)| *at);
+        due.into_iter().map(|(_, bytes)| bytes).collect()
+    }
+}
+
+struct Outcome {
+    sent: u64,
+    /// Sequence numbers at the player, who is served over TCP.
+    seen: Vec<u16>,
+    lost_on_the_way: u64,
+    resent: u64,
+    repaired: u64,
+}
+
+/// Frames through both relays; `answers`: upstream hears what it is asked for.
+fn run(mut down: Link, mut up: Link, answers: bool) -> Outcome {
+    let limits = Limits::default;
+    let (mut upstream, mut above) =
+        (Stream::new(session(1), limits(), Duration::ZERO).unwrap(), Net::default());
+    let (mut downstream, mut below) =
+        (Stream::new(session(1), limits(), Duration::ZERO).unwrap(), Net::default());
+    let link = upstream.add_child(udp_child(LINK), Duration::ZERO);
+    upstream.play(link, Start::Live).unwrap();
+    upstream.kick(link, Duration::ZERO, &mut above);
+    let player = downstream.add_child(tcp_child(PLAYER), Duration::ZERO);
+    downstream.play(player, Start::Live).unwrap();
+    downstream.kick(player, Duration::ZERO, &mut below);
+    let (mut sent, mut carried) = (0u64, 0);
+    for now in 0..RUN + 1000 {
+        let time = Duration::from_millis(now);
+        if now < RUN && now % FRAME == 0 {
+            let count = 1 + (now / FRAME % 9) as u16;
+            let mut packets = frame(sent as u16, (now * 90) as u32, now % 1000 < FRAME, count);
+            packets.iter_mut().for_each(|packet| packet.arrival = time);
+            sent += u64::from(count);
+            packets.into_iter().for_each(|packet| upstream.ingest(packet));
+            upstream.fan_out(time, &mut above);
+        }
+        for request in up.arrived(now) {
+            if answers {
+                upstream.hear(link, &request, time, &mut above);
+            }
+        }
+        above.datagrams(LINK)[carried..].iter().for_each(|datagram| down.send(datagram, now));
+        carried = above.datagrams(LINK).len();
+        for bytes in down.arrived(now) {
+            downstream.ingest_datagram(Packet::new(Span::from_vec(bytes), Kind::Rtp, 0, time));
+        }
+        downstream.tend(time);
+        downstream.fan_out(time, &mut below);
+        if let Some(request) = downstream.request(0, 99, time) {
+            up.send(&request, now);
+        }
+    }
+    super::check(&upstream);
+    super::check(&downstream);
+    assert!(!downstream.is_holding());
+    let frames = below.frames_of(PLAYER, Kind::Rtp);
+    Outcome {
+        sent,
+        seen: frames.iter().map(|data| super::h264::sequence(data)).collect(),
+        lost_on_the_way: down.lost,
+        resent: upstream.child_figures()[0].resent,
+        repaired: downstream.track_figures()[0].repaired,
+    }
+}
+
+fn in_order(seen: &[u16]) -> bool {
+    seen.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) < 0x8000)
+}
+
+#[test]
+fn one_packet_in_twenty_lost_is_none_lost() {
+    for seed in 1..6 {
+        let outcome = run(Link::new(seed, 50, (10, 0)), Link::new(seed + 100, 50, (10, 0)), true);
+        assert!(outcome.lost_on_the_way > 100, "{}", outcome.lost_on_the_way);
+        assert_eq!(outcome.seen.len() as u64, outcome.sent, "seed {seed}");
+        assert!(in_order(&outcome.seen));
+        assert!(outcome.repaired > 100 && outcome.resent >= outcome.repaired);
+    }
+}
+
+#[test]
+fn packets_out_of_order_are_put_in_order_and_not_asked_for_in_great_number() {
+    let outcome = run(Link::new(7, 0, (10, 2)), Link::new(8, 0, (10, 0)), true);
+    assert_eq!(outcome.seen.len() as u64, outcome.sent);
+    assert!(in_order(&outcome.seen));
+    assert_eq!(outcome.resent, 0);
+}
+
+#[test]
+fn a_source_that_does_not_answer_costs_the_holes_and_nothing_else() {
+    let outcome = run(Link::new(9, 20, (10, 0)), Link::new(10, 0, (10, 0)), false);
+    assert_eq!(outcome.seen.len() as u64 + outcome.lost_on_the_way, outcome.sent);
+    assert!(in_order(&outcome.seen));
+    assert_eq!(outcome.repaired, 0);
+}
