@@ -4,6 +4,7 @@ mod coding;
 mod conduct;
 mod cut_through;
 mod inputs;
+mod loss;
 mod program;
 mod publishers;
 mod resume;
