@@ -10,7 +10,7 @@ use crate::relay::{Kind, Target, Transport};
 
 use super::command::StreamId;
 use super::error::Error;
-use super::media::{Ingest, Live};
+use super::media::Ingest;
 use super::worker::Worker;
 
 /// Ports of a pair of sockets, and the sockets with the track and kind that they are for.
@@ -96,20 +96,8 @@ impl Worker {
         }
     }
 
-    /// Lets packets that wait for missing ones go on when it is time, and asks for the missing ones.
-    pub(super) fn tend(&mut self, now: Duration) {
-        let holding = |(id, live): (&StreamId, &Live)| live.stream.is_holding().then_some(*id);
-        let holding: Vec<StreamId> = self.streams.iter().filter_map(holding).collect();
-        for id in holding {
-            if let Some(live) = self.streams.get_mut(&id) {
-                live.stream.tend(now);
-            }
-            self.fan_out(id);
-            self.ask_again(id, now);
-        }
-    }
-
-    fn ask_again(&mut self, id: StreamId, now: Duration) {
+    /// Asks the source of a stream for what is missing.
+    pub(super) fn ask_again(&mut self, id: StreamId, now: Duration) {
         let Worker { io, ingests, streams, reporter, .. } = self;
         let Some(live) = streams.get_mut(&id) else { return };
         for (socket, ingest) in ingests.iter().filter(|(_, ingest)| ingest.stream == id) {

@@ -22,6 +22,8 @@ pub(super) struct Live {
     pub(super) from: String,
     pub(super) stream: Stream,
     pub(super) pool: Pool,
+    /// It is among the streams that are looked at each tick.
+    pub(super) ticking: bool,
     /// Since when it has no source. It may come back.
     pub(super) orphaned: Option<Duration>,
     /// When the last of its packets came in; from then on its children only drain.
@@ -37,6 +39,7 @@ impl Live {
             from,
             stream,
             pool,
+            ticking: false,
             orphaned: None,
             ended: None,
             former: ChildLedger::default(),

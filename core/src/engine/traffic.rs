@@ -305,6 +305,7 @@ impl Worker {
         if let Some(live) = streams.get_mut(&id) {
             live.stream.kick(key, now, &mut Sockets { io: &mut **io, connections, pairs });
         }
+        self.arm(id);
     }
 }
 

@@ -71,6 +71,8 @@ pub(super) struct Worker {
     pub(super) reporter: u32,
     housekeeping: Duration,
     next_burst: Duration,
+    /// Streams of which something waits for its time: bursts, packets behind a hole.
+    ticking: Vec<StreamId>,
     warnings_told: usize,
     pub(super) scratch: Box<[u8]>,
     datagrams: Vec<Datagram>,
@@ -109,6 +111,7 @@ impl Worker {
             next_stream: 1,
             housekeeping: Duration::ZERO,
             next_burst: Duration::ZERO,
+            ticking: Vec::new(),
             warnings_told: 0,
             scratch: vec![0; SCRATCH].into(),
             datagrams: Vec::new(),
@@ -145,7 +148,7 @@ impl Worker {
     }
 
     fn until_next_timer(&self) -> Duration {
-        if self.streams.values().any(|live| live.stream.pacing() || live.stream.is_holding()) {
+        if !self.ticking.is_empty() {
             return self.next_burst.saturating_sub(self.io.now());
         }
         self.housekeeping.saturating_sub(self.io.now())
@@ -193,15 +196,37 @@ impl Worker {
         }
     }
 
+    /// Does what is due in a stream of which something waits for its time; true while more does.
+    fn tick_stream(&mut self, id: StreamId, now: Duration) -> bool {
+        let Some(live) = self.streams.get_mut(&id) else { return false };
+        if live.stream.is_holding() {
+            live.stream.tend(now);
+            self.fan_out(id);
+            self.ask_again(id, now);
+        }
+        let Worker { io, connections, pairs, streams, .. } = self;
+        let Some(live) = streams.get_mut(&id) else { return false };
+        live.stream.pace(&mut Sockets { io: &mut **io, connections, pairs });
+        live.ticking = live.stream.wants_ticks();
+        live.ticking
+    }
+
+    /// Sees to it that a stream of which something waits for its time is looked at each tick.
+    pub(super) fn arm(&mut self, id: StreamId) {
+        let live = self.streams.get_mut(&id).filter(|live| !live.ticking);
+        if let Some(live) = live.filter(|live| live.stream.wants_ticks()) {
+            live.ticking = true;
+            self.ticking.push(id);
+        }
+    }
+
     fn tick(&mut self) {
         let now = self.io.now();
         if now >= self.next_burst {
             self.next_burst = now + TICK;
-            let Worker { io, connections, pairs, streams, .. } = self;
-            for live in streams.values_mut().filter(|live| live.stream.pacing()) {
-                live.stream.pace(&mut Sockets { io: &mut **io, connections, pairs });
-            }
-            self.tend(now);
+            let mut ticking = std::mem::take(&mut self.ticking);
+            ticking.retain(|id| self.tick_stream(*id, now));
+            self.ticking.append(&mut ticking);
         }
         if now < self.housekeeping {
             return;
@@ -429,6 +454,7 @@ impl Worker {
         if let Some(live) = streams.get_mut(&id) {
             live.stream.fan_out(now, &mut Sockets { io: &mut **io, connections, pairs });
         }
+        self.arm(id);
     }
 
     fn feed(&mut self, id: StreamId, packets: Vec<Packet>, dropped: u64) {

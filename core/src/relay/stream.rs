@@ -222,8 +222,13 @@ impl Stream {
         }
     }
 
-    /// Whether packets wait for others that are missing: then [`tend`](Stream::tend) wants to be called
-    /// every few milliseconds.
+    /// Whether something waits for its time: then [`tend`](Stream::tend) and [`pace`](Stream::pace) are
+    /// to be called each millisecond.
+    pub fn wants_ticks(&self) -> bool {
+        self.pacing() || self.is_holding()
+    }
+
+    /// Whether packets wait for others that are missing.
     pub fn is_holding(&self) -> bool {
         self.tracks.iter().any(|track| track.inbox.is_holding())
     }
