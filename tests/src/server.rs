@@ -63,6 +63,11 @@ impl Server {
         format!("rtsp://{}/{path}", self.address)
     }
 
+    /// The URL of a stream with user and password in it.
+    pub fn url_as(&self, user: &str, password: &str, path: &str) -> String {
+        format!("rtsp://{user}:{password}@{}/{path}", self.address)
+    }
+
     /// The `HOST:PORT` it listens on.
     pub fn address(&self) -> &str {
         &self.address

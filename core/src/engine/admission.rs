@@ -84,23 +84,31 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let peer = connection.peer;
         let Role::Server(server) = &mut connection.role else { return };
-        let refusal = match verdict {
+        let (refusal, reason) = match verdict {
             Verdict::Allow => {
                 server.granted = Some((candidate.action, question.path.clone()));
                 return self.conclude(token, &question);
             }
-            Verdict::Deny => Status::FORBIDDEN.into(),
-            Verdict::Unavailable => Status::SERVICE_UNAVAILABLE.into(),
+            Verdict::Deny => (Status::FORBIDDEN.into(), "it is not allowed to"),
+            Verdict::Unavailable => {
+                (Status::SERVICE_UNAVAILABLE.into(), "who may come in cannot be asked now")
+            }
             Verdict::Challenge(challenge) => {
                 let refusal = server.session.challenge(&challenge, candidate.stale, now);
                 if candidate.guess && self.gate.wrong_guess(peer, now) {
                     tracing::warn!(%peer, "too many wrong passwords: none is looked at for a while");
                 }
-                refusal
+                // Most clients show no credentials before they are asked.
+                let reason = if candidate.guess { "user or password is wrong" } else { "" };
+                (refusal, reason)
             }
         };
-        let (path, action) = (&question.path, candidate.action);
-        tracing::info!(%peer, path, ?action, status = %refusal.status, "not let in");
+        let path = &question.path;
+        if candidate.action == Action::Publish && !reason.is_empty() {
+            self.tell_refused(token, path, reason);
+        } else {
+            tracing::info!(%peer, path, status = %refusal.status, "not let in");
+        }
         self.turn_away(token, refusal);
     }
 

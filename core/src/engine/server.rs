@@ -329,7 +329,7 @@ impl Worker {
         Ok(Answer::Done)
     }
 
-    fn tell_refused(&self, token: Token, path: &str, reason: &str) {
+    pub(super) fn tell_refused(&self, token: Token, path: &str, reason: &str) {
         let peer = self.connections.get(&token).map(|connection| connection.peer.to_string());
         let (path, peer) = (path.to_owned(), peer.unwrap_or_default());
         self.tell(Event::PublisherRefused { path, peer, reason: reason.to_owned() });

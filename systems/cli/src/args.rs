@@ -9,6 +9,7 @@ use crate::demo::DemoArgs;
 use crate::play::PlayArgs;
 use crate::publish::PublishArgs;
 use crate::serve::ServeArgs;
+use crate::tools::{CompletionsArgs, HashPasswordArgs, ManArgs, TokenArgs};
 
 const EXAMPLES: &str = "\
 Try it, in two terminals:
@@ -46,6 +47,14 @@ pub(crate) enum Command {
     Play(PlayArgs),
     /// See it work: a publisher, a server and 200 viewers on this machine, with figures
     Demo(DemoArgs),
+    /// Make the line of a user for the configuration out of a password
+    HashPassword(HashPasswordArgs),
+    /// Make a signed permission to play or publish, to be put behind a URL
+    Token(TokenArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages into a folder
+    Man(ManArgs),
 }
 
 /// How RTP travels between an RTSP client and a server.

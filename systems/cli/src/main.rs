@@ -6,11 +6,16 @@
 //! | `publish` | encoding server: sends a test picture, a file or a raw pipe to a server | `publish`, `source` |
 //! | `play` | receives a stream, measures it, keeps it | `play` |
 //! | `demo` | all of it on loopback, with live figures | `demo` |
+//! | `hash-password`, `token`, `completions`, `man` | small helpers | `tools` |
+//!
+//! `config` holds the options of `serve`, `access` who may do what there.
 //!
 //! Results go to standard output (as JSON lines with `--json`), logs to standard error. The exit
 //! code is 0 for success, 2 for a bad option, file or URL, 1 for a failure at run time.
 
+mod access;
 mod args;
+mod config;
 mod demo;
 mod failure;
 mod load;
@@ -20,6 +25,7 @@ mod publish;
 mod serve;
 mod signal;
 mod source;
+mod tools;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -50,6 +56,10 @@ fn main() -> ExitCode {
         Command::Publish(args) => publish::run(args, output, stop),
         Command::Play(args) => play::run(args, output, stop),
         Command::Demo(args) => demo::run(args, output, stop),
+        Command::HashPassword(args) => tools::hash_password(args, output),
+        Command::Token(args) => tools::token(args, output),
+        Command::Completions(args) => tools::completions(args, output),
+        Command::Man(args) => tools::man(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -35,6 +35,12 @@ impl Output {
         self.line(&Warning { event: "warning", text: text.into() });
     }
 
+    /// Prints a text as it is, in either form: a file in the making.
+    pub(crate) fn text(self, text: &str) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
     fn write<T: Display + Serialize>(self, out: &mut impl Write, item: &T) -> io::Result<()> {
         if self.json {
             serde_json::to_writer(&mut *out, item)?;

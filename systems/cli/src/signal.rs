@@ -2,11 +2,12 @@
 
 use std::io;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// After this time an end that does not come by itself is forced.
@@ -78,6 +79,28 @@ impl Stop {
                 .0;
         }
         true
+    }
+}
+
+/// SIGHUP: the configuration is to be read again.
+#[derive(Debug)]
+pub(crate) struct Hangup(Arc<AtomicBool>);
+
+impl Hangup {
+    /// Takes over SIGHUP.
+    ///
+    /// # Errors
+    /// When the kernel refuses the handler.
+    pub(crate) fn install() -> io::Result<Hangup> {
+        let flag = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGHUP, flag.clone())?;
+        Ok(Hangup(flag))
+    }
+
+    /// Whether the signal has come since this was last asked.
+    pub(crate) fn has_come(&self) -> bool {
+        // Nothing else is handed over with it.
+        self.0.swap(false, Ordering::Relaxed)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The program against real peers.
 
+mod access;
 mod coding;
 mod conduct;
 mod cut_through;

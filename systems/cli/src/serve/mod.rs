@@ -2,47 +2,55 @@
 
 mod args;
 mod pulls;
+mod reload;
 mod report;
+mod settings;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use args::ServeArgs;
+pub(crate) use settings::read_key;
+#[cfg(test)]
+pub(crate) use settings::with_defaults;
 
-use rillcast::engine::{self, Config, Engine, Event};
-use rillcast::media::sdp::Session;
+use rillcast::engine::{self, Engine, Event};
 
+use crate::access::Policy;
+use crate::config;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::signal::Stop;
+use crate::signal::{Hangup, Stop};
 use pulls::Pulls;
+use reload::Reload;
 use report::{Line, StreamLedger};
 
 /// How often the request to end is looked for.
 const TICK: Duration = Duration::from_millis(100);
-/// Largest SDP file that is read.
-const MAX_SDP: u64 = 1 << 20;
+/// How often the configuration file is looked at.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Serves until the end is asked for.
 pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Failure> {
-    let sessions = args
-        .rtp
-        .into_iter()
-        .map(|(path, file)| Ok((path, read_sdp(&file)?)))
-        .collect::<Result<Vec<_>, Failure>>()?;
-    let linger = Duration::from_secs(args.linger);
-    let config = Config { linger, takeover: args.takeover, ..Config::default() };
-    let engine = Engine::start(config).map_err(failed)?;
-    let address = engine.listen(args.rtsp).map_err(|error| cannot_listen(args.rtsp, &error))?;
-    let paths: Vec<String> = args
-        .pull
-        .iter()
-        .map(|(path, _)| path)
-        .chain(sessions.iter().map(|(path, _)| path))
-        .cloned()
-        .collect();
+    let options = settings::options(&args.options, args.config.as_deref())?;
+    if args.print_config {
+        output.text(&config::print(&settings::with_defaults(options)));
+        return Ok(());
+    }
+    let sessions = settings::sessions(&options)?;
+    let policy = settings::rules(&options).map(Policy::new)?;
+    let policy = Arc::new(policy.map_err(|error| {
+        Failure::runtime(format!("cannot start the threads that check passwords: {error}"))
+    })?);
+    let hangup = Hangup::install()
+        .map_err(|error| Failure::runtime(format!("cannot handle SIGHUP: {error}")))?;
+    let engine = Engine::start(settings::engine(&options, policy.clone())).map_err(failed)?;
+    let wanted = settings::rtsp_address(&options);
+    let address = engine.listen(wanted).map_err(|error| cannot_listen(wanted, &error))?;
+    let pulled = options.pull.iter().map(|(path, _)| path);
+    let paths: Vec<String> = pulled.chain(sessions.iter().map(|(path, _)| path)).cloned().collect();
     for (path, session) in sessions {
         engine.ingest_rtp(&path, session).map_err(|error| match error {
             engine::Error::Session(_) | engine::Error::PathTaken(_) => {
@@ -53,8 +61,10 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     }
     let backend = engine.figures().map_err(failed)?.backend;
     output.line(&listening(address, backend, &paths));
-    let pulls = Pulls::start(&engine, args.pull, output)?;
-    let mut server = Server { engine, address, output, pulls };
+    let pulls = Pulls::start(&engine, options.pull.clone(), output)?;
+    let reload = Reload::new(args, options, policy, hangup);
+    let mut server = Server { engine, address, output, pulls, reload, look: Instant::now() };
+    server.warn_of_a_closed_door();
     while !stop.is_requested() {
         server.turn(TICK);
     }
@@ -68,6 +78,9 @@ struct Server {
     address: SocketAddr,
     output: Output,
     pulls: Pulls,
+    reload: Reload,
+    /// When the configuration file is to be looked at next.
+    look: Instant,
 }
 
 impl Server {
@@ -78,20 +91,54 @@ impl Server {
         if let Some(event) = event {
             self.handle(event);
         }
-        self.pulls.retry(&self.engine, Instant::now());
+        let now = Instant::now();
+        self.pulls.retry(&self.engine, now);
+        let look = now >= self.look;
+        if look {
+            self.look = now + LOOK;
+        }
+        if self.reload.is_due(look) {
+            self.read_configuration(now);
+        }
         came
+    }
+
+    /// Takes over what has changed in the configuration, or says why it cannot be used.
+    fn read_configuration(&mut self, now: Instant) {
+        match self.reload.read() {
+            Ok(needs_restart) => {
+                self.pulls.change(self.reload.options().pull.clone(), now);
+                self.output.line(&Line::Reloaded { needs_restart });
+                self.warn_of_a_closed_door();
+            }
+            Err(failure) => {
+                let text = format!("{failure}; the former configuration stays in force");
+                self.output.warning(text);
+            }
+        }
+    }
+
+    /// Says so when others can reach this server, but not publish because nobody can log in.
+    fn warn_of_a_closed_door(&self) {
+        if !self.address.ip().is_loopback() && self.reload.publishing_is_unconfigured() {
+            self.output.warning(
+                "nobody can log in here, so only this machine may publish. Name a user (`rillcast \
+                 hash-password NAME` makes the line for --user), or let everyone publish by \
+                 --allow-publish '*=all'",
+            );
+        }
     }
 
     fn handle(&mut self, event: Event) {
         let now = Instant::now();
         let retry = match &event {
-            Event::StreamStarted { path, .. } | Event::StreamResumed { path, .. } => {
+            Event::StreamStarted { path, .. } => {
                 self.pulls.started(path);
                 None
             }
-            Event::StreamInterrupted { path, .. }
-            | Event::StreamEnded { path, .. }
-            | Event::PullFailed { path, .. } => self.pulls.failed(path, now),
+            Event::StreamEnded { path, .. } | Event::PullFailed { path, .. } => {
+                self.pulls.failed(path, now)
+            }
             Event::Warning(text) => return self.output.warning(text),
             _ => None,
         };
@@ -140,17 +187,6 @@ fn cannot_listen(address: SocketAddr, error: &engine::Error) -> Failure {
         )),
         _ => Failure::runtime(format!("cannot serve at {address}: {error}")),
     }
-}
-
-fn read_sdp(file: &Path) -> Result<Session, Failure> {
-    let wrong =
-        |why: String| Failure::usage(format!("--rtp: cannot use {}: {why}", file.display()));
-    let size = std::fs::metadata(file).map_err(|error| wrong(error.to_string()))?.len();
-    if size > MAX_SDP {
-        return Err(wrong("it is too large for an SDP file".into()));
-    }
-    let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-    Session::parse(&bytes).map_err(|error| wrong(error.to_string()))
 }
 
 fn failed(error: engine::Error) -> Failure {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rillcast::engine::{self, Engine, Transport};
 
+use crate::config::RtspUrl;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -35,11 +36,11 @@ impl Pulls {
     /// When a URL cannot be used or a path is given twice. A host that is away is no such error.
     pub(super) fn start(
         engine: &Engine,
-        wanted: Vec<(String, String)>,
+        wanted: Vec<(String, RtspUrl)>,
         output: Output,
     ) -> Result<Pulls, Failure> {
         let mut pulls = Pulls { pulls: Vec::new(), output };
-        for (path, url) in wanted {
+        for (path, RtspUrl(url)) in wanted {
             if pulls.pulls.iter().any(|pull| pull.path == path) {
                 return Err(Failure::usage(format!("--pull: the path {path} is given twice")));
             }
@@ -53,6 +54,18 @@ impl Pulls {
             pulls.pulls.push(Pull { path, url, wait: FIRST_WAIT, retry: None });
         }
         Ok(pulls)
+    }
+
+    /// From now on these are fetched. What is there or under way goes on to its end; it is not
+    /// fetched again when it is no longer wanted.
+    pub(super) fn change(&mut self, wanted: Vec<(String, RtspUrl)>, now: Instant) {
+        self.pulls.retain(|pull| wanted.iter().any(|(path, _)| *path == pull.path));
+        for (path, RtspUrl(url)) in wanted {
+            match self.find(&path) {
+                Some(pull) => pull.url = url,
+                None => self.pulls.push(Pull { path, url, wait: FIRST_WAIT, retry: Some(now) }),
+            }
+        }
     }
 
     /// The stream at this path is there.
@@ -97,6 +110,22 @@ impl Pulls {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_fetched_can_be_changed() {
+        let url = |n: u8| RtspUrl(format!("rtsp://10.0.0.{n}/x"));
+        let now = Instant::now();
+        let mut pulls = Pulls { pulls: Vec::new(), output: Output::new(true) };
+        pulls.change(vec![("a".into(), url(1)), ("b".into(), url(2))], now);
+        assert!(pulls.pulls.iter().all(|pull| pull.retry == Some(now)));
+        pulls.started("a");
+        pulls.change(vec![("a".into(), url(3))], now);
+        let pull = &pulls.pulls[0];
+        assert_eq!(
+            (pulls.pulls.len(), pull.url.as_str(), pull.retry),
+            (1, "rtsp://10.0.0.3/x", None)
+        );
+    }
 
     #[test]
     fn attempts_become_rarer_until_one_succeeds() {

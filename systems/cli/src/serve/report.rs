@@ -57,6 +57,10 @@ pub(super) enum Line {
         reason: String,
         retry_in_s: u64,
     },
+    /// The configuration was read again; options that changed but need a restart.
+    Reloaded {
+        needs_restart: Vec<&'static str>,
+    },
     Other {
         text: String,
     },
@@ -178,6 +182,13 @@ impl fmt::Display for Line {
                     f,
                     "cannot fetch {path} from {url}: {reason}; trying again in {retry_in_s} s"
                 )
+            }
+            Line::Reloaded { needs_restart } => {
+                f.write_str("the configuration was read again")?;
+                if !needs_restart.is_empty() {
+                    write!(f, "; {} will change at the next start", needs_restart.join(", "))?;
+                }
+                Ok(())
             }
             Line::Other { text } => f.write_str(text),
             Line::Ledger(ledger) => ledger.fmt(f),

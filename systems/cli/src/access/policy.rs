@@ -1,0 +1,111 @@
+//! The engine's questions, answered by the rules of the moment.
+
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rillcast::engine::access::{Access, AccessRequest, Credentials, Decision, Secret};
+
+use super::hook::{Hook, Opinion};
+use super::rules::{Rules, is_safe};
+use super::user::{StoredSecret, verify_argon2};
+use super::who::Who;
+use super::workers::Workers;
+
+/// Answers the engine.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    rules: RwLock<Arc<Rules>>,
+    workers: Workers,
+}
+
+impl Policy {
+    /// A policy that begins with these rules.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub(crate) fn new(rules: Rules) -> io::Result<Policy> {
+        Ok(Policy { rules: RwLock::new(Arc::new(rules)), workers: Workers::start()? })
+    }
+
+    /// From now on these rules hold. What was let in stays.
+    pub(crate) fn change(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// Whether publishing from other hosts is refused only because nothing was configured.
+    pub(crate) fn is_unconfigured(&self) -> bool {
+        self.rules().is_unconfigured()
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Somebody has to prove who he is.
+    fn identify(&self, rules: &Rules, who: &Who, request: AccessRequest, decision: Decision) {
+        let AccessRequest { credentials, protocol, peer, .. } = &request;
+        let safe = is_safe(*protocol, *peer);
+        let known = credentials.user().and_then(|user| rules.users.get(user));
+        match (known, &rules.hook) {
+            (Some(StoredSecret::Argon2(hash)), _) => {
+                let challenge = rules.challenge(safe);
+                let Credentials::Basic { user, password } = credentials else {
+                    return decision.challenge(challenge);
+                };
+                let (hash, password) = (hash.clone(), password.clone());
+                let allowed = who.includes(user);
+                self.workers.give(move || match verify_argon2(&hash, &password) {
+                    true if allowed => decision.allow(),
+                    true => decision.deny(),
+                    false => decision.challenge(challenge),
+                });
+            }
+            (Some(StoredSecret::Digest(secret)), _) => {
+                let right = credentials.verify(secret, &rules.realm);
+                match credentials.user().is_some_and(|user| right && who.includes(user)) {
+                    true => decision.allow(),
+                    false if right => decision.deny(),
+                    false => decision.challenge(rules.challenge(safe)),
+                }
+            }
+            (None, Some(hook)) => self.ask_hook(rules, hook.clone(), request, decision),
+            (None, None) => {
+                // As long as for a user that there is.
+                credentials.verify(&Secret::Password("nobody".into()), &rules.realm);
+                decision.challenge(rules.challenge(safe));
+            }
+        }
+    }
+
+    fn ask_hook(&self, rules: &Rules, hook: Hook, request: AccessRequest, decision: Decision) {
+        let challenge = rules.challenge(is_safe(request.protocol, request.peer));
+        self.workers.give(move || match hook.ask(&request) {
+            Opinion::Yes => decision.allow(),
+            Opinion::No => decision.deny(),
+            Opinion::NotSo => decision.challenge(challenge),
+            Opinion::Unknown => decision.unavailable(),
+        });
+    }
+}
+
+impl Access for Policy {
+    fn ask(&self, request: AccessRequest, decision: Decision) {
+        let rules = self.rules();
+        let who = rules.who(request.action, &request.path);
+        match who {
+            Who::All => decision.allow(),
+            Who::None => decision.deny(),
+            Who::Local if request.peer.ip().to_canonical().is_loopback() => decision.allow(),
+            Who::Local => decision.deny(),
+            Who::Users | Who::Named(_) if has_token(&rules, &request) => decision.allow(),
+            Who::Users | Who::Named(_) => self.identify(&rules, who, request, decision),
+        }
+    }
+}
+
+fn has_token(rules: &Rules, request: &AccessRequest) -> bool {
+    let (Some(key), Some(query)) = (&rules.key, &request.query) else { return false };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |now| now.as_secs());
+    key.permits(request.action, &request.path, query, now)
+}

@@ -1,0 +1,14 @@
+//! Configuration: the options of `rillcast serve`, from the command line and from a TOML file.
+//!
+//! There is one struct, [`Options`]: every option is a flag, and under the same name a key of the
+//! file. Flags win; an option that holds several things (`--user`, `--pull` …) is put together from
+//! both.
+
+mod file;
+mod keyed;
+mod options;
+mod print;
+
+pub(crate) use file::{ConfigFile, read};
+pub(crate) use options::{Options, RtspUrl};
+pub(crate) use print::print;

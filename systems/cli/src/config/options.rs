@@ -1,0 +1,244 @@
+//! The options of `rillcast serve`.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::keyed;
+use crate::access::{HookUrl, Pattern, StoredSecret, Who};
+
+/// The port that is suggested where none is given.
+const DEFAULT_PORT: u16 = 8554;
+
+/// The options of `rillcast serve`; each is a flag and a key of the configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub(crate) struct Options {
+    /// Address to serve RTSP on; port 0 picks a free one [default: 127.0.0.1:8554, which lets in
+    /// this machine only]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rtsp: Option<SocketAddr>,
+
+    /// Fetch the stream at an RTSP URL and serve it under PATH (may be given several times)
+    #[arg(long, value_name = "PATH=URL", value_parser = keyed::parse::<RtspUrl>)]
+    #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pull: Vec<(String, RtspUrl)>,
+
+    /// Take in plain RTP as an SDP file describes it and serve it under PATH (may be given several
+    /// times)
+    #[arg(long, value_name = "PATH=FILE.sdp", value_parser = keyed::parse::<FileName>)]
+    #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rtp: Vec<(String, FileName)>,
+
+    /// A user, and what his password is checked against: a line of `rillcast hash-password NAME`, or
+    /// plain:PASSWORD for a trial (may be given several times)
+    #[arg(long, value_name = "NAME=SECRET", value_parser = keyed::parse::<StoredSecret>)]
+    #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) user: Vec<(String, StoredSecret)>,
+
+    /// Who may publish to the paths that fit the pattern (live/*): all, local (this machine), users,
+    /// none, or names with commas. The most telling pattern counts [default: users, or local when
+    /// there are none]
+    #[arg(long, value_name = "PATTERN=WHO", value_parser = keyed::parse_rule::<Pattern, Who>)]
+    #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allow_publish: Vec<(Pattern, Who)>,
+
+    /// Who may play the paths that fit the pattern [default: users, or all when there are none]
+    #[arg(long, value_name = "PATTERN=WHO", value_parser = keyed::parse_rule::<Pattern, Who>)]
+    #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allow_play: Vec<(Pattern, Who)>,
+
+    /// What users log in to; the hashes of `rillcast hash-password` belong to one realm [default:
+    /// rillcast]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) realm: Option<String>,
+
+    /// Ask an HTTP server who may come in, by POST with the JSON that MediaMTX sends: 2xx is a yes.
+    /// Clients then send their passwords readably (Basic)
+    #[arg(long, value_name = "URL")]
+    #[serde(with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) auth_hook: Option<HookUrl>,
+
+    /// File with the key of tokens: rtsp://HOST/PATH?token=… lets in whom `rillcast token` made it for
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_key: Option<PathBuf>,
+
+    /// How long a stream stays for its players when its source is gone without having ended it.
+    /// Whoever publishes to the path in that time goes on with it; 0 ends it at once [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) linger: Option<u64>,
+
+    /// Let a publisher take a path over from the one that is there, instead of refusing it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) takeover: Option<bool>,
+
+    /// RTSP connections at once [default: 10000]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_connections: Option<usize>,
+
+    /// Streams at once [default: 4096]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_streams: Option<usize>,
+
+    /// How long a session lives without a sign of life, in seconds [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "session_timeout")]
+    pub(crate) session_timeout: Option<u64>,
+}
+
+impl Options {
+    /// Puts what the file says where the command line says nothing.
+    pub(crate) fn or(mut self, file: Options) -> Options {
+        keyed::merge(&mut self.pull, file.pull);
+        keyed::merge(&mut self.rtp, file.rtp);
+        keyed::merge(&mut self.user, file.user);
+        keyed::merge(&mut self.allow_publish, file.allow_publish);
+        keyed::merge(&mut self.allow_play, file.allow_play);
+        Options {
+            rtsp: self.rtsp.or(file.rtsp),
+            realm: self.realm.or(file.realm),
+            auth_hook: self.auth_hook.or(file.auth_hook),
+            token_key: self.token_key.or(file.token_key),
+            linger: self.linger.or(file.linger),
+            takeover: self.takeover.or(file.takeover),
+            max_connections: self.max_connections.or(file.max_connections),
+            max_streams: self.max_streams.or(file.max_streams),
+            session_timeout: self.session_timeout.or(file.session_timeout),
+            ..self
+        }
+    }
+}
+
+/// Reads an address with its port; for one that is not whole, the error names the whole one.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    let near = match (text.parse::<IpAddr>(), port) {
+        (Ok(ip), _) => SocketAddr::new(ip, DEFAULT_PORT).to_string(),
+        (Err(_), Some(port)) => {
+            format!("127.0.0.1:{port} (this machine only) or 0.0.0.0:{port} (all who reach it)")
+        }
+        (Err(_), None) => format!("0.0.0.0:{DEFAULT_PORT}"),
+    };
+    Err(format!("ADDR:PORT is wanted, as in {near}"))
+}
+
+/// The URL of a stream that is fetched. It may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct RtspUrl(pub(crate) String);
+
+impl FromStr for RtspUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<RtspUrl, String> {
+        let parsed = rillcast::rtsp::Url::parse(text);
+        parsed.map(|_| RtspUrl(text.to_owned())).map_err(|error| format!("{text}: {error}"))
+    }
+}
+
+impl fmt::Display for RtspUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for RtspUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match rillcast::rtsp::Url::parse(&self.0) {
+            Ok(url) => url.fmt(f),
+            Err(_) => f.write_str("RtspUrl"),
+        }
+    }
+}
+
+/// The name of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileName(pub(crate) String);
+
+impl FromStr for FileName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<FileName, &'static str> {
+        match text {
+            "" => Err("the name of the file is missing"),
+            name => Ok(FileName(name.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A value that is a text in the file.
+mod text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<V: Display, S: Serializer>(
+        value: &Option<V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, V: FromStr<Err: Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<V>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Some).map_err(D::Error::custom)
+    }
+}
+
+/// The bounds that the flag has.
+fn session_timeout<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    match u64::deserialize(from)? {
+        seconds @ 1..=86_400 => Ok(Some(seconds)),
+        seconds => {
+            Err(serde::de::Error::custom(format!("{seconds} is not from 1 to 86400 seconds")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_not_whole_is_completed() {
+        assert_eq!(address("[::1]:554"), Ok("[::1]:554".parse().unwrap()));
+        for (given, wanted) in [
+            ("8554", "as in 127.0.0.1:8554 (this machine only) or 0.0.0.0:8554 (all"),
+            (":80", "0.0.0.0:80"),
+            ("localhost:8554", "127.0.0.1:8554"),
+            ("192.0.2.1", "as in 192.0.2.1:8554"),
+            ("::1", "as in [::1]:8554"),
+            ("nonsense", "as in 0.0.0.0:8554"),
+        ] {
+            let text = address(given).expect_err(given);
+            assert!(text.contains(wanted), "{given}: {text}");
+        }
+    }
+}

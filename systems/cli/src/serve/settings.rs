@@ -1,0 +1,130 @@
+//! From options to what the engine and the policy are told.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rillcast::engine::Config;
+use rillcast::media::sdp::Session;
+
+use crate::access::{Key, Policy, REALM, Rules};
+use crate::config::{self, Options};
+use crate::failure::Failure;
+
+/// Where RTSP is served when nothing else is said: on this machine only.
+const DEFAULT_RTSP: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8554);
+/// How long a stream waits for its source to come back.
+const DEFAULT_LINGER: Duration = Duration::from_secs(10);
+/// Largest file that is read.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Flags, and what the configuration file adds to them.
+pub(super) fn options(flags: &Options, file: Option<&Path>) -> Result<Options, Failure> {
+    match file {
+        Some(file) => Ok(flags.clone().or(config::read(file)?)),
+        None => Ok(flags.clone()),
+    }
+}
+
+/// The address to serve RTSP on.
+pub(super) fn rtsp_address(options: &Options) -> SocketAddr {
+    options.rtsp.unwrap_or(DEFAULT_RTSP)
+}
+
+/// The options with the defaults that have a value, to be shown.
+pub(crate) fn with_defaults(mut options: Options) -> Options {
+    let engine = Config::default();
+    options.rtsp.get_or_insert(DEFAULT_RTSP);
+    options.realm.get_or_insert_with(|| REALM.to_owned());
+    options.linger.get_or_insert(DEFAULT_LINGER.as_secs());
+    options.takeover.get_or_insert(engine.takeover);
+    options.max_connections.get_or_insert(engine.max_connections);
+    options.max_streams.get_or_insert(engine.max_streams);
+    options.session_timeout.get_or_insert(engine.session_timeout.as_secs());
+    options
+}
+
+/// What the engine is told.
+pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Config {
+    let default = Config::default();
+    Config {
+        linger: options.linger.map_or(DEFAULT_LINGER, Duration::from_secs),
+        takeover: options.takeover.unwrap_or(default.takeover),
+        max_connections: options.max_connections.unwrap_or(default.max_connections),
+        max_streams: options.max_streams.unwrap_or(default.max_streams),
+        session_timeout: options
+            .session_timeout
+            .map_or(default.session_timeout, Duration::from_secs),
+        access: policy,
+        ..default
+    }
+}
+
+/// Who may do what.
+pub(super) fn rules(options: &Options) -> Result<Rules, Failure> {
+    let key = match &options.token_key {
+        Some(file) => Some(read_key(file)?),
+        None => None,
+    };
+    let realm = options.realm.clone().unwrap_or_else(|| REALM.to_owned());
+    let Options { user, allow_publish, allow_play, auth_hook, .. } = options.clone();
+    Rules::new(realm, user, allow_publish, allow_play, auth_hook, key).map_err(Failure::usage)
+}
+
+/// The key of tokens.
+pub(crate) fn read_key(file: &Path) -> Result<Key, Failure> {
+    let name = format!("the key {}", file.display());
+    Key::new(&read(file, &name)?).map_err(|why| Failure::usage(format!("{name}: {why}")))
+}
+
+/// The descriptions of plain RTP.
+pub(super) fn sessions(options: &Options) -> Result<Vec<(String, Session)>, Failure> {
+    let sessions = options.rtp.iter().map(|(path, file)| {
+        let name = format!("--rtp: {}", file.0);
+        let bytes = read(&PathBuf::from(&file.0), &name)?;
+        let session = Session::parse(&bytes);
+        let session = session.map_err(|why| Failure::usage(format!("{name}: {why}")))?;
+        Ok((path.clone(), session))
+    });
+    sessions.collect()
+}
+
+fn read(file: &Path, name: &str) -> Result<Vec<u8>, Failure> {
+    let wrong = |why: String| Failure::usage(format!("cannot use {name}: {why}"));
+    let size = fs::metadata(file).map_err(|error| wrong(error.to_string()))?.len();
+    if size > MAX_FILE {
+        return Err(wrong("it is too large".into()));
+    }
+    fs::read(file).map_err(|error| wrong(error.to_string()))
+}
+
+/// New options, but those that a running server cannot change as they were.
+pub(super) fn with_fixed(new: Options, old: &Options) -> Options {
+    Options {
+        rtsp: old.rtsp,
+        rtp: old.rtp.clone(),
+        linger: old.linger,
+        takeover: old.takeover,
+        max_connections: old.max_connections,
+        max_streams: old.max_streams,
+        session_timeout: old.session_timeout,
+        ..new
+    }
+}
+
+/// Options that a running server cannot change: the names of those that differ.
+pub(super) fn need_a_restart(old: &Options, new: &Options) -> Vec<&'static str> {
+    let differ = [
+        ("rtsp", old.rtsp != new.rtsp),
+        ("rtp", old.rtp != new.rtp),
+        ("linger", old.linger != new.linger),
+        ("takeover", old.takeover != new.takeover),
+        ("max-connections", old.max_connections != new.max_connections),
+        ("max-streams", old.max_streams != new.max_streams),
+        ("session-timeout", old.session_timeout != new.session_timeout),
+    ];
+    differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
