@@ -13,7 +13,7 @@ use super::worker::Worker;
 
 /// How long players over UDP have to read the last packets before the BYE comes. It comes to a socket
 /// of its own, which players read in no set order; FFmpeg forgets what it has not read then.
-const GRACE: Duration = Duration::from_millis(200);
+const GRACE: Duration = Duration::from_millis(500);
 /// How long players may take to leave by themselves after the end of a stream.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How long a slow one among them may take to read the end.

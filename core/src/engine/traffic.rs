@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use crate::io::{self, Token};
-use crate::relay::{ChildKey, PREFIX};
+use crate::relay::{ChildKey, MAX_BACKLOG, PREFIX};
 use crate::ring::Filling;
 use crate::rtsp::{self, Message, Parsed};
 use crate::stats::Cause;
@@ -206,6 +206,9 @@ impl Worker {
                             let frame = PREFIX + len;
                             if !live.ingest_interleaved(&mut filling, frame, track, kind, now) {
                                 break;
+                            }
+                            if live.stream.backlog() >= MAX_BACKLOG {
+                                self.fan_out(id);
                             }
                         }
                         None => {

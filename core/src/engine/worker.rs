@@ -9,7 +9,7 @@ use slab::Slab;
 
 use crate::io::{self, Datagram, Io, Token, UdpOptions};
 use crate::media::{rtcp, sdp};
-use crate::relay::{ChildKey, Packet, PairId, Stream};
+use crate::relay::{ChildKey, MAX_BACKLOG, Packet, PairId, Stream};
 use crate::ring::Subscriber;
 use crate::stats::Cause;
 
@@ -206,7 +206,7 @@ impl Worker {
         }
         let Worker { io, connections, pairs, streams, .. } = self;
         let Some(live) = streams.get_mut(&id) else { return false };
-        live.stream.pace(&mut Sockets { io: &mut **io, connections, pairs });
+        live.stream.pace(now, &mut Sockets { io: &mut **io, connections, pairs });
         live.ticking = live.stream.wants_ticks();
         live.ticking
     }
@@ -425,7 +425,7 @@ impl Worker {
         if self.streams.len() >= self.config.max_streams {
             return Err(Error::TooMany("streams"));
         }
-        let stream = Stream::new(session, self.config.limits.clone(), self.io.now())
+        let stream = Stream::new(session, self.config.limits.clone())
             .map_err(|reason| Error::Session(reason.to_owned()))?;
         let id = self.next_stream;
         self.next_stream += 1;
@@ -462,13 +462,17 @@ impl Worker {
             return;
         };
         let now = self.io.now();
-        for mut packet in packets {
-            packet.arrival = now;
-            live.stream.ingest(packet);
-        }
         if dropped > 0 {
             live.stream.count_drop(Cause::PoolSpent, dropped);
             live.stream.make_room();
+        }
+        for mut packet in packets {
+            let Some(live) = self.streams.get_mut(&id) else { return };
+            packet.arrival = now;
+            live.stream.ingest(packet);
+            if live.stream.backlog() >= MAX_BACKLOG {
+                self.fan_out(id);
+            }
         }
         self.fan_out(id);
     }

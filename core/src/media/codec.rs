@@ -83,6 +83,9 @@ pub struct Inspect {
     pub key: bool,
     /// It holds a parameter set.
     pub parameter_sets: bool,
+    /// It can be the first packet of its access unit: it is no later fragment, and, as far as that can
+    /// be told, no slice but the first of a picture.
+    pub begins: bool,
 }
 
 /// Looks into the payload of one packet (see [`rtp::Header::payload`](super::rtp::Header)), without
@@ -91,10 +94,11 @@ pub fn inspect(codec: Codec, payload: &[u8]) -> Inspect {
     match codec {
         Codec::H264 => {
             let seen = h264::inspect(payload);
-            Inspect { key: seen.key, parameter_sets: seen.parameter_sets }
+            let begins = seen.first_slice || seen.before_slices || seen.parameter_sets;
+            Inspect { key: seen.key, parameter_sets: seen.parameter_sets, begins }
         }
         Codec::H265 => h265::inspect(payload),
-        Codec::Aac | Codec::Other(_) => Inspect { key: true, parameter_sets: false },
+        Codec::Aac | Codec::Other(_) => Inspect { key: true, parameter_sets: false, begins: true },
     }
 }
 
@@ -161,6 +165,9 @@ mod tests {
         assert!(!inspect(Codec::H265, &idr).key);
         assert!(inspect(Codec::Other(Framing::Packet), &idr).key);
         let sps = [0x67, 0x42, 0xc0, 0x1e];
-        assert_eq!(inspect(Codec::H264, &sps), Inspect { key: false, parameter_sets: true });
+        assert_eq!(
+            inspect(Codec::H264, &sps),
+            Inspect { key: false, parameter_sets: true, begins: true }
+        );
     }
 }

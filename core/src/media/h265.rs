@@ -9,6 +9,8 @@ const HEADER_LEN: usize = 2;
 /// Pictures at which decoding can start (IRAP): BLA, IDR, CRA and two reserved types (H.265 table
 /// 7-1).
 const IRAP: std::ops::RangeInclusive<u8> = 16..=23;
+/// Slices of any picture.
+const SLICES: std::ops::RangeInclusive<u8> = 0..=31;
 const VPS: u8 = 32;
 const SPS: u8 = 33;
 const PPS: u8 = 34;
@@ -32,17 +34,18 @@ pub fn inspect(payload: &[u8]) -> Inspect {
                 let length = usize::from(u16::from_be_bytes([high, low]));
                 let Some((unit, behind)) = units.split_at_checked(length) else { break };
                 if let Some(kind) = unit_type(unit) {
-                    add(&mut seen, kind);
+                    add(&mut seen, kind, unit.get(HEADER_LEN..));
                 }
                 rest = behind;
             }
         }
         FU => {
             if let Some(fu) = payload.get(HEADER_LEN) {
-                add(&mut seen, fu & 0x3f);
+                let starts = fu & 0x80 != 0;
+                add(&mut seen, fu & 0x3f, payload.get(HEADER_LEN + 1..).filter(|_| starts));
             }
         }
-        kind => add(&mut seen, kind),
+        kind => add(&mut seen, kind, payload.get(HEADER_LEN..)),
     }
     seen
 }
@@ -54,7 +57,11 @@ fn unit_type(nal: &[u8]) -> Option<u8> {
 }
 
 /// A picture parameter set alone may stand before any picture; the other two come with a start.
-fn add(seen: &mut Inspect, kind: u8) {
+/// `body` is what follows the header, where the unit begins in this packet.
+fn add(seen: &mut Inspect, kind: u8, body: Option<&[u8]>) {
+    let first = body.and_then(<[u8]>::first);
+    // first_slice_segment_in_pic_flag is the first bit of a slice (H.265 §7.3.6.1).
+    seen.begins |= first.is_some_and(|first| !SLICES.contains(&kind) || first & 0x80 != 0);
     seen.parameter_sets |= matches!(kind, VPS | SPS | PPS);
     seen.key |= IRAP.contains(&kind) || matches!(kind, VPS | SPS);
 }
@@ -87,14 +94,15 @@ mod tests {
                 assert_eq!(seen.key, key, "type {kind}");
             }
         }
-        assert_eq!(inspect(&nal(PPS)), Inspect { key: false, parameter_sets: true });
+        assert_eq!(inspect(&nal(PPS)), Inspect { key: false, parameter_sets: true, begins: true });
     }
 
     #[test]
     fn parameter_sets_are_seen_in_an_aggregation_packet() {
         let seen = inspect(&aggregate(&[35, VPS, SPS, PPS]));
-        assert_eq!(seen, Inspect { key: true, parameter_sets: true });
-        assert_eq!(inspect(&aggregate(&[35, 39, 1])), Inspect::default());
+        assert_eq!(seen, Inspect { key: true, parameter_sets: true, begins: true });
+        let seen = inspect(&aggregate(&[35, 39, 1]));
+        assert_eq!(seen, Inspect { key: false, parameter_sets: false, begins: true });
     }
 
     #[test]
@@ -106,10 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_begins_with_the_first_fragment_of_its_first_slice() {
+        assert!(inspect(&[FU << 1, 1, 0x80 | 19, 0x80]).begins);
+        assert!(!inspect(&[FU << 1, 1, 0x80 | 19, 0]).begins, "a later slice");
+        assert!(!inspect(&[FU << 1, 1, 19, 0x80]).begins, "a later fragment");
+        assert!(inspect(&[1 << 1, 1, 0x80]).begins && !inspect(&[1 << 1, 1, 0]).begins);
+    }
+
+    #[test]
     fn cut_aggregation_packet_tells_what_was_whole() {
         let mut packet = aggregate(&[SPS, 19]);
         packet.truncate(packet.len() - 1);
-        assert_eq!(inspect(&packet), Inspect { key: true, parameter_sets: true });
+        assert_eq!(inspect(&packet), Inspect { key: true, parameter_sets: true, begins: true });
         assert_eq!(inspect(&packet[..6]), Inspect::default());
     }
 

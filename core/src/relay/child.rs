@@ -115,6 +115,8 @@ pub(super) struct Child {
     pub(super) offered: u64,
     /// Where the present stretch of playing began.
     pub(super) origin: u64,
+    /// Bytes that had entered the ring when its last burst went out.
+    pub(super) paced: u64,
     /// How much may be sent again.
     pub(super) allowance: Allowance,
     /// Packets sent again.
@@ -135,9 +137,18 @@ impl Child {
             refused: 0,
             offered: 0,
             origin: 0,
+            paced: 0,
             allowance: Allowance::default(),
             resent: 0,
         }
+    }
+
+    /// Gives up everything before `cursor`, the stream's own: what the child would need is gone, and
+    /// there is nothing to begin anew with yet.
+    pub(super) fn wait_for_key(&mut self, cursor: u64) {
+        self.skip_to(cursor);
+        self.offered += cursor.saturating_sub(self.origin);
+        self.state = State::AwaitingKey;
     }
 
     /// Gives up what lies between the cursor and `position`: the child was too slow for it.

@@ -47,6 +47,8 @@ pub(super) enum Entered {
     Passed(Packet),
     /// It waits, or it has closed a hole: look at [`Inbox::leave`].
     Kept,
+    /// It waits already.
+    Duplicate,
 }
 
 /// The packets of one track that wait.
@@ -108,14 +110,16 @@ impl Inbox {
             return Entered::Kept;
         };
         match *place {
-            // It waits already: whoever counts will see.
-            Place::Held(_) => return Entered::Passed(packet),
+            Place::Held(_) => return Entered::Duplicate,
             Place::Missing { asked: 0, .. } => {}
-            Place::Missing { asked_at, .. } => {
+            Place::Missing { asked, asked_at, .. } => {
                 self.repaired += 1;
                 self.trust = TRUST;
-                let took = arrival.saturating_sub(asked_at).max(MIN_ROUND_TRIP);
-                self.round_trip = (self.round_trip * 7 + took) / 8;
+                // Asked twice, nobody knows which of the two requests it answers.
+                if asked == 1 {
+                    let took = arrival.saturating_sub(asked_at).max(MIN_ROUND_TRIP);
+                    self.round_trip = (self.round_trip * 7 + took) / 8;
+                }
             }
         }
         *place = Place::Held(packet);
@@ -138,7 +142,7 @@ impl Inbox {
     /// Closes the holes for which the time is over.
     pub(super) fn expire(&mut self, now: Duration) {
         while let Some(Place::Missing { since, asked, .. }) = self.places.front() {
-            let patience = if self.trust > 0 && *asked > 0 { REPAIR } else { REORDER };
+            let patience = if *asked > 0 { REPAIR } else { REORDER };
             if now.saturating_sub(*since) < patience {
                 return;
             }
@@ -185,6 +189,13 @@ impl Inbox {
     /// Packets that came only when they were asked for.
     pub(super) fn repaired(&self) -> u64 {
         self.repaired
+    }
+
+    /// What comes next is this packet of this source.
+    pub(super) fn begin(&mut self, ssrc: u32, sequence: u16) {
+        self.source = Some(ssrc);
+        self.next = sequence;
+        self.places.clear();
     }
 
     /// Nothing more is waited for.

@@ -33,6 +33,6 @@ pub use child::{ChildFigures, ChildKey, Start, Target, Transport};
 pub use egress::{ConnId, Egress, PairId, Rest, Written};
 pub use packet::{Kind, PREFIX, Packet, canonical_channel, prefix};
 pub use reader::{Frame, FrameReader, Next, Reference};
-pub use stream::{Incompatible, Limits, PlayPoint, Stream};
+pub use stream::{Incompatible, Limits, MAX_BACKLOG, PlayPoint, Stream};
 pub use tcp::Layout;
 pub use track::{Track, TrackFigures};

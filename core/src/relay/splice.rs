@@ -15,6 +15,10 @@ use crate::stats::Cause;
 /// only when the present one has been silent for so long.
 const SILENCE: Duration = Duration::from_millis(500);
 
+/// A source that is back under its SSRC goes on with its old numbers when its clock is no further from
+/// where it should be than so many seconds.
+const SAME_CLOCK: u32 = 60;
+
 /// How the present source of a track relates to what the children see.
 #[derive(Debug, Default)]
 pub(super) struct Splice {
@@ -51,10 +55,14 @@ pub(super) struct Onward {
 pub(super) struct Arrival<'a> {
     /// For how long the present source has said nothing.
     pub(super) silent: Duration,
-    /// Whether whoever sends here has been let in by name.
+    /// Whether whoever sends here has been let in by name, or the present source has left.
     pub(super) chosen: bool,
-    /// Where the stream's numbering goes on, for another source's packet; `None` before its first.
+    /// Where the stream's numbering goes on; `None` before its first packet.
     pub(super) onward: Option<Onward>,
+    /// Ticks of the track's clock in a second.
+    pub(super) clock_rate: u32,
+    /// Payload types that the stream has names for.
+    pub(super) payload_types: &'a [u8],
     /// Whether a decoder can begin with a payload.
     pub(super) begins: &'a dyn Fn(&[u8]) -> bool,
 }
@@ -64,6 +72,11 @@ impl Splice {
     pub(super) fn expect(&mut self, payload_types: Vec<(u8, u8)>) {
         self.expected = true;
         self.payload_types = payload_types;
+    }
+
+    /// Whether a packet is one of the present source's, and no other source is expected.
+    pub(super) fn is_settled(&self, packet: &[u8]) -> bool {
+        !self.expected && self.is_source_of(packet)
     }
 
     /// Whether a packet bears the SSRC of the present source.
@@ -79,12 +92,17 @@ impl Splice {
     pub(super) fn apply(&mut self, packet: &mut [u8], arrival: Arrival<'_>) -> bool {
         // Whoever counts what is no RTP will see what is wrong with it.
         let Ok(header) = rtp::parse(packet) else { return false };
-        let changes = self.source != Some(header.ssrc);
+        let same = self.source == Some(header.ssrc);
+        let back = same && self.expected && self.is_on_clock(header.timestamp, &arrival);
+        let changes = !same || (self.expected && !back);
+        if back {
+            self.expected = false;
+        }
         if changes {
             let silent = arrival.silent >= SILENCE;
             let late = self.former == Some(header.ssrc) && !self.expected && !silent;
             let welcome = self.source.is_none() || self.expected || arrival.chosen || silent;
-            if late || !welcome {
+            if late || !welcome || !self.names(header.payload_type, arrival.payload_types) {
                 return false;
             }
             let payload = packet.get(header.payload.clone()).unwrap_or_default();
@@ -104,13 +122,31 @@ impl Splice {
             rtp::set_ssrc(packet, shift.ssrc);
             rtp::set_sequence(packet, header.sequence.wrapping_add(shift.sequence));
             rtp::set_timestamp(packet, header.timestamp.wrapping_add(shift.timestamp));
-            let known =
-                self.payload_types.iter().find(|(theirs, _)| *theirs == header.payload_type);
-            if let Some((_, ours)) = known {
-                rtp::set_payload_type(packet, *ours);
-            }
+        }
+        if let Some(ours) = self.ours(header.payload_type) {
+            rtp::set_payload_type(packet, ours);
         }
         changes
+    }
+
+    /// Whether a timestamp of the present source is about where its clock should be by now.
+    fn is_on_clock(&self, timestamp: u32, arrival: &Arrival<'_>) -> bool {
+        let timestamp = timestamp.wrapping_add(self.shift.map_or(0, |shift| shift.timestamp));
+        let distance =
+            |onward: Onward| (timestamp.wrapping_sub(onward.timestamp) as i32).unsigned_abs();
+        let near = arrival.clock_rate.saturating_mul(SAME_CLOCK);
+        arrival.onward.is_some_and(|onward| distance(onward) <= near)
+    }
+
+    /// What the stream calls a payload type of the source.
+    fn ours(&self, payload_type: u8) -> Option<u8> {
+        let known = self.payload_types.iter().find(|(theirs, _)| *theirs == payload_type);
+        known.map(|(_, ours)| *ours)
+    }
+
+    fn names(&self, payload_type: u8, of_stream: &[u8]) -> bool {
+        let ours = self.ours(payload_type);
+        ours.is_some() || self.payload_types.is_empty() && of_stream.contains(&payload_type)
     }
 
     /// Why a packet that bears another SSRC than the stream's is not taken; `None` when nobody
@@ -132,9 +168,14 @@ impl Splice {
         }
     }
 
-    /// Whether the headers are being rewritten.
+    /// Whether the numbers are being rewritten.
     pub(super) fn renumbers(&self) -> bool {
         self.shift.is_some()
+    }
+
+    /// Whether every packet of the present source passes as it is.
+    pub(super) fn is_plain(&self) -> bool {
+        self.shift.is_none() && !self.expected && self.payload_types.is_empty()
     }
 
     /// SSRC of the present source, and what to add to its extended sequence numbers to get the
@@ -160,7 +201,8 @@ mod tests {
 
     fn arrival(chosen: bool) -> Arrival<'static> {
         let (silent, onward) = (Duration::ZERO, Some(ONWARD));
-        Arrival { silent, chosen, onward, begins: &|_| true }
+        let (clock_rate, payload_types) = (90_000, &[96, 97]);
+        Arrival { silent, chosen, onward, clock_rate, payload_types, begins: &|_| true }
     }
 
     /// The first source was 7; another is expected.
@@ -218,6 +260,33 @@ mod tests {
         assert!(!splice.apply(&mut late, arrival(true)));
         assert_eq!(late, packet(7, 2, 2));
         assert_eq!(splice.source(), Some((8, ONWARD.sequence.wrapping_sub(500))));
+    }
+
+    #[test]
+    fn a_source_that_is_back_with_its_own_clock_goes_on_with_its_own_numbers() {
+        let mut splice = second_source();
+        let mut again = packet(7, 900, ONWARD.timestamp.wrapping_add(90_000));
+        assert!(!splice.apply(&mut again, arrival(true)));
+        let header = rtp::parse(&again).unwrap();
+        assert_eq!((header.sequence, header.payload_type), (900, 96));
+    }
+
+    #[test]
+    fn a_source_that_is_back_under_its_ssrc_with_another_clock_is_another_source() {
+        let mut splice = second_source();
+        let mut first = packet(7, 500, ONWARD.timestamp.wrapping_add(1 << 30));
+        assert!(splice.apply(&mut first, arrival(true)));
+        let header = rtp::parse(&first).unwrap();
+        assert_eq!((header.sequence, header.timestamp), (ONWARD.sequence, ONWARD.timestamp));
+    }
+
+    #[test]
+    fn a_packet_of_no_known_payload_type_changes_nothing() {
+        let mut splice = Splice::default();
+        splice.apply(&mut packet(7, 1, 1), Arrival { onward: None, ..arrival(false) });
+        let other = Arrival { payload_types: &[96], ..arrival(true) };
+        assert!(!splice.apply(&mut packet(8, 1, 1), other));
+        assert_eq!(splice.source(), Some((7, 0)));
     }
 
     #[test]

@@ -51,6 +51,10 @@ impl Default for Limits {
     }
 }
 
+/// Packets that a ring holds at least: several times [`MAX_BACKLOG`].
+const MIN_RING: usize = 4096;
+/// Packets taken in at most before they are fanned out.
+pub const MAX_BACKLOG: u64 = 1024;
 /// Key frames remembered for the history.
 const MAX_KEYS: usize = 1024;
 
@@ -71,7 +75,6 @@ pub struct Stream {
     /// Everything before it has gone to every live child.
     cursor: u64,
     keys: VecDeque<(u64, Duration)>,
-    began: Duration,
     ended: bool,
     limits: Limits,
     ledger: Ledger,
@@ -80,8 +83,10 @@ pub struct Stream {
     tcp: tcp::Groups,
     /// UDP children that are behind.
     pacing: Vec<ChildKey>,
-    /// Children for whom there is no key frame yet.
-    awaiting: Vec<ChildKey>,
+    /// Children for whom there is no key frame yet, and since when they wait for one.
+    awaiting: Vec<(ChildKey, Duration)>,
+    /// Bytes that have entered the ring.
+    bytes: u64,
 }
 
 impl Stream {
@@ -90,18 +95,14 @@ impl Stream {
     /// # Errors
     ///
     /// When the session has no track or more than 128 (interleaving has no more channels).
-    pub fn new(
-        session: sdp::Session,
-        limits: Limits,
-        now: Duration,
-    ) -> Result<Stream, &'static str> {
+    pub fn new(session: sdp::Session, limits: Limits) -> Result<Stream, &'static str> {
         if session.media.is_empty() {
             return Err("the session description has no media");
         }
         if session.media.len() > 128 {
             return Err("the session description has more than 128 media");
         }
-        let ring = ring::ring(limits.ring_packets.max(1024), limits.readers.saturating_add(1));
+        let ring = ring::ring(limits.ring_packets.max(MIN_RING), limits.readers.saturating_add(1));
         let fan = ring.subscribe(Arc::new(())).map_err(|_| "no reader left in a new ring")?;
         let tracks = (0u8..).zip(&session.media).map(|(n, media)| Track::new(n, media)).collect();
         Ok(Stream {
@@ -111,7 +112,6 @@ impl Stream {
             fan,
             cursor: 0,
             keys: VecDeque::new(),
-            began: now,
             ended: false,
             limits,
             ledger: Ledger::default(),
@@ -120,6 +120,7 @@ impl Stream {
             tcp: tcp::Groups::default(),
             pacing: Vec::new(),
             awaiting: Vec::new(),
+            bytes: 0,
         })
     }
 
@@ -157,7 +158,8 @@ impl Stream {
         self.ring.evict(tail.saturating_add(quarter).min(self.cursor));
     }
 
-    /// Packets in the ring that [`fan_out`](Stream::fan_out) has not seen yet.
+    /// Packets in the ring that [`fan_out`](Stream::fan_out) has not seen yet. It is to be called when
+    /// they are [`MAX_BACKLOG`], or the ring might come round to them.
     pub fn backlog(&self) -> u64 {
         self.ring.head().saturating_sub(self.cursor)
     }
@@ -166,7 +168,16 @@ impl Stream {
     /// step of every packet whose bytes can still be changed. `chosen`: whoever sends here was let in
     /// by name, and may change his SSRC at will.
     pub fn splice(&mut self, track: u8, packet: &mut [u8], chosen: bool, now: Duration) {
-        if let Some(track) = self.tracks.get_mut(usize::from(track)) {
+        let number = usize::from(track);
+        let Some(track) = self.tracks.get(number) else { return };
+        if track.takes_as_it_is(packet) {
+            return;
+        }
+        if track.may_change_with(packet) && track.inbox.is_holding() {
+            // What waits is the former source's: the next one is numbered behind it.
+            self.empty_inbox(number);
+        }
+        if let Some(track) = self.tracks.get_mut(number) {
             track.splice(packet, chosen, now);
         }
     }
@@ -185,6 +196,9 @@ impl Stream {
         let pairs = self.session.media.iter().zip(theirs);
         if !self.tracks.iter().zip(pairs).all(|(track, (a, b))| track.resumes(a, b)) {
             return Err(Incompatible);
+        }
+        for number in 0..self.tracks.len() {
+            self.empty_inbox(number);
         }
         for (track, theirs) in self.tracks.iter_mut().zip(theirs) {
             track.expect(theirs);
@@ -210,8 +224,16 @@ impl Stream {
         let (Some(track), Some((ssrc, sequence))) = (self.tracks.get_mut(number), place) else {
             return self.ingest_rtp(packet);
         };
-        if let Entered::Passed(packet) = track.inbox.enter(packet, ssrc, sequence) {
-            return self.ingest_rtp(packet);
+        match track.inbox.enter(packet, ssrc, sequence) {
+            Entered::Passed(packet) => self.ingest_rtp(packet),
+            Entered::Kept => self.take_from_inbox(number),
+            Entered::Duplicate => self.ledger.drop(Cause::Duplicate, 1),
+        }
+    }
+
+    fn empty_inbox(&mut self, number: usize) {
+        if let Some(track) = self.tracks.get_mut(number) {
+            track.inbox.give_up_all();
         }
         self.take_from_inbox(number);
     }
@@ -263,9 +285,11 @@ impl Stream {
         }
         let sequence = rtp::sequence(packet.data()).unwrap_or_default();
         let (start, arrival, number) = (packet.start, packet.arrival, packet.track);
+        let length = packet.data().len() as u64;
         match self.ring.stage(packet) {
             Ok(position) => {
                 self.ledger.publish();
+                self.bytes = self.bytes.wrapping_add(length);
                 if let Some(track) = self.tracks.get_mut(usize::from(number))
                     && let Some(key) = track.published(position, sequence, start, entry.key)
                 {
@@ -325,6 +349,7 @@ impl Stream {
         }
         self.ring.notify();
         let view = self.fan.view(self.cursor);
+        debug_assert_eq!(view.lost(), 0, "more than MAX_BACKLOG taken in");
         self.udp.fan_out(&mut self.children, &view, egress);
         self.tcp.fan_out(&mut self.children, &view, now, egress);
         self.cursor = view.end();
@@ -345,10 +370,7 @@ impl Stream {
             return;
         }
         for number in 0..self.tracks.len() {
-            if let Some(track) = self.tracks.get_mut(number) {
-                track.inbox.give_up_all();
-            }
-            self.take_from_inbox(number);
+            self.empty_inbox(number);
         }
         for (number, track) in (0u8..).zip(&self.tracks) {
             let Some(ssrc) = track.ssrc() else { continue };

@@ -37,6 +37,8 @@ pub struct Track {
     report: Option<(SenderReport, Packet)>,
     /// The source has said BYE, and has sent nothing since.
     left: bool,
+    /// Its next source may repeat what has come already.
+    resuming: bool,
     packets: u64,
     bytes: u64,
     frames: u64,
@@ -57,6 +59,8 @@ struct Frame {
     position: u64,
     /// Its last packet has come.
     ended: bool,
+    /// Its beginning has not: no decoder is to begin with it.
+    headless: bool,
     key: bool,
 }
 
@@ -76,6 +80,7 @@ impl Track {
             frame: Frame::default(),
             report: None,
             left: false,
+            resuming: false,
             packets: 0,
             bytes: 0,
             frames: 0,
@@ -108,20 +113,37 @@ impl Track {
     /// [`receive`](Track::receive) next, one of this track's, if it is of a source that the track
     /// takes. `chosen`: whoever sends here was let in by name.
     pub(super) fn splice(&mut self, packet: &mut [u8], chosen: bool, now: Duration) {
-        let same = self.splice.is_source_of(packet);
-        if same && !self.splice.renumbers() {
-            return;
-        }
         let silent = now.saturating_sub(self.last_arrival);
         let begins = |payload: &[u8]| {
             let inspect = codec::inspect(self.codec, payload);
-            !self.codec.has_key_frames() || inspect.key || inspect.parameter_sets
+            inspect.begins && (inspect.key || inspect.parameter_sets)
         };
-        let onward = if same { None } else { self.onward(silent) };
-        if self.splice.apply(packet, Arrival { silent, chosen, onward, begins: &begins }) {
+        let settled = self.splice.is_settled(packet);
+        let arrival = Arrival {
+            silent,
+            chosen: chosen || self.left,
+            onward: if settled { None } else { self.onward(silent) },
+            clock_rate: self.clock_rate,
+            payload_types: &self.payload_types,
+            begins: &begins,
+        };
+        if self.splice.apply(packet, arrival) {
             self.report = None;
             self.frame = Frame::default();
+            if let Ok(header) = rtp::parse(packet) {
+                self.inbox.begin(header.ssrc, header.sequence);
+            }
         }
+    }
+
+    /// Whether a packet is one of the present source's, which needs no change.
+    pub(super) fn takes_as_it_is(&self, packet: &[u8]) -> bool {
+        self.splice.is_plain() && self.splice.is_source_of(packet)
+    }
+
+    /// Whether a packet could be the first of another source.
+    pub(super) fn may_change_with(&self, packet: &[u8]) -> bool {
+        !self.splice.is_settled(packet)
     }
 
     /// Where the numbering goes on after a source that has been silent for so long.
@@ -159,25 +181,30 @@ impl Track {
     pub(super) fn expect(&mut self, theirs: &sdp::Media) {
         let formats = theirs.formats().map(|format| format.payload_type);
         self.splice.expect(formats.zip(self.payload_types.iter().copied()).collect());
+        self.resuming = true;
         self.left = false;
     }
 
     /// Reads an RTP packet and writes into it where in its frame it stands; tells what is in it.
     pub(super) fn receive(&mut self, packet: &mut Packet) -> Result<Inspect, Cause> {
         let header = rtp::parse(packet.data()).map_err(|_| Cause::Malformed)?;
-        if !self.payload_types.contains(&header.payload_type) {
-            return Err(Cause::PayloadType);
-        }
-        let payload = packet.data().get(header.payload).unwrap_or(&[]);
-        let inspect = match self.payload_types.first() {
-            Some(main) if *main == header.payload_type => codec::inspect(self.codec, payload),
-            _ => Inspect::default(),
-        };
         if self.ssrc.is_some_and(|ssrc| ssrc != header.ssrc)
             && let Some(cause) = self.splice.refusal()
         {
             return Err(cause);
         }
+        if !self.payload_types.contains(&header.payload_type) {
+            return Err(Cause::PayloadType);
+        }
+        if self.resuming && !self.is_news(header.sequence) {
+            return Err(Cause::Duplicate);
+        }
+        self.resuming = false;
+        let payload = packet.data().get(header.payload).unwrap_or(&[]);
+        let mut inspect = match self.payload_types.first() {
+            Some(main) if *main == header.payload_type => codec::inspect(self.codec, payload),
+            _ => Inspect::default(),
+        };
         let place = if self.ssrc.is_none_or(|ssrc| ssrc == header.ssrc) {
             self.ssrc = Some(header.ssrc);
             self.sequence.receive(header.sequence)
@@ -202,12 +229,22 @@ impl Track {
             packet.start = self.frame.ended || self.frame.timestamp != Some(header.timestamp);
             if packet.start {
                 self.frames += 1;
-                self.frame = Frame { timestamp: Some(header.timestamp), ..Frame::default() };
+                let headless = !inspect.begins;
+                self.frame =
+                    Frame { timestamp: Some(header.timestamp), headless, ..Frame::default() };
             }
             self.frame.ended = packet.end;
             self.last_timestamp = header.timestamp;
         }
+        inspect.key &= place.class != Class::Late && !self.frame.headless;
         Ok(inspect)
+    }
+
+    /// Whether a sequence number lies ahead of all that have come: a source that is back may begin with
+    /// what it has sent before.
+    fn is_news(&self, sequence: u16) -> bool {
+        let behind = |highest: u64| (highest as u16).wrapping_sub(sequence);
+        self.sequence.highest().is_none_or(|highest| behind(highest) >= 0x8000)
     }
 
     /// Stores the H.264 parameter sets in a packet; when they are new, writes them into the track's
@@ -255,8 +292,9 @@ impl Track {
     /// Reads an RTCP packet; true when it goes through to the children.
     pub(super) fn receive_report(&mut self, packet: &mut Packet) -> Result<bool, Cause> {
         let compound = rtcp::parse(packet.data()).map_err(|_| Cause::Malformed)?;
-        if compound.has_bye() {
-            self.left = true;
+        let source = self.splice.source().map(|(ssrc, _)| ssrc).or(self.ssrc);
+        if let Some(mut leaving) = compound.bye() {
+            self.left |= source.is_some_and(|source| leaving.any(|ssrc| ssrc == source));
             return Ok(false);
         }
         let Some(theirs) = compound.sender_report() else { return Ok(false) };

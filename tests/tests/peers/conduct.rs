@@ -116,7 +116,7 @@ fn rtp_info_tells_the_first_packet() {
 #[test]
 fn a_child_that_does_not_read_delays_nobody() {
     let scene = Scene::new("a_child_that_does_not_read_delays_nobody");
-    let mut server = Server::start(&scene, &[]);
+    let mut server = Server::start(&scene, &["--linger", "0"]);
     let url = server.url("live");
     let mut publisher = Connection::open(server.address());
     publisher.publish(&url, &rtp::sdp(0));

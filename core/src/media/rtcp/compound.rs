@@ -59,6 +59,14 @@ impl<'a> Compound<'a> {
         })
     }
 
+    /// The sources that say goodbye, if any does.
+    pub fn bye(&self) -> Option<Sources<'a>> {
+        self.packets().find_map(|packet| match packet {
+            Packet::Bye(sources) => Some(sources),
+            _ => None,
+        })
+    }
+
     /// Whether a source says goodbye.
     pub fn has_bye(&self) -> bool {
         self.packets().any(|packet| matches!(packet, Packet::Bye(_)))

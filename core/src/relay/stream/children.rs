@@ -12,7 +12,7 @@ use super::super::tcp;
 use super::super::track::{self, Track};
 use super::{PlayPoint, Stream};
 
-/// How long a child waits for a first key frame of a stream that has not had one.
+/// How long a child waits for a key frame; then it begins without one.
 const KEY_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Stream {
@@ -22,24 +22,36 @@ impl Stream {
     }
 
     /// One tick: the next burst for each UDP child that is behind.
-    pub fn pace(&mut self, egress: &mut dyn Egress) {
+    pub fn pace(&mut self, now: Duration, egress: &mut dyn Egress) {
         let mut still = std::mem::take(&mut self.pacing);
-        still.retain(|key| self.pace_one(*key, egress));
+        still.retain(|key| self.pace_one(*key, now, egress));
         self.pacing.append(&mut still);
     }
 
     /// True while the child is still behind.
-    fn pace_one(&mut self, key: ChildKey, egress: &mut dyn Egress) -> bool {
+    fn pace_one(&mut self, key: ChildKey, now: Duration, egress: &mut dyn Egress) -> bool {
         let Some(child) = self.children.get_mut(key) else { return false };
         let Transport::Udp { .. } = child.transport else { return false };
         if child.state != State::Behind {
             return false;
         }
+        // A child begins slowly, so as not to be overrun, but always faster than the stream goes on.
+        let fresh = self.bytes.wrapping_sub(child.paced);
+        child.paced = self.bytes;
+        let fresh = usize::try_from(fresh).unwrap_or(usize::MAX);
+        let budget = self.limits.burst.max(fresh.saturating_mul(2));
+        let newer = self.ring.newest_key().filter(|newest| *newest > child.cursor);
         let view = self.fan.view(child.cursor);
-        if view.lost() > 0 {
-            child.skip_to(view.start());
+        match newer {
+            _ if view.lost() == 0 => {}
+            Some(newer) => child.skip_to(newer),
+            None => {
+                child.wait_for_key(self.cursor);
+                self.awaiting.push((key, now));
+                return false;
+            }
         }
-        self.udp.catch_up(child, &view, self.cursor, self.limits.burst, egress);
+        self.udp.catch_up(child, &view, self.cursor, budget, egress);
         if child.state == State::Live
             && let Transport::Udp { targets } = &child.transport
         {
@@ -106,8 +118,8 @@ impl Stream {
         let Some(child) = self.children.get_mut(key) else { return };
         match &child.transport {
             _ if child.state == State::AwaitingKey => {
-                if !self.awaiting.contains(&key) {
-                    self.awaiting.push(key);
+                if !self.awaiting.iter().any(|(known, _)| *known == key) {
+                    self.awaiting.push((key, now));
                 }
             }
             _ if child.state != State::Starting => {}
@@ -118,7 +130,8 @@ impl Stream {
                         self.udp.report(child, report, egress);
                     }
                 }
-                if self.pace_one(key, egress) && !self.pacing.contains(&key) {
+                child.paced = self.bytes;
+                if self.pace_one(key, now, egress) && !self.pacing.contains(&key) {
                     self.pacing.push(key);
                 }
             }
@@ -142,12 +155,11 @@ impl Stream {
         if self.awaiting.is_empty() {
             return;
         }
-        let hopeless = self.keys.is_empty() && now.saturating_sub(self.began) > KEY_PATIENCE;
-        let start = if hopeless { Start::Live } else { Start::KeyFrame };
-        if self.beginning(start).is_none() {
-            return;
-        }
-        for key in std::mem::take(&mut self.awaiting) {
+        let there = self.beginning(Start::KeyFrame).is_some();
+        let over = |since: Duration| there || now.saturating_sub(since) > KEY_PATIENCE;
+        let released: Vec<_> = self.awaiting.extract_if(.., |(_, since)| over(*since)).collect();
+        let start = if there { Start::KeyFrame } else { Start::Live };
+        for (key, _) in released {
             self.play(key, start);
             self.kick(key, now, egress);
         }
@@ -170,10 +182,8 @@ impl Stream {
             Some(newer) if lost || late => child.skip_to(newer),
             None if lost => {
                 // What it would need is gone, and nothing to begin anew with is there yet.
-                child.skip_to(self.cursor);
-                child.offered += self.cursor.saturating_sub(child.origin);
-                child.state = State::AwaitingKey;
-                self.awaiting.push(key);
+                child.wait_for_key(self.cursor);
+                self.awaiting.push((key, now));
                 return;
             }
             _ => {}
@@ -256,7 +266,7 @@ impl Stream {
         let live_sent = self.udp.remove(key);
         self.tcp.remove(key);
         self.pacing.retain(|other| *other != key);
-        self.awaiting.retain(|other| *other != key);
+        self.awaiting.retain(|(other, _)| *other != key);
         let cursor = self.cursor;
         let Some(child) = self.children.get_mut(key) else { return };
         settle_live(child, live_sent, cursor);

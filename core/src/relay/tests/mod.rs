@@ -11,7 +11,7 @@ use support::{Net, at, frame, h264, session, tcp_child, tcp_tracks, udp_child, u
 
 /// A stream with one H.264 track, and the world below it.
 fn stream() -> (Stream, Net) {
-    let stream = Stream::new(session(1), super::Limits::default(), Duration::ZERO).unwrap();
+    let stream = Stream::new(session(1), super::Limits::default()).unwrap();
     (stream, Net::default())
 }
 
@@ -66,12 +66,35 @@ fn a_child_begins_with_the_newest_key_frame_and_is_told_so() {
     assert_eq!(points, [Some((16, 8 * 3000))]);
     stream.kick(key, at(0), &mut net);
     while stream.pacing() {
-        stream.pace(&mut net);
+        stream.pace(at(0), &mut net);
     }
     let sequences: Vec<u16> = net.datagrams(1).iter().map(|data| h264::sequence(data)).collect();
     assert_eq!(sequences, [16, 17, 18, 19]);
     feed(&mut stream, &mut net, frame(20, 30_000, false, 2));
     assert_eq!(net.datagrams(1).len(), 6);
+    check(&stream);
+}
+
+#[test]
+fn a_child_catches_up_with_a_stream_faster_than_its_burst() {
+    let (mut stream, mut net) = stream();
+    let mut sequence = 0u16;
+    // 20 kB a millisecond, where a burst is 4 KiB.
+    let mut millisecond = |stream: &mut Stream, net: &mut Net| {
+        let packets = frame(sequence, u32::from(sequence), sequence == 0, 200);
+        sequence = sequence.wrapping_add(200);
+        feed(stream, net, packets);
+    };
+    (0..5).for_each(|_| millisecond(&mut stream, &mut net));
+    let key = stream.add_child(udp_child(1), at(0));
+    begin(&mut stream, &mut net, key, at(0));
+    assert!(stream.pacing());
+    for _ in 0..20 {
+        millisecond(&mut stream, &mut net);
+        stream.pace(at(0), &mut net);
+    }
+    assert!(!stream.pacing(), "it never gets live");
+    assert_eq!(stream.child_figures()[0].ledger.too_slow, 0);
     check(&stream);
 }
 
@@ -245,7 +268,7 @@ fn a_source_has_left_when_it_said_bye_for_every_track_and_sent_nothing_since() {
 
 #[test]
 fn a_child_that_gives_up_a_track_gets_the_others_on() {
-    let mut stream = Stream::new(session(2), super::Limits::default(), Duration::ZERO).unwrap();
+    let mut stream = Stream::new(session(2), super::Limits::default()).unwrap();
     let mut net = Net::default();
     let of_track = |track: u8, mut packets: Vec<super::Packet>| {
         packets.iter_mut().for_each(|packet| packet.track = track);
@@ -297,7 +320,7 @@ proptest::proptest! {
                         stream.writable(key, at(now), &mut net);
                     }
                 }
-                (6, _) => stream.pace(&mut net),
+                (6, _) => stream.pace(at(now), &mut net),
                 (7, Some((key, _))) => stream.pause(key),
                 (8, Some((key, _))) => begin(&mut stream, &mut net, key, at(now)),
                 _ => now += 1,

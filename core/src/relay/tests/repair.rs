@@ -1,5 +1,6 @@
 //! Two relays with a network between them that loses packets and puts them out of order.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::support::{Net, frame, session, tcp_child, udp_child};
@@ -19,13 +20,15 @@ struct Link {
     loss: u64,
     /// Milliseconds: at least, and how much more at most.
     delay: (u64, u64),
+    /// Everything is lost in this time.
+    outage: Range<u64>,
     under_way: Vec<(u64, Vec<u8>)>,
     lost: u64,
 }
 
 impl Link {
     fn new(seed: u64, loss: u64, delay: (u64, u64)) -> Link {
-        Link { random: seed, loss, delay, under_way: Vec::new(), lost: 0 }
+        Link { random: seed, loss, delay, outage: 0..0, under_way: Vec::new(), lost: 0 }
     }
 
     fn draw(&mut self, below: u64) -> u64 {
@@ -37,7 +40,7 @@ impl Link {
     fn send(&mut self, bytes: &[u8], now: u64) {
         // Nothing comes before the first packet or behind the last that would show them missing.
         let amid = (FRAME * 10..RUN - FRAME * 10).contains(&now);
-        if amid && self.draw(1000) < self.loss {
+        if self.outage.contains(&now) || amid && self.draw(1000) < self.loss {
             self.lost += 1;
             return;
         }
@@ -64,10 +67,8 @@ struct Outcome {
 /// Frames through both relays; `answers`: upstream hears what it is asked for.
 fn run(mut down: Link, mut up: Link, answers: bool) -> Outcome {
     let limits = Limits::default;
-    let (mut upstream, mut above) =
-        (Stream::new(session(1), limits(), Duration::ZERO).unwrap(), Net::default());
-    let (mut downstream, mut below) =
-        (Stream::new(session(1), limits(), Duration::ZERO).unwrap(), Net::default());
+    let (mut upstream, mut above) = (Stream::new(session(1), limits()).unwrap(), Net::default());
+    let (mut downstream, mut below) = (Stream::new(session(1), limits()).unwrap(), Net::default());
     let link = upstream.add_child(udp_child(LINK), Duration::ZERO);
     upstream.play(link, Start::Live).unwrap();
     upstream.kick(link, Duration::ZERO, &mut above);
@@ -127,6 +128,19 @@ fn one_packet_in_twenty_lost_is_none_lost() {
         assert!(in_order(&outcome.seen));
         assert!(outcome.repaired > 100 && outcome.resent >= outcome.repaired);
     }
+}
+
+#[test]
+fn repair_goes_on_after_an_outage() {
+    let outage = 8_000..9_000;
+    let mut links = [Link::new(11, 50, (10, 0)), Link::new(12, 50, (10, 0))];
+    links.iter_mut().for_each(|link| link.outage = outage.clone());
+    let [down, up] = links;
+    let outcome = run(down, up, true);
+    assert!(in_order(&outcome.seen));
+    let later = &outcome.seen[outcome.seen.len() * 2 / 3..];
+    let whole = later.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == 1);
+    assert!(whole, "holes long after the outage");
 }
 
 #[test]
