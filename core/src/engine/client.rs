@@ -52,20 +52,22 @@ impl Worker {
         match result {
             Ok(()) => self.begin_session(token),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(error) => {
-                let Some(connection) = self.connections.remove(&token) else { return };
-                self.close_socket(token);
-                let Role::Client(client) = connection.role else { return };
-                let Client { remote, job, redirects, .. } = *client;
-                let reason = format!("cannot connect to {}: {error}", connection.peer);
-                if remote.addresses.is_empty() {
-                    let client = Client::new(remote, job, redirects);
-                    self.client_over(client, &reason);
-                } else {
-                    self.open(remote, job, redirects);
-                }
-            }
+            Err(error) => self.try_next(token, &error.to_string()),
         }
+    }
+
+    /// An attempt to connect has failed: on to the next address of the remote, if it has one.
+    pub(super) fn try_next(&mut self, token: Token, reason: &str) {
+        let Some(connection) = self.connections.remove(&token) else { return };
+        self.close_socket(token);
+        let Role::Client(client) = connection.role else { return };
+        let reason = format!("cannot connect to {}: {reason}", connection.peer);
+        if client.remote.addresses.is_empty() {
+            return self.client_over(*client, &reason);
+        }
+        tracing::info!("{reason}; its next address is tried");
+        let Client { remote, job, redirects, .. } = *client;
+        self.open(remote, job, redirects);
     }
 
     fn begin_session(&mut self, token: Token) {
@@ -178,6 +180,7 @@ impl Worker {
         let now = self.io.now();
         let Some(client) = self.client(token) else { return };
         client.started = Some(now);
+        client.falling_back = false;
         match client.job {
             Job::Pull { .. } => self.pull_started(token),
             Job::Push { .. } => self.push_started(token),
@@ -224,6 +227,13 @@ impl Worker {
 
     /// A client's connection is gone.
     pub(super) fn client_over(&mut self, client: Client, reason: &str) {
+        if let Job::Pull { stream: Some(id), .. } = client.job
+            && client.falling_back
+            && self.stop_by.is_none()
+            && self.streams.get(&id).is_some_and(|live| live.ended.is_none())
+        {
+            return self.pull_over_tcp(client, id);
+        }
         let (path, url) = (client.remote.path.clone(), without_credentials(&client.remote.url));
         let reason = reason.to_owned();
         match client.job {

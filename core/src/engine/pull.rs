@@ -12,7 +12,7 @@ use super::command::{Remote, StreamId};
 use super::config::Transport;
 use super::error::Error;
 use super::media::Ingest;
-use super::role::{Client, Job};
+use super::role::{Client, Inlets, Job};
 use super::worker::Worker;
 
 /// How long UDP may stay silent before a pull asks for TCP.
@@ -116,10 +116,27 @@ impl Worker {
             return;
         }
         self.close_inlets_of(id);
-        if let Some(Client { session: Some(session), started, .. }) = self.client(token) {
-            *started = None;
-            session.fall_back_to_tcp(now);
+        let Some(peer) = self.connections.get(&token).map(|connection| connection.peer) else {
+            return;
+        };
+        if let Some(client) = self.client(token)
+            && let Some(session) = &mut client.session
+        {
+            client.started = None;
+            client.falling_back = session.fall_back_to_tcp(now);
+            // Should the server hang up over it, it is called again where it has answered.
+            client.remote.addresses = vec![peer];
         }
         self.drive(token);
+    }
+
+    /// The server has hung up over the fall-back to TCP, as some do: asks for TCP from the beginning.
+    /// The stream stays; nothing has come in yet.
+    pub(super) fn pull_over_tcp(&mut self, client: Client, id: StreamId) {
+        let Client { mut remote, redirects, .. } = client;
+        remote.transport = Transport::Tcp;
+        let inlets = Inlets::default();
+        let job = Job::Pull { session: None, inlets, server_ports: Vec::new(), stream: Some(id) };
+        self.open(remote, job, redirects);
     }
 }

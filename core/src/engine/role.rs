@@ -102,6 +102,8 @@ pub(super) struct Client {
     pub(super) started: Option<Duration>,
     /// Packets that the stream had received before that.
     pub(super) received_before: u64,
+    /// It asks for TCP, since UDP stays silent; the server has not agreed yet.
+    pub(super) falling_back: bool,
     /// What it fetched is over, by the server's word.
     pub(super) ended: bool,
 }
@@ -115,6 +117,7 @@ impl Client {
             redirects,
             started: None,
             received_before: 0,
+            falling_back: false,
             ended: false,
         }
     }

@@ -1,5 +1,7 @@
 //! Whole engines over loopback: everything but the codecs is real.
 
+mod pulls;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};

@@ -513,7 +513,7 @@ impl Worker {
                 Role::Client(client) => {
                     let Some(session) = &mut client.session else {
                         if now.saturating_sub(connection.opened) > self.config.connect_timeout {
-                            self.lose(token, "the connection did not come about in time");
+                            self.try_next(token, "it does not answer");
                         }
                         continue;
                     };
