@@ -60,6 +60,9 @@ impl Worker {
 
     /// Lets go of those who stay after the end of their stream, and forgets the stream.
     pub(super) fn forget_ended(&mut self, now: Duration) {
+        if self.streams.values().all(|live| live.ended.is_none()) {
+            return;
+        }
         let ended = |(id, live): (&StreamId, &Live)| live.ended.map(|_| *id);
         for id in self.streams.iter().filter_map(ended).collect::<Vec<_>>() {
             self.say_bye(id, now);
@@ -139,7 +142,7 @@ impl Worker {
         match connection.role {
             Role::Server(mut server) => server.session.handle_close(),
             Role::Client(client) => {
-                self.reporters.retain(|_, of| *of != token);
+                self.reporters.remove(token);
                 self.client_over(*client, reason);
             }
         }

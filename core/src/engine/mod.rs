@@ -44,6 +44,7 @@ mod media;
 mod pull;
 mod push;
 mod random;
+mod reporters;
 mod resume;
 mod role;
 mod server;

@@ -64,7 +64,7 @@ impl Worker {
         let id = *stream;
         if let ChildTransport::Udp { targets } = &transport {
             let addresses = targets.iter().flatten().map(|target| target.rtcp.addr());
-            self.reporters.extend(addresses.map(|address| (address, token)));
+            self.reporters.add(token, addresses);
         }
         let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
             return self.lose(token, "the stream has ended");

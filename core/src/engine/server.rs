@@ -215,9 +215,8 @@ impl Worker {
         let transport = self.transport_of(token, peer, &tracks)?;
         let name = transport.name();
         if let Transport::Udp { targets } = &transport {
-            for target in targets.iter().flatten() {
-                self.reporters.insert(target.rtcp.addr(), token);
-            }
+            let addresses = targets.iter().flatten().map(|target| target.rtcp.addr());
+            self.reporters.add(token, addresses);
         }
         let live = self.streams.get_mut(&id).filter(|live| live.ended.is_none());
         let live = live.ok_or(Status::NOT_FOUND)?;
@@ -431,7 +430,7 @@ impl Worker {
         match std::mem::replace(&mut server.part, Part::Idle) {
             Part::Idle => {}
             Part::Player(player) => {
-                self.reporters.retain(|_, of| *of != token);
+                self.reporters.remove(token);
                 if let Some(key) = player.child {
                     self.child_gone(player.stream, key, peer, reason);
                 }

@@ -22,6 +22,7 @@ use super::error::Error;
 use super::event::Event;
 use super::figures::Figures;
 use super::media::{Ingest, Live};
+use super::reporters::Reporters;
 use super::role::Role;
 
 /// How often sessions, stalled connections and ended streams are looked at.
@@ -60,7 +61,7 @@ pub(super) struct Worker {
     pub(super) pairs: Slab<Pair>,
     shared_pairs: HashMap<IpAddr, PairId>,
     /// Connections of UDP players, by where their reports come from.
-    pub(super) reporters: HashMap<SocketAddr, Token>,
+    pub(super) reporters: Reporters,
     /// Pushes of streams that are not there yet.
     pub(super) pushes: Vec<Remote>,
     /// Questions of who may come in.
@@ -105,7 +106,7 @@ impl Worker {
             ingests: HashMap::new(),
             pairs: Slab::new(),
             shared_pairs: HashMap::new(),
-            reporters: HashMap::new(),
+            reporters: Reporters::default(),
             pushes: Vec::new(),
             readers: Vec::new(),
             next_stream: 1,
@@ -368,7 +369,7 @@ impl Worker {
         let now = self.io.now();
         let Worker { io, connections, reporters, heard, .. } = self;
         let result = io.receive_small(token, &mut |data, from| {
-            let connection = reporters.get(&from).and_then(|token| connections.get_mut(token));
+            let connection = reporters.get(&from).and_then(|token| connections.get_mut(&token));
             if let Some(connection) = connection {
                 connection.role.alive(now);
                 if rtcp::asks(data) {

@@ -1,5 +1,6 @@
 //! Fan-out of datagrams: runs of equal packets, each to every member of a group in one batch.
 
+use std::collections::HashMap;
 use std::io::IoSlice;
 use std::ops::Range;
 
@@ -148,13 +149,15 @@ impl Groups {
         sent
     }
 
-    /// How many packets a live child was sent since it is live.
-    pub(super) fn sent(&self, key: ChildKey) -> u64 {
-        let of = |group: &Group| {
-            let index = group.members.iter().position(|member| *member == key)?;
-            Some(group.sent - group.joined.get(index)?)
-        };
-        self.groups.iter().filter_map(of).sum()
+    /// How many packets each live child was sent since it is live.
+    pub(super) fn sent(&self) -> HashMap<ChildKey, u64> {
+        let mut sent = HashMap::new();
+        for group in &self.groups {
+            for (key, joined) in group.members.iter().zip(&group.joined) {
+                *sent.entry(*key).or_default() += group.sent - joined;
+            }
+        }
+        sent
     }
 
     /// Gives every live child the packets of `view`.

@@ -307,9 +307,10 @@ impl Stream {
 
     /// Figures of the children.
     pub fn child_figures(&self) -> Vec<ChildFigures> {
+        let sent = self.udp.sent();
         let figures = |(key, child): (ChildKey, &Child)| {
             let mut seen = child.clone();
-            settle_live(&mut seen, self.udp.sent(key), self.cursor);
+            settle_live(&mut seen, sent.get(&key).copied().unwrap_or(0), self.cursor);
             ChildFigures {
                 key,
                 transport: child.transport.name(),
