@@ -35,14 +35,14 @@ impl Worker {
     pub(super) fn client(&mut self, token: Token) -> Option<&mut Client> {
         match &mut self.connections.get_mut(&token)?.role {
             Role::Client(client) => Some(client),
-            Role::Server(_) => None,
+            Role::Server(_) | Role::Child { .. } => None,
         }
     }
 
     pub(super) fn is_connecting(&self, token: Token) -> bool {
         self.connections.get(&token).is_some_and(|connection| match &connection.role {
             Role::Client(client) => client.session.is_none(),
-            Role::Server(_) => false,
+            Role::Server(_) | Role::Child { .. } => false,
         })
     }
 

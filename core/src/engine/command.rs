@@ -9,6 +9,7 @@ use crate::media::sdp;
 use crate::relay::Packet;
 use crate::ring::{Subscriber, Wake};
 
+use super::children::ChildCommand;
 use super::config::Transport;
 use super::error::Error;
 use super::figures::Figures;
@@ -19,7 +20,7 @@ pub(super) type StreamId = u64;
 /// Commands that may wait for the engine's thread before their senders do.
 pub(super) const QUEUE: usize = 1024;
 
-type Reply<T> = Sender<Result<T, Error>>;
+pub(super) type Reply<T> = Sender<Result<T, Error>>;
 
 /// The other end of an RTSP connection that the engine opens itself.
 pub(super) struct Remote {
@@ -34,13 +35,36 @@ pub(super) enum Command {
     Listen(SocketAddr, Reply<SocketAddr>),
     Pull(Remote, Reply<()>),
     Push(Remote, Reply<()>),
-    IngestRtp { path: String, session: sdp::Session, reply: Reply<()> },
-    SendRtp { path: String, targets: Vec<(SocketAddr, SocketAddr)>, reply: Reply<()> },
-    Source { path: String, session: sdp::Session, reply: Reply<StreamId> },
-    Feed { stream: StreamId, packets: Vec<Packet>, dropped: u64 },
+    IngestRtp {
+        path: String,
+        session: sdp::Session,
+        reply: Reply<()>,
+    },
+    SendRtp {
+        path: String,
+        targets: Vec<(SocketAddr, SocketAddr)>,
+        reply: Reply<()>,
+    },
+    Source {
+        path: String,
+        session: sdp::Session,
+        reply: Reply<StreamId>,
+    },
+    Feed {
+        stream: StreamId,
+        packets: Vec<Packet>,
+        dropped: u64,
+        /// Where the emptied list goes, to be filled again.
+        spare: SyncSender<Vec<Packet>>,
+    },
     EndSource(StreamId),
-    Reader { path: String, reply: Reply<(sdp::Session, Subscriber<Packet>)> },
+    Child(ChildCommand),
+    Reader {
+        path: String,
+        reply: Reply<(sdp::Session, Subscriber<Packet>)>,
+    },
     Figures(Reply<Figures>),
+    WakeOnEvent(Arc<dyn Wake>),
     Stop,
 }
 

@@ -67,6 +67,7 @@ impl Worker {
         for id in self.streams.iter().filter_map(ended).collect::<Vec<_>>() {
             self.say_bye(id, now);
         }
+        self.let_children_go(FAREWELL, now);
         let since = |live: &Live| live.ended.map(|at| now.saturating_sub(at));
         let over = |live: &Live, key: ChildKey| match since(live) {
             Some(age) => age > DRAIN || (age > FAREWELL && live.stream.is_drained(key)),
@@ -139,12 +140,14 @@ impl Worker {
         self.release(token, reason);
         let Some(connection) = self.connections.remove(&token) else { return };
         self.close_socket(token);
+        self.child_hung_up(&connection, reason);
         match connection.role {
             Role::Server(mut server) => server.session.handle_close(),
             Role::Client(client) => {
                 self.reporters.remove(token);
                 self.client_over(*client, reason);
             }
+            Role::Child { .. } => {}
         }
     }
 

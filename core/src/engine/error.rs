@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use super::children::ChildId;
+
 /// Why a call to the [`Engine`](super::Engine) failed.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -27,6 +29,15 @@ pub enum Error {
     PathTaken(String),
     /// No stream came to the path in the time given.
     NoStream(String),
+    /// A stream has fewer tracks.
+    NoTrack {
+        /// Path of the stream.
+        path: String,
+        /// Index of the track that was asked for.
+        track: usize,
+    },
+    /// There is no such child, or it has left.
+    NoChild(ChildId),
     /// More of something than the configuration allows.
     TooMany(&'static str),
     /// The engine has stopped.
@@ -41,6 +52,10 @@ impl fmt::Display for Error {
             Error::Session(reason) => write!(f, "session description: {reason}"),
             Error::PathTaken(path) => write!(f, "{path} already has a stream"),
             Error::NoStream(path) => write!(f, "no stream came to {path}"),
+            Error::NoTrack { path, track } => {
+                write!(f, "{path} has no track {track} (the first is 0)")
+            }
+            Error::NoChild(child) => write!(f, "there is no {child}"),
             Error::TooMany(what) => write!(f, "too many {what}"),
             Error::Stopped => f.write_str("the engine has stopped"),
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::children::ChildId;
 use super::figures::StreamFigures;
 
 /// Something that happened. Events are kept in a bounded queue; the newest are lost when nobody takes
@@ -66,6 +67,15 @@ pub enum Event {
         /// Why, as a sentence for people.
         reason: String,
     },
+    /// A child that the program had added is gone.
+    AddedChildEnded {
+        /// Path of the stream; empty when the stream was gone before.
+        path: String,
+        /// The child.
+        child: ChildId,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
     /// The server that a stream is pushed to takes it.
     PushStarted {
         /// Path of the stream.
@@ -124,6 +134,9 @@ impl fmt::Display for Event {
             }
             Event::ChildEnded { path, peer, reason } => {
                 write!(f, "{peer} stopped playing {path}: {reason}")
+            }
+            Event::AddedChildEnded { path, child, reason } => {
+                write!(f, "{child} of {path} is gone: {reason}")
             }
             Event::PushStarted { path, url } => write!(f, "stream {path} goes to {url}"),
             Event::PushEnded { path, url, reason } => {

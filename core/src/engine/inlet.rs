@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::io::{Run, Token, UdpOptions};
 use crate::media::sdp;
-use crate::relay::{Kind, Target, Transport};
+use crate::relay::Kind;
 
+use super::children::{ChildOptions, Receiver};
 use super::command::StreamId;
 use super::error::Error;
 use super::media::Ingest;
@@ -166,25 +167,9 @@ impl Worker {
         path: &str,
         addresses: Vec<(SocketAddr, SocketAddr)>,
     ) -> Result<(), Error> {
-        let (id, live) = self.stream_at(path).ok_or_else(|| Error::NoStream(path.to_owned()))?;
-        let tracks = live.stream.tracks().len();
-        let Some((first, _)) = addresses.first() else {
-            return Err(Error::Session("no address to send to".into()));
-        };
-        let local = unspecified(first.ip());
-        let pair = self.add_pair(local)?;
-        let targets = addresses
-            .iter()
-            .take(tracks)
-            .map(|(rtp, rtcp)| Some(Target { pair, rtp: (*rtp).into(), rtcp: (*rtcp).into() }));
-        let transport = Transport::Udp { targets: targets.collect() };
-        let (now, start) = (self.io.now(), self.config.start);
-        if let Some(live) = self.streams.get_mut(&id) {
-            let key = live.stream.add_child(transport, now);
-            live.stream.play(key, start);
-            self.kick_child(id, key);
-        }
-        Ok(())
+        let addresses = addresses.into_iter().map(Some).collect();
+        let options = ChildOptions { start: self.config.start, ..ChildOptions::default() };
+        self.add_child(path, Receiver::Udp(addresses), options).map(drop)
     }
 }
 

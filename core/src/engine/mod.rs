@@ -14,7 +14,8 @@
 //! | `client.rs` | pulls and pushes: connections that the engine opens itself |
 //! | `media.rs`, `inlet.rs` | streams and the sockets that feed them |
 //! | `egress.rs` | the relay's way out |
-//! | `source.rs` | media made in this process |
+//! | `source.rs`, `rtp_source.rs` | media made in this process, and RTP that it has |
+//! | `children.rs` | children that a program adds itself |
 //!
 //! ```no_run
 //! use rillcast::engine::{Config, Engine};
@@ -30,6 +31,7 @@
 
 pub mod access;
 mod admission;
+mod children;
 mod client;
 mod command;
 mod config;
@@ -47,6 +49,7 @@ mod random;
 mod reporters;
 mod resume;
 mod role;
+mod rtp_source;
 mod server;
 mod source;
 mod traffic;
@@ -56,22 +59,26 @@ mod worker;
 mod tests;
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::io::Io;
 use crate::io::mmsg::Mmsg;
 use crate::media::sdp;
-use crate::relay::FrameReader;
+use crate::relay::{FrameReader, Packet, PacketReader, ReaderOptions, Start};
+use crate::ring::{Subscriber, Wake};
 use crate::rtsp::Url;
 
-use command::{Command, Commands, Remote};
+use children::ChildCommand;
+pub use children::{ChildId, ChildOptions, Receiver};
+use command::{Command, Commands, Remote, Reply};
 pub use config::{Config, Transport};
 pub use error::Error;
 pub use event::Event;
 pub use figures::{Figures, StreamFigures};
+pub use rtp_source::{PushError, RtpSource};
 pub use source::{Closed, Source};
 
 /// Events that wait to be taken at most.
@@ -81,8 +88,8 @@ const EVENTS: usize = 1024;
 /// waits until its thread has ended and its sockets are closed.
 pub struct Engine {
     commands: Commands,
-    events: Mutex<Receiver<Event>>,
-    thread: Option<JoinHandle<()>>,
+    events: Mutex<mpsc::Receiver<Event>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Engine {
@@ -107,7 +114,11 @@ impl Engine {
                 worker::Worker::new(io, config, commands, event_queue, reporter).run();
             })
             .map_err(|source| Error::Io { doing: "start the engine's thread", source })?;
-        Ok(Engine { commands: handle, events: Mutex::new(events), thread: Some(thread) })
+        Ok(Engine {
+            commands: handle,
+            events: Mutex::new(events),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Serves RTSP at `address`; port 0 picks a free one. Returns the address in use.
@@ -175,18 +186,133 @@ impl Engine {
         Source::new(self.commands.clone(), normal_path(path), session)
     }
 
+    /// A stream at `path` made of RTP packets that this process has: see [`RtpSource`].
+    ///
+    /// # Errors
+    ///
+    /// When the path is taken or the description cannot be used.
+    pub fn rtp_source(&self, path: &str, session: sdp::Session) -> Result<RtpSource, Error> {
+        RtpSource::new(self.commands.clone(), normal_path(path), session)
+    }
+
+    /// Sends the stream at `path` to one more receiver. It is served like a player that came by RTSP:
+    /// from the same buffers, in the same batches. [`Event::AddedChildEnded`] tells when it is gone by
+    /// itself; its figures are among those of the stream, with its number as their
+    /// [`tag`](crate::relay::ChildFigures::tag).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoStream`]; [`Error::Session`] when it wants no track; [`Error::Io`] when its socket is
+    /// none that can be sent to; [`Error::TooMany`].
+    pub fn add_child(
+        &self,
+        path: &str,
+        receiver: Receiver,
+        options: ChildOptions,
+    ) -> Result<ChildId, Error> {
+        let path = normal_path(path);
+        self.about_child(|reply| ChildCommand::Add { path, receiver, options, reply })
+    }
+
+    /// Stops sending to a child, until it is resumed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoChild`].
+    pub fn pause_child(&self, child: ChildId) -> Result<(), Error> {
+        self.about_child(|reply| ChildCommand::Pause { child, reply })
+    }
+
+    /// Sends to a paused child again, from where `start` says. Does nothing to one that plays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoChild`].
+    pub fn resume_child(&self, child: ChildId, start: Start) -> Result<(), Error> {
+        self.about_child(|reply| ChildCommand::Resume { child, start, reply })
+    }
+
+    /// Writes bytes between two packets into the connection of a child: an answer to an RTSP request
+    /// that the program has read from it, say.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoChild`] when there is none, or it has no connection.
+    pub fn write_to_child(&self, child: ChildId, bytes: Vec<u8>) -> Result<(), Error> {
+        self.about_child(|reply| ChildCommand::Write { child, bytes, reply })
+    }
+
+    /// Removes a child; its connection is shut down and closed. No event tells it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoChild`].
+    pub fn remove_child(&self, child: ChildId) -> Result<(), Error> {
+        self.about_child(|reply| ChildCommand::Remove { child, reply })
+    }
+
+    fn about_child<T>(&self, command: impl FnOnce(Reply<T>) -> ChildCommand) -> Result<T, Error> {
+        self.commands.ask(|reply| Command::Child(command(reply)))
+    }
+
     /// Reads frames of the stream at `path`; waits up to `patience` for the stream to come.
     ///
     /// # Errors
     ///
     /// [`Error::NoStream`] when it did not come, [`Error::TooMany`] when all readers are taken.
     pub fn reader(&self, path: &str, patience: Duration) -> Result<FrameReader, Error> {
+        self.reader_with(path, patience, ReaderOptions::default())
+    }
+
+    /// As [`reader`](Engine::reader), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`reader`](Engine::reader), and [`Error::NoTrack`].
+    pub fn reader_with(
+        &self,
+        path: &str,
+        patience: Duration,
+        options: ReaderOptions,
+    ) -> Result<FrameReader, Error> {
+        let (session, subscriber) = self.subscribe(path, patience, &options)?;
+        FrameReader::with(&subscriber, session, options).map_err(|_| TOO_MANY_READERS)
+    }
+
+    /// Reads the packets of the stream at `path` as they come; waits up to `patience` for the stream
+    /// to come.
+    ///
+    /// # Errors
+    ///
+    /// As [`reader_with`](Engine::reader_with).
+    pub fn packet_reader(
+        &self,
+        path: &str,
+        patience: Duration,
+        options: ReaderOptions,
+    ) -> Result<PacketReader, Error> {
+        let (session, subscriber) = self.subscribe(path, patience, &options)?;
+        PacketReader::new(&subscriber, session, options).map_err(|_| TOO_MANY_READERS)
+    }
+
+    fn subscribe(
+        &self,
+        path: &str,
+        patience: Duration,
+        options: &ReaderOptions,
+    ) -> Result<(sdp::Session, Subscriber<Packet>), Error> {
         let path = normal_path(path);
         let asked = path.clone();
         let answer =
             self.commands.ask_within(patience, |reply| Command::Reader { path: asked, reply });
-        let (session, subscriber) = answer.unwrap_or(Err(Error::NoStream(path)))?;
-        FrameReader::new(&subscriber, session).map_err(|_| Error::TooMany("readers of one stream"))
+        let parts = match answer {
+            Some(answer) => answer?,
+            None => return Err(Error::NoStream(path)),
+        };
+        match options.track {
+            Some(track) if track >= parts.0.media.len() => Err(Error::NoTrack { path, track }),
+            _ => Ok(parts),
+        }
     }
 
     /// Everything that is counted, at this moment.
@@ -208,19 +334,47 @@ impl Engine {
             Some(timeout) => events.recv_timeout(timeout).ok(),
         }
     }
-}
 
-impl Drop for Engine {
-    fn drop(&mut self) {
+    /// From now on `wake` is called after each event, and when the engine has stopped: for taking
+    /// events in an event loop. It takes the place of one set before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`].
+    pub fn wake_on_event(&self, wake: Arc<dyn Wake>) -> Result<(), Error> {
+        self.commands.send(Command::WakeOnEvent(wake))
+    }
+
+    /// Whether the engine's thread runs. It ends by [`stop`](Engine::stop), or by itself when the
+    /// system's event queue fails.
+    pub fn is_running(&self) -> bool {
+        // Whoever has the lock is stopping the engine.
+        let thread = self.thread.try_lock().ok();
+        thread.is_some_and(|thread| thread.as_ref().is_some_and(|thread| !thread.is_finished()))
+    }
+
+    /// Ends every stream in order, and returns when the engine's thread has ended and its sockets are
+    /// closed. All calls made after it fail with [`Error::Stopped`]; frames and packets that were read
+    /// stay valid. A second call does nothing but wait for the first.
+    pub fn stop(&self) {
         // An error means that the thread has ended already.
         let _ = self.commands.send(Command::Stop);
-        if let Some(thread) = self.thread.take()
+        let mut thread = self.thread.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(thread) = thread.take()
             && thread.join().is_err()
         {
             tracing::error!("the engine's thread had panicked");
         }
     }
 }
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+const TOO_MANY_READERS: Error = Error::TooMany("readers of one stream");
 
 /// A path as streams are named by: without slashes at its ends.
 fn normal_path(path: &str) -> String {

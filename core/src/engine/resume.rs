@@ -71,7 +71,7 @@ impl Worker {
             Role::Server(server) => {
                 matches!(&server.part, Part::Publisher(publisher) if publisher.path == path)
             }
-            Role::Client(_) => false,
+            Role::Client(_) | Role::Child { .. } => false,
         };
         self.has_source(path) || self.connections.values().any(|c| announced(&c.role))
     }
@@ -87,7 +87,7 @@ impl Worker {
         let Some(id) = self.paths.get(path).copied() else { return };
         let publisher = self.connections.iter().find(|(_, connection)| match &connection.role {
             Role::Server(_) => connection.role.feeds().is_some_and(|(fed, _)| fed == id),
-            Role::Client(_) => false,
+            Role::Client(_) | Role::Child { .. } => false,
         });
         if let Some(token) = publisher.map(|(token, _)| *token) {
             self.lose(token, "another publisher has taken over");

@@ -10,6 +10,7 @@ use crate::rtsp::{ClientSession, ServerSession};
 
 use super::access::Action;
 use super::admission::Waiting;
+use super::children::ChildId;
 use super::command::{Remote, StreamId};
 
 /// What a connection is there for.
@@ -18,6 +19,8 @@ pub(super) enum Role {
     Server(Box<Server>),
     /// We connected to somebody.
     Client(Box<Client>),
+    /// The program has handed it over, to be sent to.
+    Child { id: ChildId, stream: StreamId, key: ChildKey },
 }
 
 /// The server's end of a connection.
@@ -157,6 +160,7 @@ impl Role {
                 Job::Push { stream, child, .. } => Some((stream, child?)),
                 Job::Pull { .. } => None,
             },
+            Role::Child { stream, key, .. } => Some((*stream, *key)),
         }
     }
 
@@ -167,7 +171,7 @@ impl Role {
                 Job::Push { stream, .. } => Some(stream),
                 Job::Pull { .. } => None,
             },
-            Role::Server(_) => None,
+            Role::Server(_) | Role::Child { .. } => None,
         }
     }
 
@@ -178,7 +182,7 @@ impl Role {
                 Job::Pull { stream, .. } => stream,
                 Job::Push { .. } => None,
             },
-            Role::Server(_) => None,
+            Role::Server(_) | Role::Child { .. } => None,
         }
     }
 
@@ -193,6 +197,7 @@ impl Role {
                 Job::Pull { stream, inlets, .. } => Some(((*stream)?, inlets)),
                 Job::Push { .. } => None,
             },
+            Role::Child { .. } => None,
         }
     }
 

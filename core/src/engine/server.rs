@@ -41,7 +41,7 @@ impl Worker {
     pub(super) fn server(&mut self, token: Token) -> Option<&mut Server> {
         match &mut self.connections.get_mut(&token)?.role {
             Role::Server(server) => Some(server),
-            Role::Client(_) => None,
+            Role::Client(_) | Role::Child { .. } => None,
         }
     }
 

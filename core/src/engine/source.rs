@@ -1,6 +1,7 @@
 //! Media made in this process: packetised here, relayed like any other stream.
 
 use std::fmt;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use crate::media::{aac, h264, rtcp, rtp, sdp};
@@ -13,6 +14,8 @@ use super::media::CHUNK;
 
 /// Buffers of a source: 32 MiB, of which the stream's history takes what it needs.
 const CHUNKS: usize = 128;
+/// Lists of packets that wait to be filled again, at most.
+const SPARE: usize = 16;
 /// Bytes of an RTP payload: with its header 1,212, which passes every path of today.
 const MAX_PAYLOAD: usize = 1200;
 /// The canonical name in sender reports; the same for all tracks, so that players keep them together.
@@ -73,16 +76,49 @@ enum Packetizer {
 }
 
 /// Packets under construction, in buffers that the ring will refer to.
-struct Buffers {
+pub(super) struct Buffers {
     pool: Pool,
     filling: Option<Filling>,
     packets: Vec<Packet>,
     dropped: u64,
+    /// Lists that the engine is done with come back this way, to be filled again.
+    spare: (SyncSender<Vec<Packet>>, Receiver<Vec<Packet>>),
 }
 
 impl Buffers {
+    pub(super) fn new() -> Buffers {
+        Buffers {
+            pool: Pool::new(CHUNK, CHUNKS),
+            filling: None,
+            packets: Vec::new(),
+            dropped: 0,
+            spare: sync_channel(SPARE),
+        }
+    }
+
+    /// Packets that were added and not handed over.
+    pub(super) fn pending(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// Hands what was added to the engine.
+    pub(super) fn hand_over(
+        &mut self,
+        commands: &Commands,
+        stream: StreamId,
+    ) -> Result<(), Closed> {
+        if self.packets.is_empty() && self.dropped == 0 {
+            return Ok(());
+        }
+        let fresh = self.spare.1.try_recv().unwrap_or_default();
+        let packets = std::mem::replace(&mut self.packets, fresh);
+        let dropped = std::mem::take(&mut self.dropped);
+        let spare = self.spare.0.clone();
+        commands.send(Command::Feed { stream, packets, dropped, spare }).map_err(|_| Closed)
+    }
+
     /// Gathers one packet behind its interleaved header.
-    fn add(&mut self, gather: &[&[u8]], kind: Kind, track: u8) -> usize {
+    pub(super) fn add(&mut self, gather: &[&[u8]], kind: Kind, track: u8) -> usize {
         let length: usize = gather.iter().map(|part| part.len()).sum();
         if self.filling.as_ref().is_none_or(|filling| filling.remaining() < PREFIX + length) {
             self.filling = self.pool.take();
@@ -119,13 +155,7 @@ impl Source {
     ) -> Result<Source, Error> {
         let tracks: Vec<Track> = session.media.iter().map(Track::new).collect::<Result<_, _>>()?;
         let stream = commands.ask(|reply| Command::Source { path, session, reply })?;
-        let buffers = Buffers {
-            pool: Pool::new(CHUNK, CHUNKS),
-            filling: None,
-            packets: Vec::new(),
-            dropped: 0,
-        };
-        Ok(Source { commands, stream, tracks, buffers, epoch: None })
+        Ok(Source { commands, stream, tracks, buffers: Buffers::new(), epoch: None })
     }
 
     /// Sends one H.264 access unit: its NAL units without start codes, in decoding order, to be
@@ -198,10 +228,7 @@ impl Source {
 
     /// Hands what was packetised to the engine.
     fn hand_over(&mut self) -> Result<(), Closed> {
-        let packets = std::mem::take(&mut self.buffers.packets);
-        let dropped = std::mem::take(&mut self.buffers.dropped);
-        let feed = Command::Feed { stream: self.stream, packets, dropped };
-        self.commands.send(feed).map_err(|_| Closed)
+        self.buffers.hand_over(&self.commands, self.stream)
     }
 }
 

@@ -276,6 +276,8 @@ impl Worker {
             (Role::Server(_), Message::Request(request)) => self.serve(token, request),
             // We have asked nothing of it.
             (Role::Server(_), Message::Response(_)) => {}
+            // Nobody here speaks RTSP to it.
+            (Role::Child { .. }, _) => {}
             (Role::Client(_), message) => self.heard_from_server(token, message),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use slab::Slab;
 use crate::io::{self, Datagram, Io, Token, UdpOptions};
 use crate::media::{rtcp, sdp};
 use crate::relay::{ChildKey, MAX_BACKLOG, Packet, PairId, Stream};
-use crate::ring::Subscriber;
+use crate::ring::{Subscriber, Wake};
 use crate::stats::Cause;
 
 use super::access::Gate;
-use super::command::{Command, Remote, StreamId};
+use super::children::{Added, ChildId};
+use super::command::{self, Command, Remote, StreamId};
 use super::config::Config;
 use super::connection::{Connection, Flushed, why_lost};
 use super::egress::{Pair, Sockets};
@@ -52,11 +54,15 @@ pub(super) struct Worker {
     pub(super) config: Config,
     commands: Receiver<Command>,
     events: SyncSender<Event>,
+    event_wake: Option<Arc<dyn Wake>>,
     owners: HashMap<Token, Owner>,
     pub(super) connections: HashMap<Token, Connection>,
     pub(super) streams: HashMap<StreamId, Live>,
     pub(super) paths: HashMap<String, StreamId>,
     pub(super) ingests: HashMap<Token, Ingest>,
+    /// Children that the program has added.
+    pub(super) added: HashMap<ChildId, Added>,
+    pub(super) next_child: u64,
     /// Sockets for UDP children; those of RTSP players are shared, one pair per local address.
     pub(super) pairs: Slab<Pair>,
     shared_pairs: HashMap<IpAddr, PairId>,
@@ -79,6 +85,8 @@ pub(super) struct Worker {
     datagrams: Vec<Datagram>,
     /// Requests of players that are to be looked at next.
     heard: Vec<((StreamId, ChildKey), Vec<u8>)>,
+    /// Commands are left in the queue.
+    asked_for_more: bool,
     /// When the engine stops at the latest, once it was told to.
     pub(super) stop_by: Option<Duration>,
 }
@@ -99,11 +107,14 @@ impl Worker {
             config,
             commands,
             events,
+            event_wake: None,
             owners: HashMap::new(),
             connections: HashMap::new(),
             streams: HashMap::new(),
             paths: HashMap::new(),
             ingests: HashMap::new(),
+            added: HashMap::new(),
+            next_child: 1,
             pairs: Slab::new(),
             shared_pairs: HashMap::new(),
             reporters: Reporters::default(),
@@ -117,6 +128,7 @@ impl Worker {
             scratch: vec![0; SCRATCH].into(),
             datagrams: Vec::new(),
             heard: Vec::new(),
+            asked_for_more: false,
             stop_by: None,
         }
     }
@@ -132,9 +144,7 @@ impl Worker {
             for event in ready.drain(..) {
                 self.handle(event);
             }
-            while let Ok(command) = self.commands.try_recv() {
-                self.obey(command);
-            }
+            self.obey_all();
             self.hear_verdicts();
             self.tick();
         }
@@ -142,6 +152,24 @@ impl Worker {
         for token in std::mem::take(&mut self.owners).into_keys() {
             self.io.close(token);
         }
+        if let Some(wake) = &self.event_wake {
+            wake.wake();
+        }
+    }
+
+    /// Does what is asked, but no more than one queue full: sources that push without a pause must not
+    /// keep sockets and timers waiting.
+    fn obey_all(&mut self) {
+        for _ in 0..command::QUEUE {
+            match self.commands.try_recv() {
+                Ok(command) => self.obey(command),
+                Err(_) => {
+                    self.asked_for_more = false;
+                    return;
+                }
+            }
+        }
+        self.asked_for_more = true;
     }
 
     fn has_stopped(&mut self) -> bool {
@@ -149,6 +177,9 @@ impl Worker {
     }
 
     fn until_next_timer(&self) -> Duration {
+        if self.asked_for_more {
+            return Duration::ZERO;
+        }
         if !self.ticking.is_empty() {
             return self.next_burst.saturating_sub(self.io.now());
         }
@@ -187,12 +218,19 @@ impl Worker {
             Command::Source { path, session, reply } => {
                 let _ = reply.send(self.add_stream(path, "this process".into(), session));
             }
-            Command::Feed { stream, packets, dropped } => self.feed(stream, packets, dropped),
+            Command::Feed { stream, mut packets, dropped, spare } => {
+                self.feed(stream, &mut packets, dropped);
+                packets.clear();
+                // A full queue means that the source has enough of them.
+                let _ = spare.try_send(packets);
+            }
+            Command::Child(command) => self.obey_about_child(command),
             Command::EndSource(stream) => self.end_stream(stream, "its source has ended"),
             Command::Reader { path, reply } => self.add_reader(path, reply),
             Command::Figures(reply) => {
                 let _ = reply.send(Ok(self.figures()));
             }
+            Command::WakeOnEvent(wake) => self.event_wake = Some(wake),
             Command::Stop => self.stop_by = Some(self.io.now() + LAST_WORDS),
         }
     }
@@ -247,6 +285,9 @@ impl Worker {
         tracing::info!("{event}");
         // A full queue means that nobody listens.
         let _ = self.events.try_send(event);
+        if let Some(wake) = &self.event_wake {
+            wake.wake();
+        }
     }
 
     fn tell_warnings(&mut self) {
@@ -458,7 +499,7 @@ impl Worker {
         self.arm(id);
     }
 
-    fn feed(&mut self, id: StreamId, packets: Vec<Packet>, dropped: u64) {
+    fn feed(&mut self, id: StreamId, packets: &mut Vec<Packet>, dropped: u64) {
         let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
             return;
         };
@@ -467,7 +508,7 @@ impl Worker {
             live.stream.count_drop(Cause::PoolSpent, dropped);
             live.stream.make_room();
         }
-        for mut packet in packets {
+        for mut packet in packets.drain(..) {
             let Some(live) = self.streams.get_mut(&id) else { return };
             packet.arrival = now;
             live.stream.ingest(packet);
@@ -495,6 +536,7 @@ impl Worker {
         let due = |connection: &Connection| match &connection.role {
             Role::Server(server) => server.session.poll_timeout().is_some_and(|at| at <= now),
             Role::Client(_) => true,
+            Role::Child { .. } => false,
         };
         let tokens: Vec<Token> = self
             .connections
@@ -524,6 +566,7 @@ impl Worker {
                     }
                     self.check_silence(token, now);
                 }
+                Role::Child { .. } => {}
             }
         }
     }

@@ -60,6 +60,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,6 +155,15 @@ pub trait Io: Send {
 
     /// How the attempt to connect ended. [`io::ErrorKind::WouldBlock`] while it goes on.
     fn connect_result(&mut self, token: Token) -> io::Result<()>;
+
+    /// Takes over a connected stream socket that somebody else has made: of TCP or of the Unix domain.
+    /// It is closed with its token.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::InvalidInput`] when it is no stream socket,
+    /// [`io::ErrorKind::NotConnected`] when it is not connected.
+    fn adopt(&mut self, socket: OwnedFd) -> io::Result<Token>;
 
     /// Reads from a connection. `Ok(0)` is the end of the stream (or an empty buffer);
     /// [`io::ErrorKind::WouldBlock`] that nothing is there.

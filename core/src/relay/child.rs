@@ -82,6 +82,17 @@ pub enum Start {
     Live,
 }
 
+/// What bounds one child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChildLimits {
+    /// How far its connection may lag behind before it is skipped to the newest key frame.
+    pub max_lag: Duration,
+    /// How long its connection may take nothing at all before it is cut off.
+    pub cut_off: Duration,
+    /// Bytes sent to it in one millisecond while it is a UDP child that has just come.
+    pub burst: usize,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Set up but not playing.
@@ -99,6 +110,8 @@ pub(super) enum State {
 #[derive(Clone, Debug)]
 pub(super) struct Child {
     pub(super) transport: Transport,
+    pub(super) limits: ChildLimits,
+    pub(super) tag: u64,
     pub(super) state: State,
     /// Next position for this child; stale while a UDP child is live (the group's counts).
     pub(super) cursor: u64,
@@ -124,9 +137,11 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn new(transport: Transport, now: Duration) -> Child {
+    pub(super) fn new(transport: Transport, limits: ChildLimits, tag: u64, now: Duration) -> Child {
         Child {
             transport,
+            limits,
+            tag,
             state: State::Paused,
             cursor: 0,
             blocked: false,
@@ -181,6 +196,9 @@ impl Child {
 pub struct ChildFigures {
     /// The child's key in its stream.
     pub key: ChildKey,
+    /// The number that its owner gave it: of an [engine](crate::engine)'s child its
+    /// [`ChildId`](crate::engine::ChildId), 0 of a player that came by RTSP.
+    pub tag: u64,
     /// `udp` or `tcp`.
     pub transport: &'static str,
     /// Whether it is playing.

@@ -18,6 +18,7 @@ mod child;
 mod egress;
 mod inbox;
 mod packet;
+mod packet_reader;
 mod reader;
 mod resend;
 mod splice;
@@ -29,10 +30,11 @@ mod udp;
 #[cfg(test)]
 mod tests;
 
-pub use child::{ChildFigures, ChildKey, Start, Target, Transport};
+pub use child::{ChildFigures, ChildKey, ChildLimits, Start, Target, Transport};
 pub use egress::{ConnId, Egress, PairId, Rest, Written};
 pub use packet::{Kind, PREFIX, Packet, canonical_channel, prefix};
-pub use reader::{Frame, FrameReader, Next, Reference};
+pub use packet_reader::{NextPackets, PacketReader};
+pub use reader::{Frame, FrameReader, Next, ReaderOptions, Reference};
 pub use stream::{Incompatible, Limits, MAX_BACKLOG, PlayPoint, Stream};
 pub use tcp::Layout;
 pub use track::{Track, TrackFigures};

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::media::codec::Codec;
 use crate::media::rtcp::{self, SenderReport};
 use crate::media::rtp::timestamp::Extender;
 use crate::media::{self, Depacketizer, sdp};
-use crate::ring::{self, Subscriber, TooManyReaders, Wait};
+use crate::ring::{self, Subscriber, TooManyReaders, Wait, Wake};
 
+use super::child::Start;
 use super::packet::{Kind, Packet};
 
 /// Packets looked at in one view: views are to be short.
@@ -42,9 +44,42 @@ pub enum Next {
     Ended,
 }
 
+/// How a [`FrameReader`] or a [`PacketReader`](super::PacketReader) reads.
+#[derive(Clone)]
+pub struct ReaderOptions {
+    /// Where it begins: at the newest key frame there is, or with what comes next.
+    pub start: Start,
+    /// The only track to be read, by its index in the session description; all of them when `None`.
+    pub track: Option<usize>,
+    /// Holds back the frames of a track before its first key frame, also after frames were lost by
+    /// lagging. It does nothing for a track whose codec has no key frames, nor in a packet reader.
+    pub from_key: bool,
+    /// What a reader that has [parked](FrameReader::park) is woken by: an `eventfd`, for an event
+    /// loop.
+    pub wake: Arc<dyn Wake>,
+}
+
+impl Default for ReaderOptions {
+    /// All tracks from the newest key frame on, nothing held back, and no wake-up.
+    fn default() -> ReaderOptions {
+        ReaderOptions { start: Start::KeyFrame, track: None, from_key: false, wake: Arc::new(()) }
+    }
+}
+
+impl ReaderOptions {
+    /// The position at which a reader of `ring` begins.
+    pub(super) fn beginning(&self, ring: &ring::Reader<Packet>) -> u64 {
+        match self.start {
+            Start::KeyFrame => ring.newest_key().unwrap_or_else(|| ring.tail()),
+            Start::Live => ring.head(),
+        }
+    }
+}
+
 /// Reads a stream frame by frame, from its newest key frame on.
 pub struct FrameReader {
     session: sdp::Session,
+    options: ReaderOptions,
     ring: ring::Reader<Packet>,
     cursor: u64,
     tracks: Vec<TrackReader>,
@@ -71,6 +106,8 @@ struct TrackReader {
     report: Option<SenderReport>,
     /// The newest frame's time.
     newest: Option<i64>,
+    /// Frames are held back until a key frame comes.
+    awaits_key: bool,
 }
 
 impl FrameReader {
@@ -83,11 +120,33 @@ impl FrameReader {
         subscriber: &Subscriber<Packet>,
         session: sdp::Session,
     ) -> Result<FrameReader, TooManyReaders> {
-        let ring = subscriber.subscribe(Arc::new(()))?;
-        let cursor = ring.newest_key().unwrap_or_else(|| ring.tail());
-        let tracks = track_readers(&session);
+        FrameReader::with(subscriber, session, ReaderOptions::default())
+    }
+
+    /// As [`new`](FrameReader::new), with options.
+    ///
+    /// # Errors
+    ///
+    /// When the ring has no place for another reader.
+    pub fn with(
+        subscriber: &Subscriber<Packet>,
+        session: sdp::Session,
+        options: ReaderOptions,
+    ) -> Result<FrameReader, TooManyReaders> {
+        let ring = subscriber.subscribe(options.wake.clone())?;
+        let cursor = options.beginning(&ring);
+        let tracks = track_readers(&session, options.from_key);
         let ready = VecDeque::new();
-        Ok(FrameReader { session, ring, cursor, tracks, ready, packets: 0, arrivals: None })
+        Ok(FrameReader {
+            session,
+            options,
+            ring,
+            cursor,
+            tracks,
+            ready,
+            packets: 0,
+            arrivals: None,
+        })
     }
 
     /// The stream's session description.
@@ -115,23 +174,32 @@ impl FrameReader {
         self.arrivals.map(|(first, _)| first)
     }
 
-    /// The next frame, waiting for it up to `timeout`.
+    /// Arms one wake-up by [`ReaderOptions::wake`] for when something comes. Returns false, and arms
+    /// nothing, when [`next`](FrameReader::next) has to be called first: it may have something.
+    ///
+    /// A wake-up does not promise a whole frame: call `next` with no patience, then park again.
+    pub fn park(&self) -> bool {
+        self.ready.is_empty() && self.ring.park(self.cursor)
+    }
+
+    /// The next frame, waiting for it up to `timeout`. With a `timeout` of zero it does not wait at
+    /// all.
     pub fn next(&mut self, timeout: Duration) -> Next {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now().checked_add(timeout);
         loop {
             if let Some(frame) = self.ready.pop_front() {
                 return Next::Frame(frame);
             }
             let lost = self.take();
             if lost > 0 {
-                self.tracks = track_readers(&self.session);
+                self.tracks = track_readers(&self.session, self.options.from_key);
                 return Next::Lagged(lost);
             }
             if !self.ready.is_empty() {
                 continue;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.ring.wait(self.cursor, Some(left)) {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            match wait(&mut self.ring, self.cursor, left) {
                 Wait::Ready => {}
                 Wait::TimedOut => return Next::TimedOut,
                 Wait::Ended => match self.flush() {
@@ -163,15 +231,16 @@ impl FrameReader {
                 }
                 continue;
             }
+            if self.options.track.is_some_and(|only| only != index) {
+                continue;
+            }
             self.packets += 1;
             let (_, newest) = self.arrivals.get_or_insert((packet.arrival, packet.arrival));
             *newest = packet.arrival;
             let Some(track) = self.tracks.get_mut(index) else { continue };
             track.depacketizer.push(packet.clone());
-            while let Some(data) = track.depacketizer.pop() {
-                let time = track.extender.extend(data.timestamp);
-                track.newest = Some(time);
-                self.ready.push_back(Frame { track: index, time, arrival: packet.arrival, data });
+            while let Some(frame) = track.pop(index, packet.arrival) {
+                self.ready.push_back(frame);
             }
         }
         self.cursor = end;
@@ -181,23 +250,53 @@ impl FrameReader {
     /// What the depacketizers still hold when no packet will come any more.
     fn flush(&mut self) -> Option<Frame> {
         for (index, track) in self.tracks.iter_mut().enumerate() {
+            let arrival = self.arrivals.map_or(Duration::ZERO, |(_, newest)| newest);
             track.depacketizer.flush();
-            while let Some(data) = track.depacketizer.pop() {
-                let time = track.extender.extend(data.timestamp);
-                let arrival = self.arrivals.map_or(Duration::ZERO, |(_, newest)| newest);
-                self.ready.push_back(Frame { track: index, time, arrival, data });
+            while let Some(frame) = track.pop(index, arrival) {
+                self.ready.push_back(frame);
             }
         }
         self.ready.pop_front()
     }
 }
 
-fn track_readers(session: &sdp::Session) -> Vec<TrackReader> {
+impl TrackReader {
+    /// The next finished frame, of the track with this index, that is not held back.
+    fn pop(&mut self, index: usize, arrival: Duration) -> Option<Frame> {
+        loop {
+            let data = self.depacketizer.pop()?;
+            let time = self.extender.extend(data.timestamp);
+            self.newest = Some(time);
+            self.awaits_key &= !data.key;
+            if !self.awaits_key {
+                return Some(Frame { track: index, time, arrival, data });
+            }
+        }
+    }
+}
+
+/// [`ring::Reader::wait`], but it neither spins nor sleeps when no time is left. `None` waits for
+/// ever.
+pub(super) fn wait(ring: &mut ring::Reader<Packet>, cursor: u64, left: Option<Duration>) -> Wait {
+    if left != Some(Duration::ZERO) {
+        return ring.wait(cursor, left);
+    }
+    // The end first, then the head: what was published before the end must not be missed.
+    let ended = ring.is_ended();
+    match ring.head() > cursor {
+        true => Wait::Ready,
+        false if ended => Wait::Ended,
+        false => Wait::TimedOut,
+    }
+}
+
+fn track_readers(session: &sdp::Session, from_key: bool) -> Vec<TrackReader> {
     let reader = |media| TrackReader {
         depacketizer: Depacketizer::new(media),
         extender: Extender::default(),
         report: None,
         newest: None,
+        awaits_key: from_key && Codec::of(media).has_key_frames(),
     };
     session.media.iter().map(reader).collect()
 }

@@ -11,7 +11,7 @@ use crate::media::{rtcp, rtp};
 use crate::ring::{self, Producer, Reader, Subscriber};
 use crate::stats::{Cause, Ledger};
 
-use super::child::{Child, ChildKey};
+use super::child::{Child, ChildKey, ChildLimits};
 use super::egress::Egress;
 use super::inbox::Entered;
 use super::packet::{Kind, Packet};
@@ -48,6 +48,13 @@ impl Default for Limits {
             cut_off: Duration::from_secs(10),
             burst: 4 << 10,
         }
+    }
+}
+
+impl Limits {
+    /// Those of a child that has none of its own.
+    pub fn of_child(&self) -> ChildLimits {
+        ChildLimits { max_lag: self.max_lag, cut_off: self.cut_off, burst: self.burst }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -240,6 +240,11 @@ impl Io for Mmsg {
             update(&self.epoll, token, entry)?;
         }
         result
+    }
+
+    fn adopt(&mut self, socket: OwnedFd) -> io::Result<Token> {
+        let socket = tcp::adopt(socket)?;
+        self.register(socket, Kind::Connection, false)
     }
 
     fn read(&mut self, token: Token, buffer: &mut [u8]) -> io::Result<usize> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -114,6 +114,22 @@ pub(super) fn connect_result(socket: &Socket) -> io::Result<()> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Looks whether a socket is a connected stream, and tunes it.
+pub(super) fn adopt(fd: OwnedFd) -> io::Result<Socket> {
+    let socket = Socket::from(fd);
+    if socket.r#type()? != Type::STREAM {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no stream socket"));
+    }
+    // The error of a socket that is not connected is the one to be told.
+    socket.peer_addr()?;
+    // Reads and writes do not wait in any case: both are told not to.
+    if socket.domain()? != Domain::UNIX {
+        // Fails only when the peer is gone already, which reading will tell.
+        let _ = sockopt::tune_connection(std::os::fd::AsFd::as_fd(&socket));
+    }
+    Ok(socket)
 }
 
 pub(super) fn read(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {

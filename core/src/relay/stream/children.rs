@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::media::{rtcp, rtp};
 use crate::stats::ChildLedger;
 
-use super::super::child::{Child, ChildFigures, ChildKey, Start, State, Transport};
+use super::super::child::{Child, ChildFigures, ChildKey, ChildLimits, Start, State, Transport};
 use super::super::egress::Egress;
 use super::super::packet::{Kind, Packet};
 use super::super::tcp;
@@ -39,7 +39,7 @@ impl Stream {
         let fresh = self.bytes.wrapping_sub(child.paced);
         child.paced = self.bytes;
         let fresh = usize::try_from(fresh).unwrap_or(usize::MAX);
-        let budget = self.limits.burst.max(fresh.saturating_mul(2));
+        let budget = child.limits.burst.max(fresh.saturating_mul(2));
         let newer = self.ring.newest_key().filter(|newest| *newest > child.cursor);
         let view = self.fan.view(child.cursor);
         match newer {
@@ -61,9 +61,21 @@ impl Stream {
         true
     }
 
-    /// Adds a child, not playing yet.
+    /// Adds a child, not playing yet, with the limits of the stream.
     pub fn add_child(&mut self, transport: Transport, now: Duration) -> ChildKey {
-        self.children.insert(Child::new(transport, now))
+        self.add_child_with(transport, self.limits.of_child(), 0, now)
+    }
+
+    /// As [`add_child`](Stream::add_child), with limits of its own, and a number for
+    /// [`ChildFigures::tag`].
+    pub fn add_child_with(
+        &mut self,
+        transport: Transport,
+        limits: ChildLimits,
+        tag: u64,
+        now: Duration,
+    ) -> ChildKey {
+        self.children.insert(Child::new(transport, limits, tag, now))
     }
 
     /// Decides where the child begins, and tells it. The first packets go out by
@@ -177,7 +189,7 @@ impl Stream {
         let lost = view.lost() > 0;
         let late = view
             .get(view.start())
-            .is_some_and(|packet| now.saturating_sub(packet.arrival) > self.limits.max_lag);
+            .is_some_and(|packet| now.saturating_sub(packet.arrival) > child.limits.max_lag);
         match newer {
             Some(newer) if lost || late => child.skip_to(newer),
             None if lost => {
@@ -288,7 +300,7 @@ impl Stream {
     /// Whether a child's connection has taken nothing for too long.
     pub fn is_stalled(&self, key: ChildKey, now: Duration) -> bool {
         self.children.get(key).is_some_and(|child| {
-            child.blocked && now.saturating_sub(child.progress) > self.limits.cut_off
+            child.blocked && now.saturating_sub(child.progress) > child.limits.cut_off
         })
     }
 
@@ -313,6 +325,7 @@ impl Stream {
             settle_live(&mut seen, sent.get(&key).copied().unwrap_or(0), self.cursor);
             ChildFigures {
                 key,
+                tag: child.tag,
                 transport: child.transport.name(),
                 playing: child.state != State::Paused,
                 resent: child.resent,
