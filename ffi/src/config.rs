@@ -1,0 +1,225 @@
+//! What an engine is told at its start.
+
+use std::time::Duration;
+
+use rillcast::engine::Config;
+use rillcast::relay::Start;
+
+use crate::access::rill_access_mode;
+use crate::args::{self, OutSized, Versioned};
+use crate::boundary::guard_done;
+use crate::failure::Failure;
+use crate::status::rill_status;
+
+/// Where in a stream one begins who has just come.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum rill_start {
+    /// With everything since the newest key frame, at once: a picture is there immediately.
+    RILL_START_KEY_FRAME = 0,
+    /// With the next packet that comes in.
+    RILL_START_LIVE = 1,
+}
+
+/// How RTP travels between two RTSP peers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum rill_transport {
+    /// As datagrams; interleaved when the other side refuses them.
+    RILL_TRANSPORT_AUTO = 0,
+    /// As datagrams.
+    RILL_TRANSPORT_UDP = 1,
+    /// Interleaved in the RTSP connection.
+    RILL_TRANSPORT_TCP = 2,
+}
+
+/// Settings of an engine. Fill it by rill_engine_config_init(), then change what you want changed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct rill_engine_config {
+    /// Bytes of this struct, as the program was compiled; set by the init function.
+    pub struct_size: usize,
+    /// Packets that the ring of a stream holds at most.
+    pub ring_packets: u32,
+    /// Readers of one stream at most.
+    pub max_readers: u32,
+    /// Bytes of packet buffers that one stream may hold.
+    pub buffer_bytes: u64,
+    /// How long groups of pictures older than the present one are kept, in ms.
+    pub history_ms: u32,
+    /// How far a connection may lag behind before it is skipped to the newest key frame, in ms.
+    pub max_lag_ms: u32,
+    /// How long a connection may take nothing at all before it is cut off, in ms.
+    pub cut_off_ms: u32,
+    /// Bytes sent in one millisecond to a UDP child that has just come.
+    pub burst_bytes: u32,
+    /// Where in a stream a new player begins: a number of rill_start.
+    pub start: i32,
+    /// How long an RTSP session lives without a sign of life, in ms.
+    pub session_timeout_ms: u32,
+    /// How long a pull or a push may take to come about, in ms.
+    pub connect_timeout_ms: u32,
+    /// RTSP connections served at once.
+    pub max_connections: u32,
+    /// Streams at once.
+    pub max_streams: u32,
+    /// Bytes of receive buffer asked of the kernel for each UDP socket; 0 is the system's default.
+    pub udp_receive_buffer: u32,
+    /// Bytes of send buffer asked of the kernel for each UDP socket; 0 is the system's default.
+    pub udp_send_buffer: u32,
+    /// Whether the kernel may hand over several datagrams as one (GRO): 0 or 1.
+    pub udp_gro: i32,
+    /// Who may play and publish: a number of rill_access_mode.
+    pub access: i32,
+    /// How long the players of a stream wait for its source to come back after it was lost, in ms; 0
+    /// ends the stream at once.
+    pub linger_ms: u32,
+    /// Whether a publisher may take a path from the one that is there: 0 or 1.
+    pub takeover: i32,
+    /// 0.
+    pub reserved: u32,
+}
+
+// SAFETY: numbers only, the first of which is its size.
+unsafe impl Versioned for rill_engine_config {
+    const FIRST: usize = 88;
+}
+
+impl Default for rill_engine_config {
+    fn default() -> rill_engine_config {
+        let Config {
+            limits,
+            start,
+            buffer,
+            udp,
+            session_timeout,
+            max_connections,
+            max_streams,
+            connect_timeout,
+            linger,
+            takeover,
+            ..
+        } = Config::default();
+        rill_engine_config {
+            struct_size: size_of::<rill_engine_config>(),
+            ring_packets: narrow(limits.ring_packets),
+            max_readers: narrow(limits.readers),
+            buffer_bytes: buffer as u64,
+            history_ms: milliseconds(limits.history),
+            max_lag_ms: milliseconds(limits.max_lag),
+            cut_off_ms: milliseconds(limits.cut_off),
+            burst_bytes: narrow(limits.burst),
+            start: start_number(start) as i32,
+            session_timeout_ms: milliseconds(session_timeout),
+            connect_timeout_ms: milliseconds(connect_timeout),
+            max_connections: narrow(max_connections),
+            max_streams: narrow(max_streams),
+            udp_receive_buffer: narrow(udp.recv_buffer),
+            udp_send_buffer: narrow(udp.send_buffer),
+            udp_gro: i32::from(udp.gro),
+            access: rill_access_mode::RILL_ACCESS_ALL as i32,
+            linger_ms: milliseconds(linger),
+            takeover: i32::from(takeover),
+            reserved: 0,
+        }
+    }
+}
+
+/// The largest ring and number of readers that memory is taken for.
+const MAX_RING: u32 = 1 << 20;
+const MAX_READERS: u32 = 4096;
+/// The least that a stream's buffers may be: a group of pictures has to fit in.
+const MIN_BUFFER: u64 = 1 << 20;
+
+impl rill_engine_config {
+    pub(crate) fn to_config(self) -> Result<Config, Failure> {
+        let within = |name: &str, value: u64, low: u64, high: u64| {
+            if (low..=high).contains(&value) {
+                return Ok(());
+            }
+            Err(Failure::argument(format!("{name} is {value}, not between {low} and {high}")))
+        };
+        within("config->ring_packets", self.ring_packets.into(), 1, MAX_RING.into())?;
+        within("config->max_readers", self.max_readers.into(), 1, MAX_READERS.into())?;
+        within("config->buffer_bytes", self.buffer_bytes, MIN_BUFFER, 1 << 40)?;
+        within("config->burst_bytes", self.burst_bytes.into(), 1, u32::MAX.into())?;
+        let mut config = Config::default();
+        config.limits.ring_packets = self.ring_packets as usize;
+        config.limits.readers = self.max_readers as usize;
+        config.limits.history = duration(self.history_ms);
+        config.limits.max_lag = duration(self.max_lag_ms);
+        config.limits.cut_off = duration(self.cut_off_ms);
+        config.limits.burst = self.burst_bytes as usize;
+        config.start = start_of(self.start, "config->start")?;
+        config.buffer = self.buffer_bytes as usize;
+        config.udp.recv_buffer = self.udp_receive_buffer as usize;
+        config.udp.send_buffer = self.udp_send_buffer as usize;
+        config.udp.gro = args::yes(self.udp_gro);
+        config.session_timeout = duration(self.session_timeout_ms);
+        config.max_connections = self.max_connections as usize;
+        config.max_streams = self.max_streams as usize;
+        config.connect_timeout = duration(self.connect_timeout_ms);
+        config.linger = duration(self.linger_ms);
+        config.takeover = args::yes(self.takeover);
+        Ok(config)
+    }
+}
+
+impl rill_engine_config {
+    /// Whether the program is to be asked who may play and publish.
+    pub(crate) fn asks(&self) -> Result<bool, Failure> {
+        const ALL: i32 = rill_access_mode::RILL_ACCESS_ALL as i32;
+        const ASK: i32 = rill_access_mode::RILL_ACCESS_ASK as i32;
+        match self.access {
+            ALL => Ok(false),
+            ASK => Ok(true),
+            other => {
+                let text = format!("config->access is {other}, which is no rill_access_mode");
+                Err(Failure::argument(text))
+            }
+        }
+    }
+}
+
+fn narrow(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn milliseconds(value: Duration) -> u32 {
+    u32::try_from(value.as_millis()).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn duration(milliseconds: u32) -> Duration {
+    Duration::from_millis(milliseconds.into())
+}
+
+pub(crate) fn start_number(start: Start) -> rill_start {
+    match start {
+        Start::KeyFrame => rill_start::RILL_START_KEY_FRAME,
+        Start::Live => rill_start::RILL_START_LIVE,
+    }
+}
+
+pub(crate) fn start_of(number: i32, name: &str) -> Result<Start, Failure> {
+    const KEY_FRAME: i32 = rill_start::RILL_START_KEY_FRAME as i32;
+    const LIVE: i32 = rill_start::RILL_START_LIVE as i32;
+    match number {
+        KEY_FRAME => Ok(Start::KeyFrame),
+        LIVE => Ok(Start::Live),
+        _ => Err(Failure::argument(format!("{name} is {number}, which is no rill_start"))),
+    }
+}
+
+/// Fills a configuration with the defaults: those of `rillcast serve`.
+///
+/// @param config  where they go
+/// @param size    sizeof(rill_engine_config), so that the library knows your version of it
+/// @return RILL_OK, or RILL_ERROR_ARGUMENT
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rill_engine_config_init(
+    config: *mut rill_engine_config,
+    size: usize,
+) -> rill_status {
+    // SAFETY: the caller's: writable for `size` bytes.
+    guard_done(|| unsafe { OutSized::init(config, size, &rill_engine_config::default()) })
+}

@@ -1,0 +1,1655 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+
+#ifndef RILLCAST_H
+#define RILLCAST_H
+
+/* Generated from the crate rillcast-ffi by cbindgen; do not edit. RILLCAST_WRITE_HEADER=1 cargo test -p rillcast-ffi --test header writes it anew. */
+
+
+/**
+ * @file rillcast.h
+ * @brief The C API of the Rillcast relay engine, version 0.1.0.
+ *
+ * RTP comes in once and goes out to very many; on the way, a program reads whole frames or packets of it
+ * without a copy. docs/c-api.md tells the concepts; what follows holds for every function.
+ *
+ * Status. Every call that can fail returns a rill_status: 0 is success, a positive number success of
+ * another kind (nothing there, lagged, end), a negative one an error, of which rill_last_error() has the
+ * text. Outputs are the last arguments, and are written only on success.
+ *
+ * Handles (rill_engine, rill_reader, ...) are numbers in the clothes of pointers: never follow one. NULL,
+ * a freed handle, or one of another kind gives RILL_ERROR_HANDLE. Each *_new has its *_free, in any
+ * order: nothing has to outlive anything.
+ *
+ * Pointers are checked for NULL and alignment; otherwise they must be what the function says they are.
+ * Texts are UTF-8 and end with a zero byte. The library keeps no pointer after a call has returned, but
+ * for what rill_log_set() is given.
+ *
+ * Threads. Functions of an engine may be called from any thread, several at once. A reader or a source is
+ * for one thread at a time, which one may change; a call that meets another one returns RILL_ERROR_BUSY.
+ * Frames and events may be released from any thread. The library never calls your code, but for log
+ * lines.
+ *
+ * Structs that begin with struct_size are to be filled by their init function, with sizeof; so they can
+ * grow. Numbers of enumerations are passed as int32_t; one without a meaning gives RILL_ERROR_ARGUMENT.
+ *
+ * Descriptors that the library hands out are for waiting only. fork(): a child process must not call the
+ * library with handles made before; exec is fine.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Version of this header; rill_version() is that of the library in use. */
+#define RILL_VERSION "0.1.0"
+/** First number of the version. */
+#define RILL_VERSION_MAJOR 0
+/** Second number of the version. */
+#define RILL_VERSION_MINOR 1
+/** Third number of the version. */
+#define RILL_VERSION_PATCH 0
+
+
+/**
+ * A decoder may start at this frame.
+ */
+#define RILL_FRAME_KEY 1
+
+/**
+ * Packets of this frame are missing, or may be.
+ */
+#define RILL_FRAME_DAMAGED 2
+
+/**
+ * A parameter set in this frame is new (H.264, whole frames).
+ */
+#define RILL_FRAME_NEW_PARAMETERS 4
+
+/**
+ * The frame begins with the first of these packets (RILL_FORMAT_RTP).
+ */
+#define RILL_FRAME_BEGIN 8
+
+/**
+ * The frame ends with the last of these packets (RILL_FORMAT_RTP).
+ */
+#define RILL_FRAME_END 16
+
+/**
+ * The packets are RTCP: sender reports (RILL_FORMAT_RTP).
+ */
+#define RILL_FRAME_RTCP 32
+
+/**
+ * Causes that rill_stream_figures.dropped has room for.
+ */
+#define RILL_CAUSES 16
+
+/**
+ * What a call came to: 0 is success, a positive number success of another kind, a negative one an
+ * error. Numbers are never given a new meaning; a program should treat one that it does not know by
+ * its sign.
+ */
+enum rill_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Done.
+     */
+    RILL_OK = 0,
+    /**
+     * Nothing came in the time given. Ask again, or wait for the file descriptor.
+     */
+    RILL_AGAIN = 1,
+    /**
+     * The reader was too slow and has lost packets; it goes on at the newest key frame. A decoder
+     * has to be reset.
+     */
+    RILL_LAGGED = 2,
+    /**
+     * The stream (or the engine) is over and everything was taken.
+     */
+    RILL_END = 3,
+    /**
+     * An argument is NULL, too large, misaligned, not UTF-8, or has no meaning.
+     */
+    RILL_ERROR_ARGUMENT = -1,
+    /**
+     * A handle is NULL, was freed, or is of another kind.
+     */
+    RILL_ERROR_HANDLE = -2,
+    /**
+     * The object is in use by another thread at this moment, and is for one thread at a time. Also
+     * what every call from within a log callback returns.
+     */
+    RILL_ERROR_BUSY = -3,
+    /**
+     * The system refused something: a port, a descriptor, a thread.
+     */
+    RILL_ERROR_SYSTEM = -4,
+    /**
+     * A URL cannot be used, or its host is not found.
+     */
+    RILL_ERROR_URL = -5,
+    /**
+     * A session description (SDP) cannot be used.
+     */
+    RILL_ERROR_SDP = -6,
+    /**
+     * The path has a stream already.
+     */
+    RILL_ERROR_PATH_TAKEN = -7,
+    /**
+     * There is no stream at the path.
+     */
+    RILL_ERROR_NO_STREAM = -8,
+    /**
+     * The stream has no such track.
+     */
+    RILL_ERROR_NO_TRACK = -9,
+    /**
+     * The stream has no such child.
+     */
+    RILL_ERROR_NO_CHILD = -10,
+    /**
+     * More of something than the configuration allows.
+     */
+    RILL_ERROR_TOO_MANY = -11,
+    /**
+     * The reader's frames are all held: release some.
+     */
+    RILL_ERROR_FRAMES_HELD = -12,
+    /**
+     * The engine is not running.
+     */
+    RILL_ERROR_STOPPED = -13,
+    /**
+     * This version, or this object, cannot do that.
+     */
+    RILL_ERROR_UNSUPPORTED = -14,
+    /**
+     * A fault inside the library; please report the text of rill_last_error().
+     */
+    RILL_ERROR_INTERNAL = -15,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum rill_status rill_status;
+#else
+typedef int32_t rill_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How much a log line matters.
+ */
+typedef enum rill_log_level {
+    /**
+     * Nothing at all; only for rill_log_set().
+     */
+    RILL_LOG_OFF = 0,
+    /**
+     * Something cannot work.
+     */
+    RILL_LOG_ERROR = 1,
+    /**
+     * Something should be mended.
+     */
+    RILL_LOG_WARN = 2,
+    /**
+     * What happened: streams and children that come and go.
+     */
+    RILL_LOG_INFO = 3,
+    /**
+     * What helps to find a fault.
+     */
+    RILL_LOG_DEBUG = 4,
+    /**
+     * Everything.
+     */
+    RILL_LOG_TRACE = 5,
+} rill_log_level;
+
+/**
+ * Where in a stream one begins who has just come.
+ */
+typedef enum rill_start {
+    /**
+     * With everything since the newest key frame, at once: a picture is there immediately.
+     */
+    RILL_START_KEY_FRAME = 0,
+    /**
+     * With the next packet that comes in.
+     */
+    RILL_START_LIVE = 1,
+} rill_start;
+
+/**
+ * How RTP travels between two RTSP peers.
+ */
+typedef enum rill_transport {
+    /**
+     * As datagrams; interleaved when the other side refuses them.
+     */
+    RILL_TRANSPORT_AUTO = 0,
+    /**
+     * As datagrams.
+     */
+    RILL_TRANSPORT_UDP = 1,
+    /**
+     * Interleaved in the RTSP connection.
+     */
+    RILL_TRANSPORT_TCP = 2,
+} rill_transport;
+
+/**
+ * What an event tells.
+ */
+typedef enum rill_event_kind {
+    /**
+     * Something that this version of the API has no number for; `text` says what.
+     */
+    RILL_EVENT_OTHER = 0,
+    /**
+     * A stream is there: it can be played. `peer`: where it comes from.
+     */
+    RILL_EVENT_STREAM_STARTED = 1,
+    /**
+     * A stream is over. `text`: why.
+     */
+    RILL_EVENT_STREAM_ENDED = 2,
+    /**
+     * A player began. `peer`: its address; `text`: "udp" or "tcp".
+     */
+    RILL_EVENT_CHILD_STARTED = 3,
+    /**
+     * A player is gone (`peer`: its address), or a child that the program had added (`child`). `text`:
+     * why.
+     */
+    RILL_EVENT_CHILD_ENDED = 4,
+    /**
+     * The server that a stream is pushed to takes it. `peer`: its URL.
+     */
+    RILL_EVENT_PUSH_STARTED = 5,
+    /**
+     * A push did not come about, or ended. `peer`: its URL; `text`: why.
+     */
+    RILL_EVENT_PUSH_ENDED = 6,
+    /**
+     * A pull did not come about. `peer`: its URL; `text`: why.
+     */
+    RILL_EVENT_PULL_FAILED = 7,
+    /**
+     * Something that the operator should mend. `text`: what, with the command that does.
+     */
+    RILL_EVENT_WARNING = 8,
+    /**
+     * The last child of a stream that is over has gone. `text`: the stream's account.
+     */
+    RILL_EVENT_STREAM_CLOSED = 9,
+    /**
+     * Somebody wanted to publish and was refused. `peer`: its address; `text`: why.
+     */
+    RILL_EVENT_PUBLISHER_REFUSED = 10,
+    /**
+     * The source of a stream is gone; its players wait for it to come back. `text`: why.
+     */
+    RILL_EVENT_STREAM_INTERRUPTED = 11,
+    /**
+     * A stream goes on. `peer`: where it comes from now.
+     */
+    RILL_EVENT_STREAM_RESUMED = 12,
+} rill_event_kind;
+
+/**
+ * What a track carries.
+ */
+typedef enum rill_media {
+    /**
+     * Something else.
+     */
+    RILL_MEDIA_OTHER = 0,
+    /**
+     * Pictures.
+     */
+    RILL_MEDIA_VIDEO = 1,
+    /**
+     * Sound.
+     */
+    RILL_MEDIA_AUDIO = 2,
+} rill_media;
+
+/**
+ * What a track is coded in.
+ */
+typedef enum rill_codec {
+    /**
+     * Anything else: it passes through; its name is in `encoding`.
+     */
+    RILL_CODEC_OTHER = 0,
+    /**
+     * H.264.
+     */
+    RILL_CODEC_H264 = 1,
+    /**
+     * H.265; it passes through.
+     */
+    RILL_CODEC_H265 = 2,
+    /**
+     * AAC.
+     */
+    RILL_CODEC_AAC = 3,
+} rill_codec;
+
+/**
+ * What a reader gives.
+ */
+typedef enum rill_format {
+    /**
+     * Whole frames; H.264 with start codes (annex B).
+     */
+    RILL_FORMAT_ANNEX_B = 0,
+    /**
+     * Whole frames; H.264 with 4-byte lengths, as in MP4.
+     */
+    RILL_FORMAT_AVCC = 1,
+    /**
+     * RTP packets as they come, without waiting for the frame to be whole: of one track and one frame
+     * at a time. Sender reports are among them.
+     */
+    RILL_FORMAT_RTP = 2,
+} rill_format;
+
+/**
+ * Who is let in by the RTSP server.
+ */
+typedef enum rill_access_mode {
+    /**
+     * Everyone.
+     */
+    RILL_ACCESS_ALL = 0,
+    /**
+     * Whom the program lets in: see rill_engine_next_access().
+     */
+    RILL_ACCESS_ASK = 1,
+} rill_access_mode;
+
+/**
+ * What somebody wants to do.
+ */
+typedef enum rill_action {
+    /**
+     * Receive the stream of a path.
+     */
+    RILL_ACTION_PLAY = 0,
+    /**
+     * Send a stream to a path.
+     */
+    RILL_ACTION_PUBLISH = 1,
+} rill_action;
+
+/**
+ * A relay engine: a handle, not to be followed.
+ *
+ * Its functions may be called from any thread, several at once.
+ */
+typedef struct rill_engine rill_engine;
+
+/**
+ * A reader of one stream: a handle, not to be followed.
+ *
+ * For one thread at a time; which one may change. A reader that another thread is using answers
+ * RILL_ERROR_BUSY. It never slows the engine or other readers down.
+ */
+typedef struct rill_reader rill_reader;
+
+/**
+ * What a stream is fed by: a handle, not to be followed.
+ *
+ * For one thread at a time; which one may change. A source that another thread is using answers
+ * RILL_ERROR_BUSY.
+ */
+typedef struct rill_source rill_source;
+
+/**
+ * Takes a log line: its level (a number of rill_log_level), the part of the library that it comes
+ * from, and its text, both valid during the call only.
+ *
+ * It is called on threads of the library and on those that call it, several at a time. It must be
+ * quick, must not throw, and must not call the library: calls from within it return
+ * RILL_ERROR_BUSY.
+ */
+typedef void (*rill_log_callback)(void *user, int32_t level, const char *target, const char *text);
+
+/**
+ * Settings of an engine. Fill it by rill_engine_config_init(), then change what you want changed.
+ */
+typedef struct rill_engine_config {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * Packets that the ring of a stream holds at most.
+     */
+    uint32_t ring_packets;
+    /**
+     * Readers of one stream at most.
+     */
+    uint32_t max_readers;
+    /**
+     * Bytes of packet buffers that one stream may hold.
+     */
+    uint64_t buffer_bytes;
+    /**
+     * How long groups of pictures older than the present one are kept, in ms.
+     */
+    uint32_t history_ms;
+    /**
+     * How far a connection may lag behind before it is skipped to the newest key frame, in ms.
+     */
+    uint32_t max_lag_ms;
+    /**
+     * How long a connection may take nothing at all before it is cut off, in ms.
+     */
+    uint32_t cut_off_ms;
+    /**
+     * Bytes sent in one millisecond to a UDP child that has just come.
+     */
+    uint32_t burst_bytes;
+    /**
+     * Where in a stream a new player begins: a number of rill_start.
+     */
+    int32_t start;
+    /**
+     * How long an RTSP session lives without a sign of life, in ms.
+     */
+    uint32_t session_timeout_ms;
+    /**
+     * How long a pull or a push may take to come about, in ms.
+     */
+    uint32_t connect_timeout_ms;
+    /**
+     * RTSP connections served at once.
+     */
+    uint32_t max_connections;
+    /**
+     * Streams at once.
+     */
+    uint32_t max_streams;
+    /**
+     * Bytes of receive buffer asked of the kernel for each UDP socket; 0 is the system's default.
+     */
+    uint32_t udp_receive_buffer;
+    /**
+     * Bytes of send buffer asked of the kernel for each UDP socket; 0 is the system's default.
+     */
+    uint32_t udp_send_buffer;
+    /**
+     * Whether the kernel may hand over several datagrams as one (GRO): 0 or 1.
+     */
+    int32_t udp_gro;
+    /**
+     * Who may play and publish: a number of rill_access_mode.
+     */
+    int32_t access;
+    /**
+     * How long the players of a stream wait for its source to come back after it was lost, in ms; 0
+     * ends the stream at once.
+     */
+    uint32_t linger_ms;
+    /**
+     * Whether a publisher may take a path from the one that is there: 0 or 1.
+     */
+    int32_t takeover;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} rill_engine_config;
+
+/**
+ * Something that happened. The texts are UTF-8, never NULL, and valid until rill_event_release().
+ */
+typedef struct rill_event {
+    /**
+     * A number of rill_event_kind.
+     */
+    int32_t kind;
+    /**
+     * 0.
+     */
+    int32_t reserved_kind;
+    /**
+     * Path of the stream that it is about; "" when it is about none.
+     */
+    const char *path;
+    /**
+     * Who is at the other end; see rill_event_kind.
+     */
+    const char *peer;
+    /**
+     * A sentence for people; see rill_event_kind.
+     */
+    const char *text;
+    /**
+     * Number of the child that it is about, if the program had added it; else 0.
+     */
+    uint64_t child;
+    /**
+     * The library's.
+     */
+    uint64_t owner;
+    /**
+     * 0.
+     */
+    uint64_t reserved[3];
+} rill_event;
+
+/**
+ * Somebody wants in. The texts are UTF-8, never NULL, and valid until the answer: one of
+ * rill_access_allow(), rill_access_deny() and rill_access_challenge(). Until then the connection waits,
+ * others do not; after 10 s it is told to come again (503).
+ */
+typedef struct rill_access {
+    /**
+     * A number of rill_action.
+     */
+    int32_t action;
+    /**
+     * 0.
+     */
+    int32_t reserved_action;
+    /**
+     * Path of the stream, without a slash at either end.
+     */
+    const char *path;
+    /**
+     * What stands behind "?" in the URL; "" when nothing does.
+     */
+    const char *query;
+    /**
+     * Address of the client.
+     */
+    const char *peer;
+    /**
+     * Whom the client says it is; "" when it did not say.
+     */
+    const char *user;
+    /**
+     * What the client calls itself; "" when it did not say.
+     */
+    const char *user_agent;
+    /**
+     * The library's.
+     */
+    uint64_t owner;
+    /**
+     * 0.
+     */
+    uint64_t reserved[3];
+} rill_access;
+
+/**
+ * Some bytes: the layout of `struct iovec`, so that an array of them can be handed to writev(2),
+ * sendmsg(2) or io_uring after a cast.
+ */
+typedef struct rill_span {
+    /**
+     * The first byte.
+     */
+    const uint8_t *data;
+    /**
+     * Number of bytes.
+     */
+    size_t size;
+} rill_span;
+
+/**
+ * A frame, or a run of packets, in the buffers in which it came in: borrowed, not copied.
+ *
+ * The bytes stay valid until rill_frame_release(), whatever becomes of the reader, the stream and the
+ * engine. A frame that is held costs the stream the buffers it lies in: release it soon, copy what you
+ * want to keep for long.
+ */
+typedef struct rill_frame {
+    /**
+     * Its bytes, in order. RILL_FORMAT_ANNEX_B and RILL_FORMAT_AVCC: H.264 start codes or lengths are
+     * among them, and all spans one after the other are the access unit; other codecs' frames are
+     * what their payload format carries (AAC: one access unit without ADTS header).
+     * RILL_FORMAT_RTP: each span is one packet, RTP header first.
+     */
+    const struct rill_span *spans;
+    /**
+     * Number of spans.
+     */
+    size_t span_count;
+    /**
+     * Bytes of all spans together.
+     */
+    size_t size;
+    /**
+     * RTP timestamp in ticks of `clock_rate`, extended so that it does not wrap. With
+     * RILL_FORMAT_RTP the timestamp of the first packet, not extended.
+     */
+    int64_t time;
+    /**
+     * When its last packet came in, in ns since the engine started.
+     */
+    uint64_t arrival_ns;
+    /**
+     * Ticks per second of `time`.
+     */
+    uint32_t clock_rate;
+    /**
+     * Index of its track.
+     */
+    uint32_t track;
+    /**
+     * RILL_FRAME_KEY and its like.
+     */
+    uint32_t flags;
+    /**
+     * Packets lost within it or right before it. With RILL_LAGGED: packets passed over.
+     */
+    uint32_t lost;
+    /**
+     * The library's.
+     */
+    uint64_t owner;
+    /**
+     * 0.
+     */
+    uint64_t reserved[3];
+} rill_frame;
+
+/**
+ * How a reader reads. Fill it by rill_reader_config_init().
+ */
+typedef struct rill_reader_config {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * A number of rill_format.
+     */
+    int32_t format;
+    /**
+     * Where it begins: a number of rill_start. From a key frame, frames before the first one are held
+     * back.
+     */
+    int32_t start;
+    /**
+     * Index of the only track to be read; all of them when negative.
+     */
+    int32_t track;
+    /**
+     * Frames that may be held at once, 1 to 4,096.
+     */
+    uint32_t max_frames;
+    /**
+     * How long rill_reader_new() waits for the stream to come, in ms: 0 does not wait. By default
+     * 10,000.
+     */
+    uint32_t wait_ms;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} rill_reader_config;
+
+/**
+ * A track. Set `struct_size` by rill_track_init() before the call that fills it. Pointers stay valid
+ * until the reader is freed.
+ */
+typedef struct rill_track {
+    /**
+     * Bytes of this struct, as the program was compiled.
+     */
+    size_t struct_size;
+    /**
+     * A number of rill_media.
+     */
+    int32_t media;
+    /**
+     * A number of rill_codec.
+     */
+    int32_t codec;
+    /**
+     * Ticks of an RTP timestamp in a second.
+     */
+    uint32_t clock_rate;
+    /**
+     * Channels of sound; 0 when unknown.
+     */
+    uint32_t channels;
+    /**
+     * RTP payload type.
+     */
+    uint32_t payload_type;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Name of the encoding as in `a=rtpmap`, such as "H264".
+     */
+    const char *encoding;
+    /**
+     * What a decoder has to know first, as the session description has it; NULL when it has not.
+     * H.264: parameter sets with start codes, or an AVCDecoderConfigurationRecord with
+     * RILL_FORMAT_AVCC. AAC: AudioSpecificConfig. That is what libavcodec calls extradata, but for
+     * the padding.
+     */
+    const uint8_t *extra;
+    /**
+     * Bytes of `extra`.
+     */
+    size_t extra_size;
+} rill_track;
+
+/**
+ * A track that the program encodes. Fill it by rill_encoded_track_init().
+ */
+typedef struct rill_encoded_track {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * RILL_CODEC_H264 or RILL_CODEC_AAC.
+     */
+    int32_t codec;
+    /**
+     * RTP payload type, 96 to 127; 0 takes 96 for the first track, 97 for the second ...
+     */
+    uint32_t payload_type;
+    /**
+     * What a decoder has to know first. H.264: parameter sets with start codes; may be NULL when they
+     * come before every key frame. AAC: AudioSpecificConfig, which must be there.
+     */
+    const uint8_t *extra;
+    /**
+     * Bytes of `extra`.
+     */
+    size_t extra_size;
+} rill_encoded_track;
+
+/**
+ * How a child is served. Fill it by rill_child_config_init().
+ */
+typedef struct rill_child_config {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * Where in the stream it begins: a number of rill_start.
+     */
+    int32_t start;
+    /**
+     * 1: it gets nothing before rill_child_resume().
+     */
+    int32_t paused;
+    /**
+     * How far its connection may lag behind before it is skipped to the newest key frame, in ms.
+     */
+    uint32_t max_lag_ms;
+    /**
+     * How long its connection may take nothing at all before it is cut off, in ms.
+     */
+    uint32_t cut_off_ms;
+    /**
+     * Bytes sent to it in one millisecond while it is a UDP child that has just come.
+     */
+    uint32_t burst_bytes;
+    /**
+     * Connections: 1 when the engine reads what the peer sends (to throw it away, and to notice when it
+     * hangs up), 0 when the program does, from a duplicate of the descriptor.
+     */
+    int32_t reading;
+} rill_child_config;
+
+/**
+ * Figures of a child, in packets of the stream from where it began. offered = sent + unwanted +
+ * too_slow + refused + waiting, at all times. Begin with rill_child_figures_init().
+ */
+typedef struct rill_child_figures {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * Its number; 0 when it is a player that came by RTSP.
+     */
+    uint64_t child;
+    /**
+     * 1 for one that is reached by a connection, 0 for one that is sent datagrams.
+     */
+    int32_t tcp;
+    /**
+     * Whether it is playing: 0 when it is paused.
+     */
+    int32_t playing;
+    /**
+     * Packets of the stream since it began.
+     */
+    uint64_t offered;
+    /**
+     * Handed to the kernel for it.
+     */
+    uint64_t sent;
+    /**
+     * Of tracks that it did not ask for, or while it was paused.
+     */
+    uint64_t unwanted;
+    /**
+     * Skipped because it could not take them in time.
+     */
+    uint64_t too_slow;
+    /**
+     * Refused by the kernel: unreachable, or the send buffer was full.
+     */
+    uint64_t refused;
+    /**
+     * Not yet sent: what it lags behind.
+     */
+    uint64_t waiting;
+} rill_child_figures;
+
+/**
+ * Figures of an engine. Begin with rill_engine_figures_init().
+ */
+typedef struct rill_engine_figures {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * Name of the I/O backend.
+     */
+    char backend[32];
+    /**
+     * Whether runs of packets go out by segmentation offload (GSO), or why not.
+     */
+    char gso[128];
+    /**
+     * RTSP connections open now.
+     */
+    uint64_t connections;
+    /**
+     * Streams, those that ended lately not included.
+     */
+    uint64_t streams;
+} rill_engine_figures;
+
+/**
+ * Figures of a stream, in packets (RTP and RTCP alike). received = published + consumed + all that is
+ * dropped, at all times. Begin with rill_stream_figures_init().
+ */
+typedef struct rill_stream_figures {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * Its path, cut off when it is longer.
+     */
+    char path[256];
+    /**
+     * Where it comes from.
+     */
+    char from[256];
+    /**
+     * Packets that came in, those that the kernel dropped included.
+     */
+    uint64_t received;
+    /**
+     * Packets that were passed on.
+     */
+    uint64_t published;
+    /**
+     * RTCP packets that ended here as they should.
+     */
+    uint64_t consumed;
+    /**
+     * Packets dropped, by cause; rill_cause_name() names the causes.
+     */
+    uint64_t dropped[RILL_CAUSES];
+    /**
+     * Tracks.
+     */
+    uint64_t tracks;
+    /**
+     * Children now.
+     */
+    uint64_t children;
+    /**
+     * Packets that children had been sent when they left.
+     */
+    uint64_t sent_to_former_children;
+    /**
+     * Packets that children had lost when they left: too slow, or refused by the kernel.
+     */
+    uint64_t lost_by_former_children;
+} rill_stream_figures;
+
+/**
+ * Figures of a track. Begin with rill_track_figures_init().
+ */
+typedef struct rill_track_figures {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * Name of the encoding, as in `a=rtpmap`.
+     */
+    char codec[32];
+    /**
+     * Ticks of an RTP timestamp in a second.
+     */
+    uint32_t clock_rate;
+    /**
+     * Synchronisation source; 0 before the first packet.
+     */
+    uint32_t ssrc;
+    /**
+     * RTP packets that were accepted.
+     */
+    uint64_t packets;
+    /**
+     * Their bytes, headers included.
+     */
+    uint64_t bytes;
+    /**
+     * Frames begun.
+     */
+    uint64_t frames;
+    /**
+     * Frames at which a decoder can begin.
+     */
+    uint64_t key_frames;
+    /**
+     * Sequence numbers that never came.
+     */
+    uint64_t lost;
+    /**
+     * Variation of the packets' spacing (RFC 3550 section A.8), in ns.
+     */
+    uint64_t jitter_ns;
+} rill_track_figures;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The name of a status, such as "RILL_OK"; "unknown status" for any other number. The text is static.
+ *
+ * Thread-safe.
+ */
+const char *rill_status_name(int32_t status);
+
+/**
+ * The text of the last error of the calling thread: a sentence in English that names the cause.
+ * Never NULL; "" when there was none.
+ *
+ * It stays valid until the next call of this thread that fails. Only calls that return a negative
+ * status change it.
+ */
+const char *rill_last_error(void);
+
+/**
+ * The version of the library in use, such as "0.1.0"; compare it with RILL_VERSION, that of the
+ * header. The text is static. Thread-safe.
+ */
+const char *rill_version(void);
+
+/**
+ * The name of feature number `index`, or NULL when there are no more: "rtsp-server", "access-queue",
+ * "rtsp-pull", "rtsp-push", "rtp-sockets", "rtp-source", "media-source", "children", "frame-reader",
+ * "packet-reader". The text is static. Thread-safe.
+ */
+const char *rill_feature(size_t index);
+
+/**
+ * 1 when the library in use has the feature of this name, else 0. Thread-safe.
+ *
+ * @param name  a feature's name, see rill_feature()
+ */
+int32_t rill_has_feature(const char *name);
+
+/**
+ * Sends log lines up to `level` to a callback. There is one for the whole process; this takes the
+ * place of the former one. When it returns, the former one is not running and will not be called any
+ * more.
+ *
+ * Thread-safe, but not to be called from the callback.
+ *
+ * @param level     a number of rill_log_level
+ * @param callback  what takes the lines; NULL turns logging off
+ * @param user      handed to the callback as it is
+ * @return RILL_OK; RILL_ERROR_ARGUMENT for a level that is none; RILL_ERROR_UNSUPPORTED when the
+ *         library is linked into a Rust program that logs in a way of its own
+ */
+rill_status rill_log_set(int32_t level,
+                         rill_log_callback callback,
+                         void *user);
+
+/**
+ * Fills a configuration with the defaults: those of `rillcast serve`.
+ *
+ * @param config  where they go
+ * @param size    sizeof(rill_engine_config), so that the library knows your version of it
+ * @return RILL_OK, or RILL_ERROR_ARGUMENT
+ */
+rill_status rill_engine_config_init(struct rill_engine_config *config, size_t size);
+
+/**
+ * Makes an engine, which does nothing before rill_engine_start(). Thread-safe.
+ *
+ * @param config  its settings; NULL for the defaults
+ * @param out     the engine; to be freed by rill_engine_free()
+ * @return RILL_OK; RILL_ERROR_ARGUMENT for a setting that makes no sense; RILL_ERROR_UNSUPPORTED when
+ *         the struct is of a later version and sets what this one does not know
+ */
+rill_status rill_engine_new(const struct rill_engine_config *config,
+                            struct rill_engine **out);
+
+/**
+ * Starts the engine's thread. Does nothing when it runs already; after rill_engine_stop() it begins
+ * anew, without streams. Thread-safe.
+ *
+ * @return RILL_OK; RILL_ERROR_SYSTEM when the system gives no thread or descriptor
+ */
+rill_status rill_engine_start(struct rill_engine *engine);
+
+/**
+ * Ends every stream in order (peers are told), and returns when the engine's thread has ended and its
+ * sockets are closed. Readers get what is left and then RILL_END; frames that are held stay valid. Does
+ * nothing when it does not run. Thread-safe.
+ *
+ * @return RILL_OK
+ */
+rill_status rill_engine_stop(struct rill_engine *engine);
+
+/**
+ * Stops the engine and frees the handle. Readers, sources and frames made from it have to be freed all
+ * the same, before or after. Thread-safe; calls of other threads that are under way come back.
+ *
+ * @param engine  the engine; NULL does nothing
+ * @return RILL_OK; RILL_ERROR_HANDLE when it was freed before
+ */
+rill_status rill_engine_free(struct rill_engine *engine);
+
+/**
+ * Serves RTSP: players may play every stream, and publishers may publish to every path that has none.
+ * May be called for several addresses. Thread-safe.
+ *
+ * @param address  IP address and port, such as "127.0.0.1:8554", "0.0.0.0:8554" or "[::]:8554"; port 0
+ *                 takes a free one
+ * @param port     the port in use; may be NULL
+ * @return RILL_OK; RILL_ERROR_ARGUMENT for an address that is none; RILL_ERROR_SYSTEM when it cannot be
+ *         bound
+ */
+rill_status rill_engine_listen(struct rill_engine *engine,
+                               const char *address,
+                               uint16_t *port);
+
+/**
+ * Plays an RTSP URL and makes what comes the stream at `path`. Returns when the attempt has begun;
+ * RILL_EVENT_STREAM_STARTED or RILL_EVENT_PULL_FAILED tells how it went. The host's name is looked up
+ * during the call. Thread-safe.
+ *
+ * @param path       the stream's path, such as "cam"
+ * @param url        rtsp://HOST/PATH; user, password and port may be in it
+ * @param transport  a number of rill_transport
+ * @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+ */
+rill_status rill_engine_pull(struct rill_engine *engine,
+                             const char *path,
+                             const char *url,
+                             int32_t transport);
+
+/**
+ * Publishes the stream at `path`, now or as soon as it comes, to an RTSP URL (RECORD). Returns when
+ * this is noted; RILL_EVENT_PUSH_STARTED or RILL_EVENT_PUSH_ENDED tells how it went. Thread-safe.
+ *
+ * @param path       the stream's path
+ * @param url        rtsp://HOST/PATH; user, password and port may be in it
+ * @param transport  a number of rill_transport
+ * @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_STOPPED
+ */
+rill_status rill_engine_push(struct rill_engine *engine,
+                             const char *path,
+                             const char *url,
+                             int32_t transport);
+
+/**
+ * Receives plain RTP at the ports that a session description names, and makes it the stream at `path`.
+ * Thread-safe.
+ *
+ * @param path  the stream's path
+ * @param sdp   the session description (SDP) of the sender
+ * @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_SYSTEM when a port cannot be bound
+ */
+rill_status rill_engine_ingest_rtp(struct rill_engine *engine,
+                                   const char *path,
+                                   const char *sdp);
+
+/**
+ * Takes the next event, in the order in which they happened. The engine keeps 1,024; the newest are
+ * lost when nobody takes them.
+ *
+ * For one thread at a time; which one may change.
+ *
+ * @param timeout_ms  how long to wait for one, in ms; 0 does not wait, a negative number waits for ever
+ * @param out         the event; to be given back by rill_event_release()
+ * @return RILL_OK; RILL_AGAIN when there was none; RILL_END when the engine has stopped and no event is
+ *         left; RILL_ERROR_BUSY when another thread is waiting for one; RILL_ERROR_STOPPED before
+ *         rill_engine_start()
+ */
+rill_status rill_engine_next_event(struct rill_engine *engine,
+                                   int64_t timeout_ms,
+                                   struct rill_event *out);
+
+/**
+ * Gives an event back and zeroes the struct, so that a second release does nothing. Thread-safe.
+ *
+ * @return RILL_OK; RILL_ERROR_HANDLE when it was released before, by a copy of the struct
+ */
+rill_status rill_event_release(struct rill_event *event);
+
+/**
+ * A file descriptor that is readable while there may be events, for epoll, poll or any event loop:
+ * when it is, call rill_engine_next_event() with no patience until it returns RILL_AGAIN. Do not read
+ * or close it: it is the engine's, and closed when that is freed. Thread-safe.
+ *
+ * @param fd  the descriptor
+ * @return RILL_OK; RILL_ERROR_SYSTEM when the process is out of descriptors
+ */
+rill_status rill_engine_event_fd(struct rill_engine *engine,
+                                 int32_t *fd);
+
+/**
+ * Takes the next question of who may play or publish, of an engine whose configuration has `access` set
+ * to RILL_ACCESS_ASK. Questions make the descriptor of rill_engine_event_fd() readable, as events do.
+ * Thread-safe: several threads may answer.
+ *
+ * @param timeout_ms  how long to wait for one, in ms; 0 does not wait, a negative number waits for ever
+ * @param out         the question, to be answered
+ * @return RILL_OK; RILL_AGAIN when there was none; RILL_END when the engine has stopped;
+ *         RILL_ERROR_STOPPED before rill_engine_start(); RILL_ERROR_UNSUPPORTED when the engine lets
+ *         everyone in
+ */
+rill_status rill_engine_next_access(struct rill_engine *engine,
+                                    int64_t timeout_ms,
+                                    struct rill_access *out);
+
+/**
+ * Whether the client has proved to know the password of the user that it says it is (Basic, or Digest
+ * with MD5 or SHA-256: the password itself does not cross the network then). Takes as long for a wrong
+ * one as for a right one. Thread-safe.
+ *
+ * @param access    an open question
+ * @param realm     the realm of the challenge, the same as for rill_access_challenge()
+ * @param password  the password of access->user, as the program has it
+ * @param out       1 or 0
+ * @return RILL_OK; RILL_ERROR_HANDLE when it was answered
+ */
+rill_status rill_access_verify(const struct rill_access *access,
+                               const char *realm,
+                               const char *password,
+                               int32_t *out);
+
+/**
+ * Lets the client in. The struct is zeroed; for one that is, nothing happens. Thread-safe.
+ *
+ * @return RILL_OK; RILL_ERROR_HANDLE when it was answered before, by a copy of the struct
+ */
+rill_status rill_access_allow(struct rill_access *access);
+
+/**
+ * Refuses the client, whoever it is (403). Otherwise as rill_access_allow().
+ */
+rill_status rill_access_deny(struct rill_access *access);
+
+/**
+ * Asks the client for credentials, or for other ones (401, Digest). Credentials that came count as a
+ * wrong guess; who makes too many has to wait. Otherwise as rill_access_allow().
+ *
+ * @param realm  what the password is for; clients show it
+ */
+rill_status rill_access_challenge(struct rill_access *access,
+                                  const char *realm);
+
+/**
+ * Gives a frame back and zeroes the struct, so that a second release does nothing. From any thread,
+ * also after its reader or engine was freed.
+ *
+ * @return RILL_OK; RILL_ERROR_HANDLE when it was released before, by a copy of the struct
+ */
+rill_status rill_frame_release(struct rill_frame *frame);
+
+/**
+ * Makes a second reference to a frame: the bytes stay valid until both are released. It counts as one
+ * more that is held. From any thread.
+ *
+ * @param frame  a frame that is held
+ * @param out    the second reference; to be given back by rill_frame_release()
+ * @return RILL_OK; RILL_ERROR_HANDLE when it was released; RILL_ERROR_FRAMES_HELD at the limit
+ */
+rill_status rill_frame_ref(const struct rill_frame *frame,
+                           struct rill_frame *out);
+
+/**
+ * Copies a frame's bytes, one span after the other, to where they are contiguous. From any thread.
+ *
+ * @param frame   a frame that is held
+ * @param buffer  where they go
+ * @param size    bytes of room; frame->size are needed
+ * @return RILL_OK; RILL_ERROR_ARGUMENT when there is too little room; RILL_ERROR_HANDLE
+ */
+rill_status rill_frame_copy(const struct rill_frame *frame, uint8_t *buffer, size_t size);
+
+/**
+ * Fills a reader's configuration with the defaults: all tracks, annex B, from the newest key frame on.
+ *
+ * @param config  where they go
+ * @param size    sizeof(rill_reader_config)
+ * @return RILL_OK, or RILL_ERROR_ARGUMENT
+ */
+rill_status rill_reader_config_init(struct rill_reader_config *config,
+                                    size_t size);
+
+/**
+ * Makes a reader of the stream at `path`; waits for the stream to come as long as `config` says.
+ * Thread-safe.
+ *
+ * @param engine  a running engine
+ * @param path    the stream's path
+ * @param config  how to read; NULL for the defaults
+ * @param out     the reader; to be freed by rill_reader_free()
+ * @return RILL_OK; RILL_ERROR_NO_STREAM when it did not come in time; RILL_ERROR_NO_TRACK;
+ *         RILL_ERROR_TOO_MANY when the stream has no place for another reader; RILL_ERROR_STOPPED
+ */
+rill_status rill_reader_new(struct rill_engine *engine,
+                            const char *path,
+                            const struct rill_reader_config *config,
+                            struct rill_reader **out);
+
+/**
+ * Frees a reader. Frames that were read from it stay valid until they are released. Thread-safe: a
+ * thread that waits in rill_reader_next() comes back within 100 ms, with RILL_ERROR_HANDLE.
+ *
+ * @param reader  the reader; NULL does nothing
+ * @return RILL_OK; RILL_ERROR_HANDLE when it was freed before
+ */
+rill_status rill_reader_free(struct rill_reader *reader);
+
+/**
+ * The next frame, or run of packets. For one thread at a time.
+ *
+ * @param timeout_ms  how long to wait, in ms; 0 does not wait, a negative number waits for ever
+ * @param out         the frame; to be given back by rill_frame_release(). Not written but with RILL_OK,
+ *                    and with RILL_LAGGED, when `lost` is set and nothing has to be given back
+ * @return RILL_OK; RILL_AGAIN when nothing came in time; RILL_LAGGED; RILL_END;
+ *         RILL_ERROR_FRAMES_HELD; RILL_ERROR_BUSY
+ */
+rill_status rill_reader_next(struct rill_reader *reader,
+                             int64_t timeout_ms,
+                             struct rill_frame *out);
+
+/**
+ * A file descriptor that is readable while rill_reader_next() may have something, for epoll, poll or
+ * any event loop: when it is, call that with no patience until it returns RILL_AGAIN. It stays readable
+ * after the end. Do not read or close it: it is the reader's, and closed when that is freed. For one
+ * thread at a time.
+ *
+ * @param fd  the descriptor
+ * @return RILL_OK; RILL_ERROR_SYSTEM when the process is out of descriptors; RILL_ERROR_BUSY
+ */
+rill_status rill_reader_fd(struct rill_reader *reader,
+                           int32_t *fd);
+
+/**
+ * Number of tracks of the stream. Thread-safe.
+ */
+rill_status rill_reader_track_count(const struct rill_reader *reader, size_t *out);
+
+/**
+ * What a track is, as the session description has it when the reader is made. Thread-safe.
+ *
+ * @param track  its index, from 0
+ * @param out    what it is; begin with rill_track_init()
+ * @return RILL_OK; RILL_ERROR_NO_TRACK
+ */
+rill_status rill_reader_track(const struct rill_reader *reader,
+                              size_t track,
+                              struct rill_track *out);
+
+/**
+ * Zeroes a track's struct and sets its size.
+ *
+ * @param track  the struct
+ * @param size   sizeof(rill_track)
+ * @return RILL_OK, or RILL_ERROR_ARGUMENT
+ */
+rill_status rill_track_init(struct rill_track *track, size_t size);
+
+/**
+ * The stream's session description (SDP), as it was when the reader was made. The text is valid until
+ * the reader is freed. Thread-safe.
+ */
+rill_status rill_reader_sdp(const struct rill_reader *reader,
+                            const char **out);
+
+/**
+ * A moment on a track's own clock and on the wall clock of its source, by the newest sender report
+ * (RFC 3550 section 6.4.1). It is what keeps sound and picture together: each track counts time from
+ * an origin of its own. For one thread at a time.
+ *
+ * @param track  its index
+ * @param time   as rill_frame.time
+ * @param ntp    the same moment as an NTP time: seconds since 1900, 32.32 bits
+ * @return RILL_OK; RILL_AGAIN while no report or no frame has come; RILL_ERROR_NO_TRACK;
+ *         RILL_ERROR_UNSUPPORTED with RILL_FORMAT_RTP, where the reports are among the packets
+ */
+rill_status rill_reader_clock(struct rill_reader *reader,
+                              size_t track,
+                              int64_t *time,
+                              uint64_t *ntp);
+
+/**
+ * Zeroes a track and sets its size.
+ *
+ * @param track  the struct
+ * @param size   sizeof(rill_encoded_track)
+ * @return RILL_OK, or RILL_ERROR_ARGUMENT
+ */
+rill_status rill_encoded_track_init(struct rill_encoded_track *track, size_t size);
+
+/**
+ * A stream at `path` made of RTP packets that the program has: from sockets of its own, say.
+ * Thread-safe.
+ *
+ * @param engine  a running engine
+ * @param path    the stream's path
+ * @param sdp     the session description (SDP) of what will be pushed
+ * @param out     the source; to be freed by rill_source_free(), which ends the stream
+ * @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+ */
+rill_status rill_source_new_rtp(struct rill_engine *engine,
+                                const char *path,
+                                const char *sdp,
+                                struct rill_source **out);
+
+/**
+ * A stream at `path` made of H.264 access units and AAC frames that the program has encoded.
+ * Thread-safe.
+ *
+ * @param engine  a running engine
+ * @param path    the stream's path
+ * @param tracks  its tracks, all initialised alike
+ * @param count   number of tracks, 1 to 16
+ * @param out     the source; to be freed by rill_source_free(), which ends the stream
+ * @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+ */
+rill_status rill_source_new_media(struct rill_engine *engine,
+                                  const char *path,
+                                  const struct rill_encoded_track *tracks,
+                                  size_t count,
+                                  struct rill_source **out);
+
+/**
+ * Pushes one packet: RTP, or RTCP, told apart by their second byte (RFC 5761). It is copied, and sent
+ * on at once. What is not RTP by its header is counted as dropped. Waits when the engine is more than a
+ * thousand calls behind. For one thread at a time.
+ *
+ * Several packets that came together are cheaper by rill_source_push_rtp_batch().
+ *
+ * @param track  index of its track
+ * @param data   the packet, header first
+ * @param size   its bytes, at most 65,535
+ * @return RILL_OK; RILL_ERROR_NO_TRACK; RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when
+ *         the source takes media
+ */
+rill_status rill_source_push_rtp(struct rill_source *source,
+                                 size_t track,
+                                 const uint8_t *data,
+                                 size_t size);
+
+/**
+ * Pushes packets of one track, as rill_source_push_rtp() does it for one. When one of them is refused,
+ * those before it were taken. For one thread at a time.
+ *
+ * @param track    index of their track
+ * @param packets  an array of spans, one packet each: the layout of `struct iovec`
+ * @param count    number of packets
+ * @return as rill_source_push_rtp()
+ */
+rill_status rill_source_push_rtp_batch(struct rill_source *source,
+                                       size_t track,
+                                       const struct rill_span *packets,
+                                       size_t count);
+
+/**
+ * Pushes one frame: a whole H.264 access unit with start codes (annex B), or one AAC access unit
+ * without ADTS header. It is packetised and sent on at once. For one thread at a time.
+ *
+ * @param track    index of its track
+ * @param data     the frame
+ * @param size     its bytes
+ * @param time_ns  when it is to be shown, in ns on a clock that all tracks share; the first one's need
+ *                 not be 0. H.264 access units come in decoding order
+ * @return RILL_OK; RILL_ERROR_NO_TRACK; RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when
+ *         the source takes RTP
+ */
+rill_status rill_source_push_frame(struct rill_source *source,
+                                   size_t track,
+                                   const uint8_t *data,
+                                   size_t size,
+                                   uint64_t time_ns);
+
+/**
+ * Frees a source; its stream ends. Thread-safe.
+ *
+ * @param source  the source; NULL does nothing
+ * @return RILL_OK; RILL_ERROR_HANDLE when it was freed before
+ */
+rill_status rill_source_free(struct rill_source *source);
+
+/**
+ * Fills a child's configuration with the defaults.
+ *
+ * @param config  where they go
+ * @param size    sizeof(rill_child_config)
+ * @return RILL_OK, or RILL_ERROR_ARGUMENT
+ */
+rill_status rill_child_config_init(struct rill_child_config *config, size_t size);
+
+/**
+ * Sends the stream at `path` to a UDP address. It is served in the same batches as all other children.
+ * Thread-safe.
+ *
+ * @param engine  a running engine
+ * @param path    the stream's path
+ * @param config  how to serve it; NULL for the defaults
+ * @param rtp     for each track "IP:PORT" or "[IPv6]:PORT" for RTP, or NULL when it is not wanted
+ * @param rtcp    for each track the address for RTCP; NULL, or an element that is NULL, for the port
+ *                above that of RTP
+ * @param tracks  number of elements of `rtp`, and of `rtcp` when that is not NULL
+ * @param child   the number of the child, never 0 and never used again in this engine
+ * @return RILL_OK; RILL_ERROR_ARGUMENT for an address that is none; RILL_ERROR_NO_STREAM;
+ *         RILL_ERROR_SDP when it wants no track; RILL_ERROR_TOO_MANY; RILL_ERROR_SYSTEM;
+ *         RILL_ERROR_STOPPED
+ */
+rill_status rill_child_add_udp(struct rill_engine *engine,
+                               const char *path,
+                               const struct rill_child_config *config,
+                               const char *const *rtp,
+                               const char *const *rtcp,
+                               size_t tracks,
+                               uint64_t *child);
+
+/**
+ * Sends the stream at `path`, interleaved (RFC 2326 section 10.12), into a connected TCP or Unix stream
+ * socket. On success the descriptor is the library's, which makes it close-on-exec and closes it with
+ * the child; on failure it stays yours. Thread-safe.
+ *
+ * @param engine    a running engine
+ * @param path      the stream's path
+ * @param config    how to serve it; NULL for the defaults
+ * @param fd        the socket
+ * @param channels  for each track its channels for RTP and RTCP one after the other, or two times 255
+ *                  when it is not wanted; NULL for 0 and 1, 2 and 3 ...
+ * @param tracks    number of tracks; `channels` has twice as many elements
+ * @param child     the number of the child, never 0 and never used again in this engine
+ * @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_SDP when it wants no track; RILL_ERROR_SYSTEM when it
+ *         is no connected stream socket; RILL_ERROR_TOO_MANY; RILL_ERROR_STOPPED
+ */
+rill_status rill_child_add_fd(struct rill_engine *engine,
+                              const char *path,
+                              const struct rill_child_config *config,
+                              int32_t fd,
+                              const uint8_t *channels,
+                              size_t tracks,
+                              uint64_t *child);
+
+/**
+ * Stops sending to a child, until it is resumed. Thread-safe.
+ *
+ * @return RILL_OK; RILL_ERROR_NO_CHILD; RILL_ERROR_STOPPED
+ */
+rill_status rill_child_pause(struct rill_engine *engine, uint64_t child);
+
+/**
+ * Sends to a paused child again. Does nothing to one that plays. Thread-safe.
+ *
+ * @param start  where it goes on: a number of rill_start
+ * @return RILL_OK; RILL_ERROR_NO_CHILD; RILL_ERROR_STOPPED
+ */
+rill_status rill_child_resume(struct rill_engine *engine, uint64_t child, int32_t start);
+
+/**
+ * Writes bytes between two packets into a child's connection: the answer to an RTSP request that the
+ * program has read from a duplicate of its descriptor, say. They are copied. Thread-safe.
+ *
+ * @param data  the bytes
+ * @param size  how many, at most 65,536
+ * @return RILL_OK; RILL_ERROR_NO_CHILD when there is none, or it has no connection; RILL_ERROR_STOPPED
+ */
+rill_status rill_child_write(struct rill_engine *engine,
+                             uint64_t child,
+                             const uint8_t *data,
+                             size_t size);
+
+/**
+ * Removes a child; its connection is shut down and closed. No event tells it. Thread-safe.
+ *
+ * @return RILL_OK; RILL_ERROR_NO_CHILD when it was removed, or left, before; RILL_ERROR_STOPPED
+ */
+rill_status rill_child_remove(struct rill_engine *engine, uint64_t child);
+
+/**
+ * Figures of all children of the stream at `path`, players that came by RTSP among them. Thread-safe.
+ *
+ * @param out       an array, all of whose elements were initialised alike; may be NULL when `capacity`
+ *                  is 0
+ * @param capacity  elements that it has room for
+ * @param count     how many children there are, which may be more
+ * @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_STOPPED
+ */
+rill_status rill_child_list(struct rill_engine *engine,
+                            const char *path,
+                            struct rill_child_figures *out,
+                            size_t capacity,
+                            size_t *count);
+
+/**
+ * Figures of one child. Thread-safe.
+ *
+ * @param child  its number
+ * @return RILL_OK; RILL_ERROR_NO_CHILD; RILL_ERROR_STOPPED
+ */
+rill_status rill_child_get_figures(struct rill_engine *engine,
+                                   uint64_t child,
+                                   struct rill_child_figures *out);
+
+/**
+ * Zeroes figures and sets their size. `size`: sizeof(rill_engine_figures).
+ */
+rill_status rill_engine_figures_init(struct rill_engine_figures *figures, size_t size);
+
+/**
+ * Zeroes figures and sets their size. `size`: sizeof(rill_stream_figures).
+ */
+rill_status rill_stream_figures_init(struct rill_stream_figures *figures, size_t size);
+
+/**
+ * Zeroes figures and sets their size. `size`: sizeof(rill_track_figures).
+ */
+rill_status rill_track_figures_init(struct rill_track_figures *figures, size_t size);
+
+/**
+ * Zeroes figures and sets their size. `size`: sizeof(rill_child_figures).
+ */
+rill_status rill_child_figures_init(struct rill_child_figures *figures, size_t size);
+
+/**
+ * Figures of the engine. Thread-safe.
+ *
+ * @return RILL_OK; RILL_ERROR_STOPPED
+ */
+rill_status rill_engine_get_figures(struct rill_engine *engine, struct rill_engine_figures *out);
+
+/**
+ * Figures of all streams. Thread-safe.
+ *
+ * @param out       an array, all of whose elements were initialised alike; may be NULL when `capacity`
+ *                  is 0
+ * @param capacity  elements that it has room for
+ * @param count     how many streams there are, which may be more
+ * @return RILL_OK; RILL_ERROR_STOPPED
+ */
+rill_status rill_stream_list(struct rill_engine *engine,
+                             struct rill_stream_figures *out,
+                             size_t capacity,
+                             size_t *count);
+
+/**
+ * Figures of the stream at `path`. Thread-safe.
+ *
+ * @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_STOPPED
+ */
+rill_status rill_stream_get_figures(struct rill_engine *engine,
+                                    const char *path,
+                                    struct rill_stream_figures *out);
+
+/**
+ * Figures of a track of the stream at `path`. Thread-safe.
+ *
+ * @param track  its index, from 0
+ * @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_NO_TRACK; RILL_ERROR_STOPPED
+ */
+rill_status rill_track_get_figures(struct rill_engine *engine,
+                                   const char *path,
+                                   size_t track,
+                                   struct rill_track_figures *out);
+
+/**
+ * The name of a cause by which packets are dropped, such as "kernel_buffer", or NULL when there is none
+ * of this number: rill_stream_figures.dropped has them in the same order. The text is static.
+ * Thread-safe.
+ */
+const char *rill_cause_name(size_t cause);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* RILLCAST_H */
