@@ -42,8 +42,8 @@
 //!
 //! # What a backend has to provide
 //!
-//! * every method of [`Io`], none of which may block except `wait`, and `fan_out` for at most
-//!   [`SEND_PATIENCE`];
+//! * every method of [`Io`], none of which may block except `wait`, and all calls of `fan_out`
+//!   between two `wait`s together for at most [`SEND_PATIENCE`];
 //! * tokens that are never used twice ([`Token::new`] takes an index and a generation);
 //! * a waker ([`Io::waker`]) that ends a `wait` from any thread, before it or during it, and costs
 //!   one system call for any number of wakes between two waits;
@@ -81,8 +81,8 @@ pub use udp::{
     UdpSocket,
 };
 
-/// How long [`Io::fan_out`] waits in all for a full socket buffer to drain before it gives the
-/// rest of the packets up as refused.
+/// How long all calls of [`Io::fan_out`] between two [`wait`](Io::wait)s together wait for full socket
+/// buffers to drain before they give the rest of their packets up as refused.
 pub const SEND_PATIENCE: Duration = Duration::from_millis(2);
 
 /// The longest datagram that [`Io::receive_small`] hands over, in bytes; more than any path's MTU.
@@ -254,8 +254,9 @@ pub trait Io: Send {
     /// `sent + failed` of the returned account is the number of packets of all runs times the
     /// number of destinations, always.
     ///
-    /// A full socket buffer is waited for, at most [`SEND_PATIENCE`] in the whole call; then the
-    /// rest fails with [`io::ErrorKind::WouldBlock`].
+    /// A full socket buffer is waited for, at most [`SEND_PATIENCE`] since the first time after the
+    /// last [`wait`](Io::wait); then the rest fails with [`io::ErrorKind::WouldBlock`]. A later call
+    /// tries once, and does not wait.
     ///
     /// # Errors
     ///

@@ -149,6 +149,7 @@ impl Io for Mmsg {
 
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         events.clear();
+        self.sender.renew_patience();
         self.resume_listeners()?;
         let resume = self.resume.map(|at| at.saturating_sub(self.now()));
         let timeout = match (timeout, resume) {

@@ -9,30 +9,28 @@ use crate::io::SEND_PATIENCE;
 /// Pause before a device whose queue is full (ENOBUFS) is tried again.
 const DEVICE_PAUSE: Duration = Duration::from_micros(200);
 
-/// Waiting for a full buffer to drain, at most [`SEND_PATIENCE`] in one call of `fan_out`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    Untried,
-    Until(Instant),
-    Spent,
+/// Waiting for a full buffer to drain, at most [`SEND_PATIENCE`] from the first time on: however many
+/// calls of `fan_out` find it full in one turn of the loop, they do not hold it up longer than that.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    until: Option<Instant>,
 }
 
 impl Patience {
+    /// A new turn of the loop begins.
+    pub(super) fn renew(&mut self) {
+        self.until = None;
+    }
+
     /// Waits until the socket's buffer has room, or a moment for the device's queue, which nothing
-    /// tells of.
-    pub(super) fn wait(&mut self, socket: Option<BorrowedFd<'_>>) {
+    /// tells of. False when there is no time left for it.
+    pub(super) fn wait(&mut self, socket: Option<BorrowedFd<'_>>) -> bool {
         let now = Instant::now();
-        let until = match *self {
-            Self::Untried => now + SEND_PATIENCE,
-            Self::Until(until) => until,
-            Self::Spent => return,
-        };
+        let until = *self.until.get_or_insert(now + SEND_PATIENCE);
         let left = until.saturating_duration_since(now);
         if left.is_zero() {
-            *self = Self::Spent;
-            return;
+            return false;
         }
-        *self = Self::Until(until);
         let time = timespec(if socket.is_some() { left } else { left.min(DEVICE_PAUSE) });
         let mut poll = libc::pollfd {
             fd: socket.map_or(-1, |socket| socket.as_raw_fd()),
@@ -46,5 +44,6 @@ impl Patience {
         // > tmo_p: a local
         // > sigmask: NULL: the signal mask is left as it is
         unsafe { libc::ppoll(&raw mut poll, 1, &raw const time, std::ptr::null()) };
+        true
     }
 }

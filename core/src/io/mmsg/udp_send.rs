@@ -20,6 +20,7 @@ pub(super) struct Sender {
     /// The control message of each run.
     controls: Vec<(Control, usize)>,
     fallback: Fallback,
+    patience: Patience,
 }
 
 // SAFETY: what is not `Send` of itself are the raw pointers in headers and slices. They are
@@ -34,7 +35,13 @@ impl Sender {
             batch: Batch::default(),
             controls: Vec::new(),
             fallback: Fallback::default(),
+            patience: Patience::default(),
         }
+    }
+
+    /// A new turn of the loop begins: full buffers are waited for again.
+    pub(super) fn renew_patience(&mut self) {
+        self.patience.renew();
     }
 
     /// From now on every packet is a message of its own.
@@ -62,8 +69,8 @@ impl Sender {
             Control::segment(u16::try_from(run.segment()).unwrap_or(u16::MAX))
         }));
 
-        let patience = Patience::Untried;
-        let mut call = Call { fd, runs, to, failed, done: FanOut::default(), patience };
+        let (done, patience) = (FanOut::default(), &mut self.patience);
+        let mut call = Call { fd, runs, to, failed, done, patience, refused: false };
         self.batch.clear();
         for (index, _) in runs.iter().enumerate() {
             let control = self.controls.get(index);
@@ -152,7 +159,9 @@ struct Call<'a, 'r> {
     to: &'a [Destination],
     failed: &'a mut Vec<Failure>,
     done: FanOut,
-    patience: Patience,
+    patience: &'a mut Patience,
+    /// The kernel takes nothing at present, and the time for waiting is used up.
+    refused: bool,
 }
 
 /// How far some messages came.
@@ -255,7 +264,7 @@ impl Call<'_, '_> {
     /// Sends from the first message on, waiting for room as long as there is patience.
     fn send(&mut self, messages: &mut [libc::mmsghdr]) -> Step {
         loop {
-            if self.patience == Patience::Spent {
+            if self.refused {
                 return Step::Refused;
             }
             self.done.calls += 1;
@@ -265,13 +274,12 @@ impl Call<'_, '_> {
                 Ok(_) => io::Error::from(io::ErrorKind::WouldBlock),
                 Err(error) => error,
             };
-            match error.raw_os_error() {
+            let waited = match error.raw_os_error() {
                 Some(libc::ENOBUFS) => self.patience.wait(None),
-                _ if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.patience.wait(Some(self.fd));
-                }
+                _ if error.kind() == io::ErrorKind::WouldBlock => self.patience.wait(Some(self.fd)),
                 _ => return Step::Failed(error),
-            }
+            };
+            self.refused = !waited;
         }
     }
 }

@@ -281,4 +281,11 @@ fn in_a_network_where_nobody_answers() {
     let told: usize = failed.iter().map(|failure| failure.segments.len()).sum();
     assert_eq!(told as u64, done.failed);
     assert!(failed.iter().all(|f| f.error.kind() == io::ErrorKind::WouldBlock));
+
+    // All calls of one turn wait together for no longer than one does.
+    let again = io.fan_out(token, &runs, &to, &mut failed).unwrap();
+    assert_eq!(again.sent + again.failed, 2 * 3 * 401, "{again:?}");
+    io.wait(Some(Duration::ZERO), &mut Vec::new()).unwrap();
+    let later = io.fan_out(token, &runs, &to, &mut failed).unwrap();
+    assert!(again.calls < later.calls, "{again:?}, {later:?}");
 }
