@@ -160,6 +160,10 @@ impl Ingest {
     ) -> std::io::Result<bool> {
         let (now, peer, track) = (io.now(), self.peer, self.track);
         let chosen = self.session.is_some();
+        if self.lanes.needs_chunk(&live.pool) {
+            // Old packets make room before new ones are lost.
+            drop(live.filling());
+        }
         let Live { pool, stream, .. } = &mut *live;
         let mut inspect = |data: &mut [u8], segment: usize, from: SocketAddr| {
             if peer.is_some_and(|peer| peer != from.ip()) {

@@ -65,6 +65,10 @@ impl Worker {
         let answer = self.answer(token, question);
         let played = matches!(answer, Answer::Play { .. });
         let over = matches!(question.ask, Ask::Teardown { last: true, .. });
+        if over && let Some(publisher) = self.publisher(token) {
+            // Before the answer, which its connection may be too far gone to take.
+            publisher.ended = true;
+        }
         let Some(server) = self.server(token) else { return };
         if let Some(response) = server.session.answer(answer, now) {
             self.send(token, response.to_bytes());
@@ -74,9 +78,6 @@ impl Worker {
             self.kick(token);
         }
         if over {
-            if let Some(publisher) = self.publisher(token) {
-                publisher.ended = true;
-            }
             self.release(token, "it said TEARDOWN");
         }
     }
@@ -313,10 +314,7 @@ impl Worker {
             self.tell_refused(token, path, "its URL has no path");
             return Err(Status::NOT_FOUND);
         }
-        if self.config.takeover {
-            self.displace(path);
-        }
-        if self.is_taken(path) {
+        if !self.config.takeover && self.is_taken(path) {
             self.tell_refused(token, path, TAKEN);
             return Ok(Answer::Refuse(taken()));
         }
@@ -395,6 +393,9 @@ impl Worker {
         let sockets = std::mem::take(&mut publisher.inlets.sockets);
         let (path, session) = (publisher.path.clone(), publisher.session.clone());
         let from = format!("RTSP publisher {peer}");
+        if self.config.takeover {
+            self.displace(&path);
+        }
         let id = match self.feed_stream(path.clone(), from, session) {
             Ok(id) => id,
             Err(error) => {

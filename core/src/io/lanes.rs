@@ -34,11 +34,10 @@ impl Lanes {
     /// For backends: sees to it that the open lanes have room, and tells how many do. 0 means that
     /// the pool is spent.
     pub fn prepare(&mut self, pool: &mut Pool) -> usize {
-        // A chunk smaller than an aggregate is of use only when it is empty.
-        let room = ROOM.min(pool.chunk_size());
+        let room = room(pool);
         let mut ready = 0;
         for lane in self.lanes.iter_mut().take(self.open) {
-            if lane.as_ref().is_none_or(|filling| filling.remaining() < room) {
+            if is_full(lane.as_ref(), room) {
                 // Gives the old chunk back first: it may be the very one that is free.
                 *lane = None;
                 *lane = pool.take();
@@ -49,6 +48,12 @@ impl Lanes {
             ready += 1;
         }
         ready
+    }
+
+    /// Whether the next message needs another chunk of the pool. A good moment to see to it that there
+    /// is one: what comes when there is none is lost.
+    pub fn needs_chunk(&self, pool: &Pool) -> bool {
+        is_full(self.lanes.first().and_then(Option::as_ref), room(pool))
     }
 
     /// For backends: the free room of a lane; empty when the lane has no chunk.
@@ -79,6 +84,15 @@ impl Lanes {
     pub fn widen(&mut self) {
         self.open = self.open.saturating_mul(2).min(self.limit);
     }
+}
+
+/// A chunk smaller than an aggregate is of use only when it is empty.
+fn room(pool: &Pool) -> usize {
+    ROOM.min(pool.chunk_size())
+}
+
+fn is_full(lane: Option<&Filling>, room: usize) -> bool {
+    lane.is_none_or(|filling| filling.remaining() < room)
 }
 
 impl Default for Lanes {
