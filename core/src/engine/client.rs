@@ -92,7 +92,7 @@ impl Worker {
         let session = match client.job {
             Job::Pull { .. } => ClientSession::play(url, config, seed, now),
             Job::Push { stream, .. } => {
-                let Some(live) = self.streams.get(&stream) else {
+                let Some(live) = self.streams.get_mut(&stream) else {
                     return self.lose(token, "the stream has ended");
                 };
                 let sdp = live.stream.session().for_announce(local).to_string();

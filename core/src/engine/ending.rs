@@ -8,7 +8,7 @@ use crate::relay::ChildKey;
 use super::command::StreamId;
 use super::event::Event;
 use super::media::Live;
-use super::role::Role;
+use super::role::{Part, Role};
 use super::worker::Worker;
 
 /// How long players over UDP have to read the last packets before the BYE comes. It comes to a socket
@@ -16,6 +16,8 @@ use super::worker::Worker;
 const GRACE: Duration = Duration::from_millis(500);
 /// How long players may take to leave by themselves after the end of a stream.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long a publisher may take from ANNOUNCE to RECORD.
+const ANNOUNCED: Duration = Duration::from_secs(10);
 /// How long a slow one among them may take to read the end.
 const DRAIN: Duration = Duration::from_secs(8);
 
@@ -98,6 +100,24 @@ impl Worker {
     /// Tells what became of every packet of a stream of which nothing more comes.
     fn close_books(&self, live: &Live) {
         self.tell(Event::StreamClosed(Box::new(live.figures())));
+    }
+
+    /// Sends away those who have announced a stream and do not begin: nobody else can have its path.
+    pub(super) fn end_announced(&mut self, now: Duration) {
+        let idle = |role: &Role| match role {
+            Role::Server(server) => matches!(&server.part, Part::Publisher(publisher)
+                if publisher.stream.is_none() && now.saturating_sub(publisher.announced) > ANNOUNCED),
+            Role::Client(_) => false,
+        };
+        let idle: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| idle(&connection.role))
+            .map(|(token, _)| *token)
+            .collect();
+        for token in idle {
+            self.lose(token, "it announced a stream and did not begin it");
+        }
     }
 
     /// Ends the pulls whose source has said goodbye. Looked at only now and then, so that packets that

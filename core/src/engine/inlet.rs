@@ -11,7 +11,7 @@ use crate::relay::Kind;
 use super::children::{ChildOptions, Receiver};
 use super::command::StreamId;
 use super::error::Error;
-use super::media::Ingest;
+use super::media::{Ingest, Sender};
 use super::worker::Worker;
 
 /// Ports of a pair of sockets, and the sockets with the track and kind that they are for.
@@ -129,7 +129,7 @@ impl Worker {
             }
         };
         for (socket, track, kind) in sockets {
-            self.open_inlet(socket, Ingest::new(id, track, kind, None));
+            self.open_inlet(socket, Ingest::new(id, track, kind, Sender::Any));
         }
         Ok(())
     }

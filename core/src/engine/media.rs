@@ -114,13 +114,44 @@ impl Live {
     }
 }
 
+/// Who may send to a UDP socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sender {
+    /// Anybody: plain RTP.
+    Any,
+    /// Whoever has been agreed on by RTSP, and nobody else on his machine: from the port that was
+    /// named, or, behind a NAT that changes it, from the one that is heard first.
+    Agreed {
+        /// His address.
+        ip: IpAddr,
+        /// The port that was named.
+        port: Option<u16>,
+        /// Where he was heard from.
+        heard: Option<u16>,
+    },
+}
+
+impl Sender {
+    /// Whether a datagram is from him.
+    fn accepts(&mut self, from: SocketAddr) -> bool {
+        let Sender::Agreed { ip, port, heard } = self else { return true };
+        if *ip != from.ip() {
+            return false;
+        }
+        if *port == Some(from.port()) {
+            *heard = *port;
+        }
+        *heard.get_or_insert(from.port()) == from.port()
+    }
+}
+
 /// A UDP socket from which a stream is fed.
 pub(super) struct Ingest {
     pub(super) stream: StreamId,
     pub(super) track: u8,
     pub(super) kind: Kind,
     /// Where packets may come from.
-    pub(super) peer: Option<IpAddr>,
+    pub(super) sender: Sender,
     /// The RTSP connection that these packets keep alive.
     pub(super) session: Option<Token>,
     /// Where to send reports: learnt from RTSP, or from the first packet.
@@ -130,10 +161,10 @@ pub(super) struct Ingest {
 }
 
 impl Ingest {
-    pub(super) fn new(stream: StreamId, track: u8, kind: Kind, peer: Option<IpAddr>) -> Ingest {
+    pub(super) fn new(stream: StreamId, track: u8, kind: Kind, sender: Sender) -> Ingest {
         let lanes = Lanes::default();
         let next_report = Duration::ZERO;
-        Ingest { stream, track, kind, peer, session: None, reports_to: None, next_report, lanes }
+        Ingest { stream, track, kind, sender, session: None, reports_to: None, next_report, lanes }
     }
 
     /// Takes one batch from the socket into the stream. True when something of the publisher's was
@@ -158,15 +189,16 @@ impl Ingest {
         io: &mut dyn Io,
         datagrams: &mut Vec<Datagram>,
     ) -> std::io::Result<bool> {
-        let (now, peer, track) = (io.now(), self.peer, self.track);
+        let (now, track) = (io.now(), self.track);
         let chosen = self.session.is_some();
         if self.lanes.needs_chunk(&live.pool) {
             // Old packets make room before new ones are lost.
             drop(live.filling());
         }
         let Live { pool, stream, .. } = &mut *live;
+        let sender = &mut self.sender;
         let mut inspect = |data: &mut [u8], segment: usize, from: SocketAddr| {
-            if peer.is_some_and(|peer| peer != from.ip()) {
+            if !sender.accepts(from) {
                 return false;
             }
             for packet in data.chunks_mut(segment.max(1)).filter(|packet| !rtp::is_rtcp(packet)) {
@@ -201,10 +233,10 @@ impl Ingest {
         io: &mut dyn Io,
     ) -> std::io::Result<bool> {
         let now = io.now();
-        let (peer, track) = (self.peer, self.track);
+        let (sender, track) = (&mut self.sender, self.track);
         let mut heard = None;
         let received = io.receive_small(token, &mut |data, from| {
-            if peer.is_some_and(|peer| peer != from.ip()) {
+            if !sender.accepts(from) {
                 live.stream.count_drop(Cause::Stranger, 1);
                 return;
             }
@@ -222,4 +254,22 @@ fn count_losses(live: &mut Live, received: &Received) {
     live.stream.count_drop(Cause::PoolSpent, received.no_buffer);
     live.stream.count_drop(Cause::Truncated, received.truncated);
     live.stream.count_drop(Cause::KernelBuffer, received.overflow);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_on_the_publishers_machine_is_heard_once_he_is() {
+        let ip = IpAddr::from([192, 0, 2, 1]);
+        let from = |port| SocketAddr::new(ip, port);
+        let mut sender = Sender::Agreed { ip, port: Some(5000), heard: None };
+        assert!(sender.accepts(from(5000)) && !sender.accepts(from(6000)));
+        assert!(!sender.accepts(SocketAddr::from(([192, 0, 2, 2], 5000))));
+        // Behind a NAT the port is another one; the one that was named is always his.
+        let mut sender = Sender::Agreed { ip, port: Some(5000), heard: None };
+        assert!(sender.accepts(from(6000)) && !sender.accepts(from(7000)));
+        assert!(sender.accepts(from(5000)) && !sender.accepts(from(6000)));
+    }
 }

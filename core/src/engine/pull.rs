@@ -11,7 +11,7 @@ use super::client::without_credentials;
 use super::command::{Remote, StreamId};
 use super::config::Transport;
 use super::error::Error;
-use super::media::Ingest;
+use super::media::{Ingest, Sender};
 use super::role::{Client, Inlets, Job};
 use super::worker::Worker;
 
@@ -83,11 +83,16 @@ impl Worker {
         }
         for (socket, track, kind) in sockets {
             let server = servers.get(usize::from(track)).copied().flatten();
-            let peer = match server {
+            let ip = match server {
                 Some((rtp, _)) => Some(rtp.ip()),
                 None => self.connections.get(&token).map(|connection| connection.peer.ip()),
             };
-            let mut ingest = Ingest::new(id, track, kind, peer);
+            let port = server.map(|(rtp, rtcp)| match kind {
+                Kind::Rtp => rtp.port(),
+                Kind::Rtcp => rtcp.port(),
+            });
+            let sender = ip.map_or(Sender::Any, |ip| Sender::Agreed { ip, port, heard: None });
+            let mut ingest = Ingest::new(id, track, kind, sender);
             ingest.session = Some(token);
             if let Some((rtp, rtcp)) = server {
                 ingest.reports_to = (kind == Kind::Rtcp).then_some(rtcp);

@@ -57,6 +57,8 @@ pub(super) struct Publisher {
     pub(super) path: String,
     pub(super) session: sdp::Session,
     pub(super) inlets: Inlets,
+    /// When it announced the stream.
+    pub(super) announced: Duration,
     /// The stream, from RECORD on.
     pub(super) stream: Option<StreamId>,
     /// It has said that it is over.
@@ -70,6 +72,8 @@ pub(super) struct Inlets {
     pub(super) channels: Vec<(u8, u8, Kind)>,
     /// Sockets that are bound but do not feed the stream yet: token, track, kind.
     pub(super) sockets: Vec<(Token, u8, Kind)>,
+    /// Ports of the other side for RTP and RTCP, by track, where it has named them.
+    pub(super) ports: Vec<(u8, u16, u16)>,
 }
 
 impl Inlets {
@@ -81,6 +85,7 @@ impl Inlets {
     /// Forgets how a track comes in; returns the sockets to close.
     pub(super) fn forget(&mut self, track: u8) -> Vec<Token> {
         self.channels.retain(|(_, other, _)| *other != track);
+        self.ports.retain(|(other, _, _)| *other != track);
         let former = self.sockets.extract_if(.., |(_, other, _)| *other == track);
         former.map(|(socket, _, _)| socket).collect()
     }

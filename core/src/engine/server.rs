@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::io::{Destination, Token};
 use crate::media::sdp;
-use crate::relay::{ChildKey, Layout, Target, Transport};
+use crate::relay::{ChildKey, Kind, Layout, Target, Transport};
 use crate::rtsp::server::{Ask, Chosen, EndReason, Refusal, Setup, SetupAnswer, TrackStart};
 use crate::rtsp::{
     Answer, Mode, Question, Range, Request, ServerConfig, ServerEvent, Status, Step,
@@ -14,7 +14,7 @@ use super::command::StreamId;
 use super::egress::Sockets;
 use super::error::Error;
 use super::event::Event;
-use super::media::Ingest;
+use super::media::{Ingest, Sender};
 use super::role::{Inlets, Part, Player, Publisher, Role, Server};
 use super::worker::Worker;
 
@@ -24,6 +24,9 @@ const TAKEN: &str = "somebody publishes at this path already";
 fn taken() -> Refusal {
     Refusal { detail: Some(TAKEN), ..Refusal::from(Status::FORBIDDEN) }
 }
+
+/// Lower ports belong to services of the system (RFC 6335 §6), never to a player.
+const FIRST_USER_PORT: u16 = 1024;
 
 impl Worker {
     /// The role of a connection that has just been accepted.
@@ -145,7 +148,10 @@ impl Worker {
         };
         let ssrc = live.stream.tracks().get(track).and_then(|track| track.ssrc());
         let server_port = match setup.transport {
-            Chosen::Udp { .. } => {
+            Chosen::Udp { client_rtp, client_rtcp } => {
+                if !self.may_send_to(token, &[client_rtp, client_rtcp]) {
+                    return Err(Status::UNSUPPORTED_TRANSPORT);
+                }
                 let pair = self.shared_pair(local).map_err(|error| {
                     tracing::warn!(%error, "a player cannot be served over UDP");
                     Status::UNSUPPORTED_TRANSPORT
@@ -174,6 +180,32 @@ impl Worker {
         }
         *player.tracks.get_mut(track).ok_or(Status::NOT_FOUND)? = Some(setup.transport);
         Ok(Answer::Setup(SetupAnswer { track, server_port, source: None, ssrc }))
+    }
+
+    /// Whether a player may have packets sent to these ports of its address: no well-known ones, none
+    /// at which another player receives, and none of our own, from which they would come in again.
+    fn may_send_to(&self, token: Token, ports: &[u16]) -> bool {
+        let Some(peer) = self.connections.get(&token).map(|connection| connection.peer.ip()) else {
+            return false;
+        };
+        let others = |port: &u16| {
+            let target = SocketAddr::new(peer, *port);
+            self.reporters.get(&target).is_some_and(|owner| owner != token)
+        };
+        let local = self.io.local_addr(token).map(|local| local.ip());
+        let here = peer.is_loopback() || local.is_ok_and(|local| local == peer);
+        ports.iter().all(|port| {
+            *port >= FIRST_USER_PORT && !others(port) && !(here && self.is_own_port(*port))
+        })
+    }
+
+    fn is_own_port(&self, port: u16) -> bool {
+        let paired = |ports: (u16, u16)| port == ports.0 || port == ports.1;
+        self.pairs.iter().any(|(_, pair)| paired(pair.ports))
+            || self
+                .ingests
+                .keys()
+                .any(|token| self.io.local_addr(*token).is_ok_and(|at| at.port() == port))
     }
 
     fn play(&mut self, token: Token) -> Result<Answer, Status> {
@@ -321,7 +353,9 @@ impl Worker {
         let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
         let Part::Idle = server.part else { return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE) };
         let (path, inlets) = (path.to_owned(), Inlets::default());
-        let publisher = Publisher { path, session, inlets, stream: None, ended: false };
+        let announced = self.io.now();
+        let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
+        let publisher = Publisher { path, session, inlets, announced, stream: None, ended: false };
         server.part = Part::Publisher(Box::new(publisher));
         Ok(Answer::Done)
     }
@@ -364,13 +398,14 @@ impl Worker {
                 }
                 None
             }
-            Chosen::Udp { .. } => {
+            Chosen::Udp { client_rtp, client_rtcp } => {
                 let (ports, sockets) = self.bind_inlet(local, number).map_err(|error| {
                     tracing::warn!(%error, "a publisher cannot be served over UDP");
                     Status::UNSUPPORTED_TRANSPORT
                 })?;
                 if let Some(publisher) = self.publisher(token) {
                     publisher.inlets.sockets.extend(sockets);
+                    publisher.inlets.ports.push((number, client_rtp, client_rtcp));
                 }
                 Some(ports)
             }
@@ -391,6 +426,7 @@ impl Worker {
             return Ok(Answer::Done);
         }
         let sockets = std::mem::take(&mut publisher.inlets.sockets);
+        let ports = std::mem::take(&mut publisher.inlets.ports);
         let (path, session) = (publisher.path.clone(), publisher.session.clone());
         let from = format!("RTSP publisher {peer}");
         if self.config.takeover {
@@ -411,7 +447,10 @@ impl Worker {
             }
         };
         for (socket, track, kind) in sockets {
-            let mut ingest = Ingest::new(id, track, kind, Some(peer.ip()));
+            let named = ports.iter().find(|(other, _, _)| *other == track);
+            let port = named.map(|(_, rtp, rtcp)| if kind == Kind::Rtp { *rtp } else { *rtcp });
+            let sender = Sender::Agreed { ip: peer.ip(), port, heard: None };
+            let mut ingest = Ingest::new(id, track, kind, sender);
             ingest.session = Some(token);
             self.open_inlet(socket, ingest);
         }

@@ -501,6 +501,28 @@ fn a_stream_whose_source_stays_away_ends() {
     wait_for(&engine, |event| matches!(event, Event::StreamEnded { .. }));
 }
 
+/// Packets must not come round to where they are sent from, nor go where nobody has asked for them.
+#[test]
+fn a_player_has_nothing_sent_to_ports_that_are_not_its_own() {
+    let engine = engine();
+    let address = serve(&engine);
+    let mut publisher = Publisher::begin(address, &session(), 1);
+    publisher.send(0, 0x65);
+    let url = format!("rtsp://{address}/s/trackID=0");
+    let mut player = Client::connect(address);
+    let set_up = |player: &mut Client, port: u16| {
+        let to = port + 1;
+        let headers = format!("Transport: RTP/AVP;unicast;client_port={port}-{to}\r\n");
+        player.ask(&format!("SETUP {url}"), &headers, "")
+    };
+    assert!(set_up(&mut player, 22).starts_with("RTSP/1.0 461"));
+    let answer = set_up(&mut player, 40_000);
+    assert!(answer.starts_with("RTSP/1.0 200"), "{answer}");
+    let own = answer.split("server_port=").nth(1).and_then(|rest| rest.split('-').next());
+    let own = own.and_then(|port| port.parse().ok()).expect("a port");
+    assert!(set_up(&mut Client::connect(address), own).starts_with("RTSP/1.0 461"));
+}
+
 #[test]
 fn garbage_is_answered_and_cut_off_while_others_go_on() {
     let engine = engine();

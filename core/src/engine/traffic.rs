@@ -235,8 +235,8 @@ impl Worker {
     fn keep_filling(&mut self, token: Token, filling: Filling) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let Some((id, _)) = connection.role.feeds() else {
-            connection.input = Input::Control(filling.filled().to_vec());
-            return;
+            // It feeds nothing any more; what came behind is requests.
+            return self.process_held(token, filling.filled().to_vec());
         };
         if filling.filled().len() + filling.remaining() >= MAX_FRAME {
             connection.input = Input::Media(filling);

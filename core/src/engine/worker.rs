@@ -273,6 +273,7 @@ impl Worker {
         self.housekeeping = now + HOUSEKEEPING;
         self.give_up_waiting(now);
         self.check_sessions(now);
+        self.end_announced(now);
         self.end_left();
         self.end_orphaned(now);
         self.cut_off_stalled(now);
@@ -471,7 +472,7 @@ impl Worker {
             .map_err(|reason| Error::Session(reason.to_owned()))?;
         let id = self.next_stream;
         self.next_stream += 1;
-        let live = Live::new(path.clone(), from.clone(), stream, self.config.buffer);
+        let mut live = Live::new(path.clone(), from.clone(), stream, self.config.buffer);
         for (_, reply) in self.readers.extract_if(.., |(wanted, _)| *wanted == path) {
             let _ = reply.send(Ok((live.stream.session().clone(), live.stream.subscriber())));
         }

@@ -132,7 +132,10 @@ impl Stream {
     }
 
     /// The session description, with the parameter sets that came in band since.
-    pub fn session(&self) -> &sdp::Session {
+    pub fn session(&mut self) -> &sdp::Session {
+        for track in &mut self.tracks {
+            track.describe(&mut self.session);
+        }
         &self.session
     }
 
@@ -287,8 +290,8 @@ impl Stream {
             Ok(entry) => entry,
             Err(cause) => return self.ledger.drop(cause, 1),
         };
-        if entry.parameter_sets && track.learn(&packet, &mut self.session) {
-            tracing::debug!(track = packet.track, "parameter sets changed");
+        if entry.parameter_sets {
+            track.learn(&packet);
         }
         let sequence = rtp::sequence(packet.data()).unwrap_or_default();
         let (start, arrival, number) = (packet.start, packet.arrival, packet.track);

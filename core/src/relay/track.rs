@@ -31,6 +31,8 @@ pub struct Track {
     payload_types: Vec<u8>,
     /// H.264 parameter sets, from the session description and in band.
     parameter_sets: ParameterSets,
+    /// There are some that the description does not have.
+    learned: bool,
     ssrc: Option<u32>,
     sequence: Sequence,
     frame: Frame,
@@ -75,6 +77,7 @@ impl Track {
             clock_rate: media.format.clock_rate,
             payload_types: media.formats().map(|format| format.payload_type).collect(),
             parameter_sets: ParameterSets::from_nals(sets.iter().map(Vec::as_slice)),
+            learned: false,
             ssrc: None,
             sequence: Sequence::default(),
             frame: Frame::default(),
@@ -247,25 +250,27 @@ impl Track {
         self.sequence.highest().is_none_or(|highest| behind(highest) >= 0x8000)
     }
 
-    /// Stores the H.264 parameter sets in a packet; when they are new, writes them into the track's
-    /// description, so that those who come later decode with them. Tells whether they were.
-    pub(super) fn learn(&mut self, packet: &Packet, session: &mut sdp::Session) -> bool {
+    /// Stores the H.264 parameter sets in a packet.
+    pub(super) fn learn(&mut self, packet: &Packet) {
         if self.codec != Codec::H264 {
-            return false;
+            return;
         }
-        let Ok(header) = rtp::parse(packet.data()) else { return false };
+        let Ok(header) = rtp::parse(packet.data()) else { return };
         let payload = packet.data().get(header.payload).unwrap_or_default();
-        let mut changed = false;
         for nal in h264::parameter_sets(payload) {
-            changed |= self.parameter_sets.store(nal) == h264::Change::New;
+            self.learned |= self.parameter_sets.store(nal) == h264::Change::New;
         }
+    }
+
+    /// Writes parameter sets that are new into the track's description, so that those who come later
+    /// decode with them. Done when it is asked for: a source may change its sets with every packet.
+    pub(super) fn describe(&mut self, session: &mut sdp::Session) {
         let media = session.media.get_mut(usize::from(self.number));
-        if let Some(media) = media.filter(|_| changed) {
+        if let Some(media) = media.filter(|_| std::mem::take(&mut self.learned)) {
             let sets: Vec<&[u8]> = self.parameter_sets.nals().collect();
             media.format.set_parameter_sets(&sets);
             session.origin.version = session.origin.version.wrapping_add(1);
         }
-        changed
     }
 
     /// Takes note of where a packet stands in the ring. When it makes its frame one at which a
@@ -299,6 +304,10 @@ impl Track {
         }
         let Some(theirs) = compound.sender_report() else { return Ok(false) };
         let Some(report) = self.splice.report(theirs) else { return Ok(false) };
+        if self.report.as_ref().is_some_and(|(last, _)| *last == report) {
+            // What goes round in circles ends here.
+            return Err(Cause::Duplicate);
+        }
         self.reception.sender_report(&theirs, packet.arrival);
         // A copy of its own, so that one small report does not hold a whole buffer.
         let data = if self.splice.renumbers() {

@@ -18,6 +18,7 @@ mod args;
 mod config;
 mod demo;
 mod failure;
+mod files;
 mod load;
 mod output;
 mod play;

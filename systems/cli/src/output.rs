@@ -46,9 +46,18 @@ impl Output {
             serde_json::to_writer(&mut *out, item)?;
             out.write_all(b"\n")
         } else {
-            writeln!(out, "{item}")
+            writeln!(out, "{}", printable(&item.to_string()))
         }
     }
+}
+
+/// A text without what a terminal would obey instead of showing: it may be a stranger's.
+fn printable(text: &str) -> String {
+    let obeyed = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if obeyed(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// See [`Output::warning`].
@@ -67,6 +76,11 @@ impl Display for Warning {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stranger_does_not_steer_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\u{202e}\nc ü"), "a\u{fffd}[2Jb\u{fffd}\nc ü");
+    }
 
     #[derive(Serialize)]
     struct Item {

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 /// Longest parameter set that is kept. A PPS with an explicit slice group map for the largest
 /// picture of level 5.2 stays below.
 const MAX_BYTES: usize = 16 * 1024;
+/// Bytes of all sets together: room for any real stream's, and too little to work on for long.
+const MAX_TOTAL: usize = 2 * MAX_BYTES;
 
 /// What storing a NAL unit changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,11 +89,19 @@ impl ParameterSets {
     /// the earlier one.
     pub fn store(&mut self, nal: &[u8]) -> Change {
         let nal = trim_zeros(nal);
+        if self.nals().map(<[u8]>::len).sum::<usize>() + nal.len() > MAX_TOTAL && !self.holds(nal) {
+            return Change::None;
+        }
         match nal.first().map(|&header| nal::unit_type(header)) {
             Some(nal::SPS) if nal.len() <= MAX_BYTES => self.store_sequence(nal),
             Some(nal::PPS) if nal.len() <= MAX_BYTES => self.store_picture(nal),
             _ => Change::None,
         }
+    }
+
+    /// Whether a set is there as it is.
+    fn holds(&self, nal: &[u8]) -> bool {
+        self.nals().any(|known| known == nal)
     }
 
     fn store_sequence(&mut self, nal: &[u8]) -> Change {

@@ -89,9 +89,14 @@ pub struct ServerSession {
     session: Option<Session>,
     /// The last sign of life.
     last_sign: Duration,
+    /// A request has come.
+    greeted: bool,
     /// Nothing more is to come from here.
     closed: bool,
 }
+
+/// How long a connection may stay silent before its first request.
+const GREETING: Duration = Duration::from_secs(10);
 
 impl ServerSession {
     /// A connection accepted at `now`. `seed`: 16 bytes from the operating system's random
@@ -107,6 +112,7 @@ impl ServerSession {
             announced: None,
             session: None,
             last_sign: now,
+            greeted: false,
             closed: false,
         }
     }
@@ -117,6 +123,7 @@ impl ServerSession {
             return Step::Wait(Box::new(request));
         }
         self.alive(now);
+        self.greeted = true;
         self.dispatch(request)
     }
 
@@ -173,7 +180,8 @@ impl ServerSession {
         if self.closed || self.is_waiting() || by_connection {
             return None;
         }
-        self.last_sign.checked_add(self.config.timeout.max(Duration::from_secs(1)))
+        let timeout = self.config.timeout.max(Duration::from_secs(1));
+        self.last_sign.checked_add(if self.greeted { timeout } else { timeout.min(GREETING) })
     }
 
     /// Ends what is overdue: the session, and after as long again the connection.

@@ -71,7 +71,7 @@ impl Load {
     /// When the system gives no thread or no epoll instance.
     pub(crate) fn start(plan: Plan) -> Result<Load, Failure> {
         let refused = |error| Failure::runtime(format!("the players cannot be started: {error}"));
-        raise_file_limit(&plan);
+        crate::files::raise_limit();
         let (commands, inbox) = channel();
         let (outbox, reports) = channel();
         let snapshot = Arc::new(Mutex::new(Snapshot::default()));
@@ -108,19 +108,5 @@ impl Drop for Load {
             // A panic of the thread has been printed by itself.
             let _ = thread.join();
         }
-    }
-}
-
-/// Raises the limit of open files as far as the kernel lets: a player over UDP with two tracks needs
-/// five, and the server one more for its connection.
-fn raise_file_limit(plan: &Plan) {
-    let wanted = (plan.udp * 6 + plan.tcp * 2 + 256) as libc::rlim_t;
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the struct is valid and writable for the call.
-    let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0;
-    if known && limit.rlim_cur < wanted {
-        limit.rlim_cur = wanted.min(limit.rlim_max);
-        // SAFETY: the struct is valid for the call. A refusal shows when a socket is refused.
-        let _ = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) };
     }
 }

@@ -21,6 +21,7 @@ use rillcast::engine::{self, Engine, Event};
 use crate::access::Policy;
 use crate::config;
 use crate::failure::Failure;
+use crate::files;
 use crate::output::Output;
 use crate::signal::{Hangup, Stop};
 use pulls::Pulls;
@@ -46,6 +47,7 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     })?);
     let hangup = Hangup::install()
         .map_err(|error| Failure::runtime(format!("cannot handle SIGHUP: {error}")))?;
+    files::raise_limit();
     let engine = Engine::start(settings::engine(&options, policy.clone())).map_err(failed)?;
     let wanted = settings::rtsp_address(&options);
     let address = engine.listen(wanted).map_err(|error| cannot_listen(wanted, &error))?;

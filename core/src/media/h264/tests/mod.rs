@@ -100,3 +100,20 @@ fn packetize(packetizer: &mut Packetizer, nals: &[impl AsRef<[u8]>], time: u32) 
     assert_eq!(count, packets.len());
     packets
 }
+
+#[test]
+fn no_source_makes_more_than_a_bounded_number_of_parameter_sets_be_kept() {
+    let mut sets = ParameterSets::new();
+    for id in 0..256u32 {
+        // Exp-Golomb codes: the id of the PPS in 15 bits or 17, that of its SPS in one.
+        let code = u64::from(id + 1);
+        let bits = 2 * (64 - code.leading_zeros()) - 1;
+        let head = code << (40 - bits) | 1 << (39 - bits);
+        let mut nal = vec![0x68];
+        nal.extend(&head.to_be_bytes()[3..]);
+        nal.resize(1024, 0xff);
+        sets.store(&nal);
+    }
+    let kept = sets.nals().map(<[u8]>::len).sum::<usize>();
+    assert!((16 << 10..=32 << 10).contains(&kept), "{kept} bytes");
+}
