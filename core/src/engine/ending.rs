@@ -107,7 +107,7 @@ impl Worker {
         let idle = |role: &Role| match role {
             Role::Server(server) => matches!(&server.part, Part::Publisher(publisher)
                 if publisher.stream.is_none() && now.saturating_sub(publisher.announced) > ANNOUNCED),
-            Role::Client(_) => false,
+            Role::Client(_) | Role::Child { .. } => false,
         };
         let idle: Vec<Token> = self
             .connections
