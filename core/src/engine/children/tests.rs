@@ -67,9 +67,9 @@ fn ended(engine: &Engine) -> ChildId {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        match engine.next_event(Some(left)).expect("the event in time") {
-            Event::AddedChildEnded { child, .. } => return child,
-            _ => {}
+        let event = engine.next_event(Some(left)).expect("the event in time");
+        if let Event::AddedChildEnded { child, .. } = event {
+            return child;
         }
     }
 }
