@@ -141,7 +141,12 @@ impl Home {
             let text = format!("all {} frames of the reader are held; release some", self.limit);
             return Err(Failure::new(rill_status::RILL_ERROR_FRAMES_HELD, text));
         }
-        Ok(Claim { home: self.clone() })
+        Ok(Claim { home: self.clone(), lent: false })
+    }
+
+    /// One frame less is held. Relaxed, as above.
+    fn give_back(&self) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Body>>> {
@@ -149,18 +154,27 @@ impl Home {
     }
 }
 
-/// The right to hold one frame; given back when dropped.
+/// The right to hold one frame; given back when dropped, unless a frame was lent out under it: then
+/// that frame's release gives it back.
 pub(crate) struct Claim {
     home: Arc<Home>,
+    lent: bool,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.home.held.fetch_sub(1, Ordering::Relaxed);
+        if !self.lent {
+            self.home.give_back();
+        }
     }
 }
 
 impl Claim {
+    /// From here on the frame is what counts as held.
+    fn lend_under(mut self) {
+        self.lent = true;
+    }
+
     /// Lends a frame out.
     pub(crate) fn frame(
         self,
@@ -237,8 +251,7 @@ impl Claim {
         seen.spans = body.spans.as_ptr();
         seen.span_count = body.spans.len();
         seen.owner = FRAMES.insert(body)?;
-        // From here on the frame is what counts as held, until it is released.
-        std::mem::forget(self);
+        self.lend_under();
         Ok(seen)
     }
 }
@@ -251,7 +264,7 @@ fn span(bytes: &[u8]) -> rill_span {
 fn take_back(owner: u64) -> Result<(), Failure> {
     let mut body = FRAMES.remove(owner)?;
     let Some(home) = body.home.clone() else { return Ok(()) };
-    drop(Claim { home: home.clone() });
+    home.give_back();
     if let Some(last) = Arc::get_mut(&mut body) {
         last.home = None;
         last.spans.clear();
@@ -306,7 +319,7 @@ pub unsafe extern "C" fn rill_frame_ref(
         if let Some(home) = &body.home {
             let claim = home.claim()?;
             second.owner = FRAMES.insert(body)?;
-            std::mem::forget(claim);
+            claim.lend_under();
             out.set(second);
         }
         Ok(())

@@ -59,8 +59,10 @@ pub(super) enum Command {
     },
     EndSource(StreamId),
     Child(ChildCommand),
+    /// Who `waits` is answered when the stream comes, others at once.
     Reader {
         path: String,
+        waits: bool,
         reply: Reply<(sdp::Session, Subscriber<Packet>)>,
     },
     Figures(Reply<Figures>),

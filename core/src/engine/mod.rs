@@ -302,9 +302,13 @@ impl Engine {
         options: &ReaderOptions,
     ) -> Result<(sdp::Session, Subscriber<Packet>), Error> {
         let path = normal_path(path);
-        let asked = path.clone();
-        let answer =
-            self.commands.ask_within(patience, |reply| Command::Reader { path: asked, reply });
+        let (asked, waits) = (path.clone(), !patience.is_zero());
+        let question = |reply| Command::Reader { path: asked, waits, reply };
+        let answer = match waits {
+            true => self.commands.ask_within(patience, question),
+            // The engine knows at once, though not in no time.
+            false => Some(self.commands.ask(question)),
+        };
         let parts = match answer {
             Some(answer) => answer?,
             None => return Err(Error::NoStream(path)),

@@ -226,7 +226,7 @@ impl Worker {
             }
             Command::Child(command) => self.obey_about_child(command),
             Command::EndSource(stream) => self.end_stream(stream, "its source has ended"),
-            Command::Reader { path, reply } => self.add_reader(path, reply),
+            Command::Reader { path, waits, reply } => self.add_reader(path, waits, reply),
             Command::Figures(reply) => {
                 let _ = reply.send(Ok(self.figures()));
             }
@@ -520,10 +520,12 @@ impl Worker {
         self.fan_out(id);
     }
 
-    fn add_reader(&mut self, path: String, reply: ReaderReply) {
+    fn add_reader(&mut self, path: String, waits: bool, reply: ReaderReply) {
         if let Some((_, live)) = self.stream_at(&path) {
             let parts = (live.stream.session().clone(), live.stream.subscriber());
             let _ = reply.send(Ok(parts));
+        } else if !waits {
+            let _ = reply.send(Err(Error::NoStream(path)));
         } else if self.readers.len() < MAX_WAITING {
             self.readers.push((path, reply));
         } else {

@@ -89,8 +89,10 @@ fn pushed_packets_go_to_every_kind_of_child() {
     let (mut unix, theirs) = UnixStream::pair().expect("a pair");
     let last = add(interleaved(theirs));
 
-    let mut reader =
-        engine.packet_reader("in", PATIENCE, ReaderOptions::default()).expect("a reader");
+    // Without patience, for the stream is there.
+    let options = ReaderOptions::default;
+    assert!(engine.packet_reader("out", Duration::ZERO, options()).is_err());
+    let mut reader = engine.packet_reader("in", Duration::ZERO, options()).expect("a reader");
     push(&mut source, 1);
     for sequence in [0, 1] {
         assert_eq!(receive(&datagrams), packet(sequence));
