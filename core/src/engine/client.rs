@@ -229,6 +229,7 @@ impl Worker {
     pub(super) fn client_over(&mut self, client: Client, reason: &str) {
         if let Job::Pull { stream: Some(id), .. } = client.job
             && client.falling_back
+            && !client.ended
             && self.stop_by.is_none()
             && self.streams.get(&id).is_some_and(|live| live.ended.is_none())
         {

@@ -65,6 +65,10 @@ pub(super) enum Command {
         waits: bool,
         reply: Reply<(sdp::Session, Subscriber<Packet>)>,
     },
+    End {
+        path: String,
+        reply: Reply<()>,
+    },
     Figures(Reply<Figures>),
     WakeOnEvent(Arc<dyn Wake>),
     Stop,

@@ -5,10 +5,12 @@ use std::time::Duration;
 use crate::io::Token;
 use crate::relay::ChildKey;
 
+use super::client::without_credentials;
 use super::command::StreamId;
+use super::error::Error;
 use super::event::Event;
 use super::media::Live;
-use super::role::{Part, Role};
+use super::role::{Job, Part, Role};
 use super::worker::Worker;
 
 /// How long players over UDP have to read the last packets before the BYE comes. It comes to a socket
@@ -45,6 +47,49 @@ impl Worker {
         for token in pushes {
             self.say_teardown(token, "the stream has ended");
         }
+    }
+
+    /// Ends what there is at a path, because the program wants it: the stream and whoever feeds it,
+    /// and what is only to come there or to go from there.
+    pub(super) fn end(&mut self, path: &str) -> Result<(), Error> {
+        const REASON: &str = "the program has ended it";
+        let stream = self.paths.get(path).copied();
+        let pushes: Vec<_> = self.pushes.extract_if(.., |push| push.path == path).collect();
+        let feeds = |role: &Role| match role {
+            Role::Server(server) => {
+                matches!(&server.part, Part::Publisher(publisher) if publisher.path == path)
+            }
+            Role::Client(client) => {
+                matches!(client.job, Job::Pull { .. }) && client.remote.path == path
+            }
+            Role::Child { .. } => false,
+        };
+        let feeders: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.closing.is_none() && feeds(&connection.role))
+            .map(|(token, _)| *token)
+            .collect();
+        if stream.is_none() && pushes.is_empty() && feeders.is_empty() {
+            return Err(Error::NoStream(path.to_owned()));
+        }
+        if let Some(id) = stream {
+            self.end_stream(id, REASON);
+        }
+        for token in feeders {
+            match self.client(token) {
+                Some(client) => {
+                    client.ended = true;
+                    self.say_teardown(token, REASON);
+                }
+                None => self.lose(token, REASON),
+            }
+        }
+        for push in pushes {
+            let (path, url) = (push.path, without_credentials(&push.url));
+            self.tell(Event::PushEnded { path, url, reason: REASON.to_owned() });
+        }
+        Ok(())
     }
 
     /// Sends the BYE of an ended stream when it is due: at once where it comes in the same connection

@@ -40,6 +40,7 @@ mod egress;
 mod ending;
 mod error;
 mod event;
+mod event_queue;
 mod figures;
 mod inlet;
 mod media;
@@ -60,7 +61,7 @@ mod tests;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -81,14 +82,11 @@ pub use figures::{Figures, StreamFigures};
 pub use rtp_source::{PushError, RtpSource};
 pub use source::{Closed, Source};
 
-/// Events that wait to be taken at most.
-const EVENTS: usize = 1024;
-
 /// A running engine. All methods may be called from any thread; dropping it stops the engine and
 /// waits until its thread has ended and its sockets are closed.
 pub struct Engine {
     commands: Commands,
-    events: Mutex<mpsc::Receiver<Event>>,
+    events: event_queue::Taker,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -105,20 +103,16 @@ impl Engine {
             random::seed().map_err(|source| Error::Io { doing: "choose a random SSRC", source })?;
         let reporter = u32::from_be_bytes([a, b, c, d]);
         let (queue, commands) = sync_channel(command::QUEUE);
-        let (event_queue, events) = sync_channel(EVENTS);
+        let (teller, events) = event_queue::event_queue();
         let handle = Commands::new(queue, io.waker());
         let thread = std::thread::Builder::new()
             .name("rillcast".into())
             .spawn(move || {
                 let io = Box::new(io);
-                worker::Worker::new(io, config, commands, event_queue, reporter).run();
+                worker::Worker::new(io, config, commands, teller, reporter).run();
             })
             .map_err(|source| Error::Io { doing: "start the engine's thread", source })?;
-        Ok(Engine {
-            commands: handle,
-            events: Mutex::new(events),
-            thread: Mutex::new(Some(thread)),
-        })
+        Ok(Engine { commands: handle, events, thread: Mutex::new(Some(thread)) })
     }
 
     /// Serves RTSP at `address`; port 0 picks a free one. Returns the address in use.
@@ -319,6 +313,20 @@ impl Engine {
         }
     }
 
+    /// Ends what this engine does at `path`: the stream, whatever it comes from, with its players and
+    /// pushes; a pull that has not come about yet; pushes that wait for the stream. Players are given
+    /// what is left and the end; a publisher is hung up on. A [`Source`] or an [`RtpSource`] is not
+    /// told, and takes media for nobody until it is dropped. Returns when the end has begun:
+    /// [`Event::StreamEnded`], [`Event::PullFailed`] and [`Event::PushEnded`] tell of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoStream`] when there is nothing of the kind.
+    pub fn end(&self, path: &str) -> Result<(), Error> {
+        let path = normal_path(path);
+        self.commands.ask(|reply| Command::End { path, reply })
+    }
+
     /// Everything that is counted, at this moment.
     ///
     /// # Errors
@@ -332,11 +340,7 @@ impl Engine {
     /// `timeout` (`None` waits for ever) or the engine has stopped. Several threads may ask; each
     /// event goes to one of them.
     pub fn next_event(&self, timeout: Option<Duration>) -> Option<Event> {
-        let events = self.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match timeout {
-            None => events.recv().ok(),
-            Some(timeout) => events.recv_timeout(timeout).ok(),
-        }
+        self.events.take(timeout)
     }
 
     /// From now on `wake` is called after each event, and when the engine has stopped: for taking

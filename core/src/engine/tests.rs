@@ -1,5 +1,6 @@
 //! Whole engines over loopback: everything but the codecs is real.
 
+mod end;
 mod pulls;
 
 use std::io::{Read, Write};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use slab::Slab;
@@ -22,6 +22,7 @@ use super::connection::{Connection, Flushed, why_lost};
 use super::egress::{Pair, Sockets};
 use super::error::Error;
 use super::event::Event;
+use super::event_queue::Teller;
 use super::figures::Figures;
 use super::media::{Ingest, Live};
 use super::reporters::Reporters;
@@ -53,7 +54,7 @@ pub(super) struct Worker {
     pub(super) io: Box<dyn Io>,
     pub(super) config: Config,
     commands: Receiver<Command>,
-    events: SyncSender<Event>,
+    events: Teller,
     event_wake: Option<Arc<dyn Wake>>,
     owners: HashMap<Token, Owner>,
     pub(super) connections: HashMap<Token, Connection>,
@@ -96,7 +97,7 @@ impl Worker {
         io: Box<dyn Io>,
         config: Config,
         commands: Receiver<Command>,
-        events: SyncSender<Event>,
+        events: Teller,
         reporter: u32,
     ) -> Worker {
         let gate = Gate::new(config.access.clone(), config.access_timeout, io.waker());
@@ -227,6 +228,9 @@ impl Worker {
             Command::Child(command) => self.obey_about_child(command),
             Command::EndSource(stream) => self.end_stream(stream, "its source has ended"),
             Command::Reader { path, waits, reply } => self.add_reader(path, waits, reply),
+            Command::End { path, reply } => {
+                let _ = reply.send(self.end(&path));
+            }
             Command::Figures(reply) => {
                 let _ = reply.send(Ok(self.figures()));
             }
@@ -284,8 +288,7 @@ impl Worker {
 
     pub(super) fn tell(&self, event: Event) {
         tracing::info!("{event}");
-        // A full queue means that nobody listens.
-        let _ = self.events.try_send(event);
+        self.events.tell(event);
         if let Some(wake) = &self.event_wake {
             wake.wake();
         }

@@ -192,7 +192,7 @@ impl FrameReader {
             }
             let lost = self.take();
             if lost > 0 {
-                self.tracks = track_readers(&self.session, self.options.from_key);
+                self.begin_anew();
                 return Next::Lagged(lost);
             }
             if !self.ready.is_empty() {
@@ -207,6 +207,16 @@ impl FrameReader {
                     None => return Next::Ended,
                 },
             }
+        }
+    }
+
+    /// What follows a hole is put together afresh. The clocks go on: frames behind it are later than
+    /// those before, also when their timestamps have wrapped.
+    fn begin_anew(&mut self) {
+        let fresh = track_readers(&self.session, self.options.from_key);
+        for (track, fresh) in self.tracks.iter_mut().zip(fresh) {
+            track.depacketizer = fresh.depacketizer;
+            track.awaits_key = fresh.awaits_key;
         }
     }
 
@@ -334,5 +344,25 @@ mod tests {
         assert_eq!(reader.reference(0), Some(Reference { time, ntp: 42 << 32 }));
         assert_eq!(reader.reference(1), None);
         assert_eq!(reader.first_arrival(), Some(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn time_goes_on_behind_a_hole() {
+        let text = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n";
+        let session = sdp::Session::parse(text.as_bytes()).expect("a session");
+        let mut producer = ring(64, 1);
+        let mut reader = FrameReader::new(&producer.subscriber(), session).expect("a place");
+        let mut publish = |packet| producer.publish(packet).map(drop).expect("room");
+        publish(packet(1, u32::MAX - 159));
+        publish(packet(2, 0));
+        let mut newest = None;
+        while let Next::Frame(frame) = reader.next(Duration::ZERO) {
+            newest = Some(frame.time);
+        }
+        assert_eq!(newest, Some(1 << 32));
+        (3..=200).for_each(|n| publish(packet(n, u32::from(n) * 160)));
+        assert!(matches!(reader.next(Duration::MAX), Next::Lagged(_)));
+        let Next::Frame(frame) = reader.next(Duration::MAX) else { panic!("no frame") };
+        assert!(frame.time > 1 << 32, "{}", frame.time);
     }
 }
