@@ -305,8 +305,8 @@ impl Track {
         let Some(theirs) = compound.sender_report() else { return Ok(false) };
         let Some(report) = self.splice.report(theirs) else { return Ok(false) };
         if self.report.as_ref().is_some_and(|(last, _)| *last == report) {
-            // What goes round in circles ends here.
-            return Err(Cause::Duplicate);
+            // Said again, or gone round in a circle: it ends here.
+            return Ok(false);
         }
         self.reception.sender_report(&theirs, packet.arrival);
         // A copy of its own, so that one small report does not hold a whole buffer.

@@ -50,7 +50,8 @@ fn everyone_sees_until(
     finish: impl FnOnce(&mut Process),
 ) {
     let scene = Scene::new(name);
-    let mut server = Server::start(&scene, &[]);
+    // GStreamer's publisher now and then hangs up without a word.
+    let mut server = Server::start(&scene, &["--linger", "0"]);
     let url = server.url("live");
     let mut publisher = publish(&scene, clip, &url);
     server.stream_started("live");
