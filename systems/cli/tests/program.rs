@@ -91,7 +91,7 @@ impl Drop for Running {
 
 #[test]
 fn every_mistake_is_told_in_one_sentence() {
-    let cases: [(&[&str], i32, &str); 16] = [
+    let cases: [(&[&str], i32, &str); 17] = [
         (&["serve", "--no-such-option"], 2, "--no-such-option"),
         (&["serve", "--rtsp", "8554"], 2, "ADDR:PORT is wanted, as in 127.0.0.1:8554"),
         (&["serve", "--rtsp", "192.0.2.1:0"], 2, "does not have the address 192.0.2.1"),
@@ -106,6 +106,7 @@ fn every_mistake_is_told_in_one_sentence() {
         (&["publish", "test", "rtsp://127.0.0.1:1/x"], 1, "cannot connect to 127.0.0.1:1"),
         (&["play", "http://127.0.0.1/x"], 2, "http://127.0.0.1/x"),
         (&["play", "-o", "x.mkv", "rtsp://127.0.0.1:1/x"], 2, ".mp4"),
+        (&["play", "-o", "no/x.mp4", "rtsp://127.0.0.1:1/x"], 2, "there is no folder no"),
         (&["play", "rtsp://127.0.0.1:1/x"], 1, "cannot connect to 127.0.0.1:1"),
         (&["demo", "--children", "0"], 2, "--children"),
     ];

@@ -1,6 +1,6 @@
 //! From the URL to a reader of frames, and from there to the end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use rillcast::engine::{self, Config, Engine, Event};
@@ -16,7 +16,7 @@ use crate::source::clock;
 use super::PlayArgs;
 use super::figures::{Figures, TrackFigures, millis};
 use super::meter::{Meter, Track};
-use super::sink::{Format, Sink};
+use super::sink::{self, Format, Sink};
 use super::verdict::Fault;
 
 /// Path of the stream within the player's own engine.
@@ -60,7 +60,7 @@ impl Session {
     pub(super) fn start(args: PlayArgs, output: Output, stop: Stop) -> Result<Session, Failure> {
         let file = match args.output.clone() {
             Some(path) => match Format::of(&path) {
-                Some(format) => Some((path, format)),
+                Some(format) => Some((writable(path)?, format)),
                 None => return Err(no_such_format(&path)),
             },
             None => None,
@@ -84,7 +84,13 @@ impl Session {
         let meter = Meter::new(media.len(), rate);
         let sink = match file {
             Some((path, format)) => {
-                let refused = |error| Failure::runtime(format!("{}: {error}", path.display()));
+                let refused = |error| {
+                    let text = format!("-o {}: {error}", path.display());
+                    match error {
+                        sink::Error::Io(_) => Failure::usage(text),
+                        _ => Failure::runtime(text),
+                    }
+                };
                 Some(Sink::create(&path, format, reader.session()).map_err(refused)?)
             }
             None => None,
@@ -314,6 +320,18 @@ fn wait_for_stream(
             let url = &args.url;
             return Err(Failure::runtime(format!("{url}: nothing came within {seconds} s")));
         }
+    }
+}
+
+/// The path, if a file can be there; whether it can be written is known when the stream has come.
+fn writable(path: PathBuf) -> Result<PathBuf, Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            let (file, folder) = (path.display(), folder.display());
+            Err(Failure::usage(format!("-o {file}: there is no folder {folder}")))
+        }
+        _ => Ok(path),
     }
 }
 

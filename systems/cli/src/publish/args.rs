@@ -17,8 +17,8 @@ Examples:
       a file, again and again (H.264 and AAC go out as they are, nothing is encoded)
   rillcast publish test rtp://192.0.2.7:5004 --sdp test.sdp
       plain RTP; the receiver opens test.sdp (ffplay -protocol_whitelist file,udp,rtp test.sdp)
-  ffmpeg -i FILE -c:v libx264 -bf 0 -f h264 - | rillcast publish - rtsp://127.0.0.1:8554/live
-      whatever a program writes as raw H.264";
+  ffmpeg -re -i FILE -c:v libx264 -bf 0 -f h264 - | rillcast publish - rtsp://127.0.0.1:8554/live
+      whatever a program writes as raw H.264, as soon as it comes (-re: at the speed of the film)";
 
 /// Send a test picture, a file or raw H.264 to an RTSP server, or as plain RTP
 #[derive(Debug, Args)]

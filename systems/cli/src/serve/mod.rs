@@ -62,8 +62,8 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
         })?;
     }
     let backend = engine.figures().map_err(failed)?.backend;
-    output.line(&listening(address, backend, &paths));
     let pulls = Pulls::start(&engine, options.pull.clone(), output)?;
+    output.line(&listening(address, backend, &paths));
     let reload = Reload::new(args, options, policy, hangup);
     let mut server = Server { engine, address, output, pulls, reload, look: Instant::now() };
     server.warn_of_a_closed_door();
