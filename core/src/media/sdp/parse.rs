@@ -26,7 +26,7 @@ impl Session {
                 address: parsed.origin.unicast_address,
             },
             name: parsed.session_name,
-            connection: parsed.connection.map(connection),
+            connection: parsed.connection.and_then(connection),
             bandwidths: bandwidths(parsed.bandwidths),
             ..Session::default()
         };
@@ -79,7 +79,7 @@ fn rtp_media(parsed: sdp_types::Media, protocol: Protocol) -> Result<Media, Erro
         port: parsed.port,
         protocol,
         alternatives,
-        connection: parsed.connections.into_iter().next().map(connection),
+        connection: parsed.connections.into_iter().next().and_then(connection),
         bandwidths: bandwidths(parsed.bandwidths),
         ..Media::new(kind, format)
     };
@@ -143,12 +143,13 @@ fn trimmed(attribute: sdp_types::Attribute) -> Attribute {
     }
 }
 
-/// `224.2.1.1/127/3` is a group with its time to live and the number of groups.
-fn connection(parsed: sdp_types::Connection) -> Connection {
+/// `224.2.1.1/127/3` is a group with its time to live and the number of groups. A line without an
+/// address tells nothing.
+fn connection(parsed: sdp_types::Connection) -> Option<Connection> {
     let mut parts = parsed.connection_address.split('/');
-    let address = parts.next().unwrap_or_default().to_owned();
+    let address = parts.next().map(str::trim).filter(|address| !address.is_empty())?.to_owned();
     let ttl = parts.next().and_then(|ttl| ttl.parse().ok());
-    Connection { ttl: ttl.filter(|_| !address.contains(':')), address }
+    Some(Connection { ttl: ttl.filter(|_| !address.contains(':')), address })
 }
 
 fn bandwidths(parsed: Vec<sdp_types::Bandwidth>) -> Vec<Bandwidth> {

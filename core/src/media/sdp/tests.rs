@@ -334,6 +334,12 @@ fn fmtp_set_and_remove_keep_the_others() {
     assert_eq!(fmtp.as_str(), "a=2;B=x==;c=4");
 }
 
+#[test]
+fn a_connection_line_without_an_address_tells_nothing() {
+    let session = Session::parse(b"v=0\r\nc=IN IP6 /300\r\nm=video 0 RTP/AVP 0\r\n").unwrap();
+    assert_eq!(session.connection, None);
+}
+
 proptest! {
     #[test]
     fn any_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
