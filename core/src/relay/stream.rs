@@ -360,8 +360,9 @@ impl Stream {
         self.ring.notify();
         let view = self.fan.view(self.cursor);
         debug_assert_eq!(view.lost(), 0, "more than MAX_BACKLOG taken in");
-        self.udp.fan_out(&mut self.children, &view, egress);
+        // What is cheaper a packet goes first: those who come second wait for less.
         self.tcp.fan_out(&mut self.children, &view, now, egress);
+        self.udp.fan_out(&mut self.children, &view, egress);
         self.cursor = view.end();
         drop(view);
         self.release_awaiting(now, egress);
