@@ -9,7 +9,7 @@
 //! | `worker.rs` | the loop: events, commands, timers |
 //! | `connection.rs`, `role.rs` | one RTSP connection, and what it is there for |
 //! | `traffic.rs` | the bytes of RTSP connections: messages and media |
-//! | `server.rs` | answers to those who play from here and publish to here |
+//! | `server.rs`, `server/` | answers to those who play from here and publish to here |
 //! | `access/`, `admission.rs` | who may play and publish, and the requests that wait to be let in |
 //! | `client.rs` | pulls and pushes: connections that the engine opens itself |
 //! | `media.rs`, `inlet.rs` | streams and the sockets that feed them |

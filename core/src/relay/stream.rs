@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use crate::media::rtcp;
 use crate::media::sdp;
-use crate::media::{rtcp, rtp};
 use crate::ring::{self, Producer, Reader, Subscriber};
 use crate::stats::{Cause, Ledger};
 
 use super::child::{Child, ChildKey, ChildLimits};
 use super::egress::Egress;
-use super::inbox::Entered;
 use super::packet::{Kind, Packet};
 use super::track::{Track, TrackFigures};
 use super::{tcp, udp};
 
 mod children;
+mod ingest;
 
 /// What bounds a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +62,6 @@ impl Limits {
 const MIN_RING: usize = 4096;
 /// Packets taken in at most before they are fanned out.
 pub const MAX_BACKLOG: u64 = 1024;
-/// Key frames remembered for the history.
-const MAX_KEYS: usize = 1024;
 
 /// Where a child will begin: sequence number and RTP timestamp of its next packet by track, as
 /// `RTP-Info` wants them (RFC 2326 §12.33); `None` where nothing is known yet.
@@ -174,106 +172,10 @@ impl Stream {
         self.ring.head().saturating_sub(self.cursor)
     }
 
-    /// Makes an RTP packet that is about to be taken in fit the stream's numbering, in place: the first
-    /// step of every packet whose bytes can still be changed. `chosen`: whoever sends here was let in
-    /// by name, and may change his SSRC at will.
-    pub fn splice(&mut self, track: u8, packet: &mut [u8], chosen: bool, now: Duration) {
-        let number = usize::from(track);
-        let Some(track) = self.tracks.get(number) else { return };
-        if track.takes_as_it_is(packet) {
-            return;
-        }
-        if track.may_change_with(packet) && track.inbox.is_holding() {
-            // What waits is the former source's: the next one is numbered behind it.
-            self.empty_inbox(number);
-        }
-        if let Some(track) = self.tracks.get_mut(number) {
-            track.splice(packet, chosen, now);
-        }
-    }
-
-    /// Another source, described by `session`, is to go on where the present one has stopped: with the
-    /// same SSRC, with sequence numbers and timestamps that go on, and with a key frame.
-    ///
-    /// # Errors
-    ///
-    /// When its tracks are not the same, or are coded otherwise than the children have been told.
-    pub fn resume(&mut self, session: &sdp::Session) -> Result<(), Incompatible> {
-        let theirs = &session.media;
-        if theirs.len() != self.tracks.len() {
-            return Err(Incompatible);
-        }
-        let pairs = self.session.media.iter().zip(theirs);
-        if !self.tracks.iter().zip(pairs).all(|(track, (a, b))| track.resumes(a, b)) {
-            return Err(Incompatible);
-        }
-        for number in 0..self.tracks.len() {
-            self.empty_inbox(number);
-        }
-        for (track, theirs) in self.tracks.iter_mut().zip(theirs) {
-            track.expect(theirs);
-        }
-        Ok(())
-    }
-
-    /// Takes a packet in. Its account is settled when this returns: published, consumed or dropped.
-    /// It goes out, and readers see it, by [`fan_out`](Stream::fan_out).
-    pub fn ingest(&mut self, packet: Packet) {
-        match packet.kind {
-            Kind::Rtp => self.ingest_rtp(packet),
-            Kind::Rtcp => self.ingest_rtcp(packet),
-        }
-    }
-
-    /// As [`ingest`](Stream::ingest), for an RTP packet that came as a datagram: it may have overtaken
-    /// others, and then waits for them a little; see [`tend`](Stream::tend). While it waits it is in
-    /// no account.
-    pub fn ingest_datagram(&mut self, packet: Packet) {
-        let number = usize::from(packet.track);
-        let place = self.tracks.get(number).and_then(|track| track.place_of(&packet));
-        let (Some(track), Some((ssrc, sequence))) = (self.tracks.get_mut(number), place) else {
-            return self.ingest_rtp(packet);
-        };
-        match track.inbox.enter(packet, ssrc, sequence) {
-            Entered::Passed(packet) => self.ingest_rtp(packet),
-            Entered::Kept => self.take_from_inbox(number),
-            Entered::Duplicate => self.ledger.drop(Cause::Duplicate, 1),
-        }
-    }
-
-    fn empty_inbox(&mut self, number: usize) {
-        if let Some(track) = self.tracks.get_mut(number) {
-            track.inbox.give_up_all();
-        }
-        self.take_from_inbox(number);
-    }
-
-    fn take_from_inbox(&mut self, number: usize) {
-        while let Some(packet) = self.tracks.get_mut(number).and_then(|track| track.inbox.leave()) {
-            self.ingest_rtp(packet);
-        }
-    }
-
     /// Whether something waits for its time: then [`tend`](Stream::tend) and [`pace`](Stream::pace) are
     /// to be called each millisecond.
     pub fn wants_ticks(&self) -> bool {
         self.pacing() || self.is_holding()
-    }
-
-    /// Whether packets wait for others that are missing.
-    pub fn is_holding(&self) -> bool {
-        self.tracks.iter().any(|track| track.inbox.is_holding())
-    }
-
-    /// Lets packets go on for which the time of waiting is over. [`fan_out`](Stream::fan_out) is to
-    /// follow.
-    pub fn tend(&mut self, now: Duration) {
-        for number in 0..self.tracks.len() {
-            if let Some(track) = self.tracks.get_mut(number) {
-                track.inbox.expire(now);
-            }
-            self.take_from_inbox(number);
-        }
     }
 
     /// What `reporter` is to ask the source of a track for now: packets that are missing, as RTCP
@@ -282,74 +184,10 @@ impl Stream {
         self.tracks.get_mut(usize::from(track))?.request(reporter, now)
     }
 
-    fn ingest_rtp(&mut self, mut packet: Packet) {
-        let Some(track) = self.tracks.get_mut(usize::from(packet.track)) else {
-            return self.ledger.drop(Cause::PayloadType, 1);
-        };
-        let entry = match track.receive(&mut packet) {
-            Ok(entry) => entry,
-            Err(cause) => return self.ledger.drop(cause, 1),
-        };
-        if entry.parameter_sets {
-            track.learn(&packet);
-        }
-        let sequence = rtp::sequence(packet.data()).unwrap_or_default();
-        let (start, arrival, number) = (packet.start, packet.arrival, packet.track);
-        let length = packet.data().len() as u64;
-        match self.ring.stage(packet) {
-            Ok(position) => {
-                self.ledger.publish();
-                self.bytes = self.bytes.wrapping_add(length);
-                if let Some(track) = self.tracks.get_mut(usize::from(number))
-                    && let Some(key) = track.published(position, sequence, start, entry.key)
-                {
-                    self.key(key, arrival);
-                }
-            }
-            Err(_) => self.ledger.drop(Cause::RingFull, 1),
-        }
-    }
-
-    /// Sender reports go through; everything else ends here. A BYE does too: the engine says when
-    /// the stream is over, by [`finish`](Stream::finish).
-    fn ingest_rtcp(&mut self, mut packet: Packet) {
-        let Some(track) = self.tracks.get_mut(usize::from(packet.track)) else {
-            return self.ledger.drop(Cause::PayloadType, 1);
-        };
-        match track.receive_report(&mut packet) {
-            Ok(true) => match self.ring.stage(packet) {
-                Ok(_) => self.ledger.publish(),
-                Err(_) => self.ledger.drop(Cause::RingFull, 1),
-            },
-            Ok(false) => self.ledger.consume(),
-            Err(cause) => self.ledger.drop(cause, 1),
-        }
-    }
-
     /// The receiver report that is due to the source of a track, from `reporter`; `None` before its
     /// first packet.
     pub fn receiver_report(&mut self, track: u8, reporter: u32, now: Duration) -> Option<Vec<u8>> {
         self.tracks.get_mut(usize::from(track))?.receiver_report(reporter, now)
-    }
-
-    /// A decoder may start at `position`: new children will, and what is old may go.
-    fn key(&mut self, position: u64, now: Duration) {
-        self.ring.mark_key(position);
-        self.keys.push_back((position, now));
-        // The newest key frame that is old enough begins the history; at least the group of
-        // pictures before the present one stays.
-        let horizon = now.saturating_sub(self.limits.history);
-        let mut before = None;
-        while self.keys.len() > 2
-            && let Some((_, next)) = self.keys.get(1)
-            && (*next <= horizon || self.keys.len() > MAX_KEYS)
-        {
-            self.keys.pop_front();
-            before = self.keys.front().map(|(position, _)| *position);
-        }
-        if let Some(before) = before {
-            self.ring.evict(before.min(self.cursor));
-        }
     }
 
     /// Gives what is new to the live children and wakes the readers. Call it after each batch.

@@ -1,0 +1,220 @@
+//! Those who play from here.
+
+use std::net::SocketAddr;
+
+use crate::io::{Destination, Token};
+use crate::relay::{ChildKey, Layout, Target, Transport};
+use crate::rtsp::server::{Chosen, Setup, SetupAnswer, TrackStart};
+use crate::rtsp::{Answer, Range, Status};
+
+use super::super::command::StreamId;
+use super::super::egress::Sockets;
+use super::super::event::Event;
+use super::super::role::{Part, Player, Role};
+use super::super::worker::Worker;
+
+/// Lower ports belong to services of the system (RFC 6335 §6), never to a player.
+const FIRST_USER_PORT: u16 = 1024;
+
+impl Worker {
+    pub(super) fn set_up_player(
+        &mut self,
+        token: Token,
+        path: &str,
+        setup: &Setup,
+    ) -> Result<Answer, Status> {
+        let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
+        let (id, live) = self.stream_at(path).ok_or(Status::NOT_FOUND)?;
+        let tracks = live.stream.tracks().len();
+        let track = match live.stream.session().for_players(local).track_of_url(&setup.control) {
+            Some(track) => track,
+            None if !setup.control.is_empty() => return Err(Status::NOT_FOUND),
+            None if tracks == 1 => 0,
+            None => return Err(Status::AGGREGATE_OPERATION_NOT_ALLOWED),
+        };
+        let ssrc = live.stream.tracks().get(track).and_then(|track| track.ssrc());
+        let server_port = match setup.transport {
+            Chosen::Udp { client_rtp, client_rtcp } => {
+                if !self.may_send_to(token, &[client_rtp, client_rtcp]) {
+                    return Err(Status::UNSUPPORTED_TRANSPORT);
+                }
+                let pair = self.shared_pair(local).map_err(|error| {
+                    tracing::warn!(%error, "a player cannot be served over UDP");
+                    Status::UNSUPPORTED_TRANSPORT
+                })?;
+                self.pairs.get(pair).map(|pair| pair.ports)
+            }
+            Chosen::Tcp { .. } => None,
+        };
+        let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
+        if let Part::Idle = server.part {
+            let player = Player { stream: id, tracks: vec![None; tracks], child: None };
+            server.part = Part::Player(player);
+        }
+        let Part::Player(player) = &mut server.part else {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        };
+        if player.stream != id {
+            return Err(Status::AGGREGATE_OPERATION_NOT_ALLOWED);
+        }
+        if player.child.is_some() {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        }
+        let udp = |chosen: &Chosen| matches!(chosen, Chosen::Udp { .. });
+        if player.tracks.iter().flatten().any(|other| udp(other) != udp(&setup.transport)) {
+            return Err(Status::UNSUPPORTED_TRANSPORT);
+        }
+        *player.tracks.get_mut(track).ok_or(Status::NOT_FOUND)? = Some(setup.transport);
+        Ok(Answer::Setup(SetupAnswer { track, server_port, source: None, ssrc }))
+    }
+
+    /// Whether a player may have packets sent to these ports of its address: no well-known ones, none
+    /// at which another player receives, and none of our own, from which they would come in again.
+    fn may_send_to(&self, token: Token, ports: &[u16]) -> bool {
+        let Some(peer) = self.connections.get(&token).map(|connection| connection.peer.ip()) else {
+            return false;
+        };
+        let others = |port: &u16| {
+            let target = SocketAddr::new(peer, *port);
+            self.reporters.get(&target).is_some_and(|owner| owner != token)
+        };
+        let local = self.io.local_addr(token).map(|local| local.ip());
+        let here = peer.is_loopback() || local.is_ok_and(|local| local == peer);
+        ports.iter().all(|port| {
+            *port >= FIRST_USER_PORT && !others(port) && !(here && self.is_own_port(*port))
+        })
+    }
+
+    fn is_own_port(&self, port: u16) -> bool {
+        let paired = |ports: (u16, u16)| port == ports.0 || port == ports.1;
+        self.pairs.iter().any(|(_, pair)| paired(pair.ports))
+            || self
+                .ingests
+                .keys()
+                .any(|token| self.io.local_addr(*token).is_ok_and(|at| at.port() == port))
+    }
+
+    pub(super) fn play(&mut self, token: Token) -> Result<Answer, Status> {
+        let start = self.config.start;
+        let (id, key) = self.child_of(token)?;
+        let live = self.streams.get_mut(&id).ok_or(Status::SESSION_NOT_FOUND)?;
+        let points = live.stream.play(key, start).ok_or(Status::SESSION_NOT_FOUND)?;
+        let wanted = match self.server(token).map(|server| &server.part) {
+            Some(Part::Player(player)) => player.tracks.iter().map(Option::is_some).collect(),
+            _ => Vec::new(),
+        };
+        let known = (0..).zip(points).zip(wanted).filter(|(_, wanted)| *wanted);
+        let starts: Option<Vec<TrackStart>> = known
+            .map(|((track, point), _)| {
+                point.map(|(sequence, timestamp)| TrackStart { track, sequence, timestamp })
+            })
+            .collect();
+        // live555 matches entries by their order: all tracks or none.
+        let rtp_info = starts.unwrap_or_default();
+        let range = Some(Range::from_start(std::time::Duration::ZERO));
+        Ok(Answer::Play { range, rtp_info })
+    }
+
+    /// The child of a player; made at its first PLAY, when all its tracks are set up.
+    fn child_of(&mut self, token: Token) -> Result<(StreamId, ChildKey), Status> {
+        let now = self.io.now();
+        let connection = self.connections.get(&token).ok_or(Status::SESSION_NOT_FOUND)?;
+        let peer = connection.peer;
+        let Role::Server(server) = &connection.role else {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        };
+        let Part::Player(player) = &server.part else {
+            return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
+        };
+        let id = player.stream;
+        if let Some(key) = player.child {
+            return Ok((id, key));
+        }
+        let tracks = player.tracks.clone();
+        let transport = self.transport_of(token, peer, &tracks)?;
+        let name = transport.name();
+        if let Transport::Udp { targets } = &transport {
+            let addresses = targets.iter().flatten().map(|target| target.rtcp.addr());
+            self.reporters.add(token, addresses);
+        }
+        let live = self.streams.get_mut(&id).filter(|live| live.ended.is_none());
+        let live = live.ok_or(Status::NOT_FOUND)?;
+        let key = live.stream.add_child(transport, now);
+        let path = live.path.clone();
+        if let Some(Part::Player(player)) = self.server(token).map(|server| &mut server.part) {
+            player.child = Some(key);
+        }
+        self.tell(Event::ChildStarted { path, peer: peer.to_string(), transport: name });
+        Ok((id, key))
+    }
+
+    fn transport_of(
+        &mut self,
+        token: Token,
+        peer: SocketAddr,
+        tracks: &[Option<Chosen>],
+    ) -> Result<Transport, Status> {
+        let interleaved =
+            tracks.iter().flatten().any(|chosen| matches!(chosen, Chosen::Tcp { .. }));
+        if interleaved {
+            let channels = tracks.iter().map(|chosen| match chosen {
+                Some(Chosen::Tcp { rtp, rtcp }) => Some((*rtp, *rtcp)),
+                _ => None,
+            });
+            return Ok(Transport::Tcp { conn: token, layout: Layout::new(channels.collect()) });
+        }
+        let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
+        let pair = self.shared_pair(local).map_err(|_| Status::SERVICE_UNAVAILABLE)?;
+        // Only ever to the address that the request came from: a server that sends where it is
+        // told to is a weapon.
+        let to = |port| Destination::new(SocketAddr::new(peer.ip(), port));
+        let targets = tracks.iter().map(|chosen| match chosen {
+            Some(Chosen::Udp { client_rtp, client_rtcp }) => {
+                Some(Target { pair, rtp: to(*client_rtp), rtcp: to(*client_rtcp) })
+            }
+            _ => None,
+        });
+        Ok(Transport::Udp { targets: targets.collect() })
+    }
+
+    pub(super) fn pause(&mut self, token: Token) -> Result<Answer, Status> {
+        let child = self.connections.get(&token).and_then(|connection| connection.role.child());
+        if let Some((id, key)) = child
+            && let Some(live) = self.streams.get_mut(&id)
+        {
+            live.stream.pause(key);
+        }
+        Ok(Answer::Done)
+    }
+
+    /// Some of a player's tracks end; the others go on.
+    pub(super) fn tear_down_tracks(
+        &mut self,
+        token: Token,
+        tracks: &[usize],
+    ) -> Result<Answer, Status> {
+        let now = self.io.now();
+        let server = self.server(token).ok_or(Status::SESSION_NOT_FOUND)?;
+        let Part::Player(player) = &mut server.part else { return Ok(Answer::Done) };
+        for track in tracks {
+            if let Some(transport) = player.tracks.get_mut(*track) {
+                *transport = None;
+            }
+        }
+        let (id, child) = (player.stream, player.child);
+        let Worker { io, connections, pairs, streams, .. } = self;
+        if let (Some(key), Some(live)) = (child, streams.get_mut(&id)) {
+            let sockets = &mut Sockets { io: &mut **io, connections, pairs };
+            live.stream.drop_tracks(key, tracks, now, sockets);
+        }
+        Ok(Answer::Done)
+    }
+
+    /// The answer to PLAY is on its way: media may follow.
+    pub(super) fn kick(&mut self, token: Token) {
+        let child = self.connections.get(&token).and_then(|connection| connection.role.child());
+        if let Some((id, key)) = child {
+            self.kick_child(id, key);
+        }
+    }
+}
