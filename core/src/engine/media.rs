@@ -12,9 +12,6 @@ use crate::stats::{Cause, ChildLedger};
 use super::command::StreamId;
 use super::figures::StreamFigures;
 
-/// Bytes of one buffer: room for a few of the largest aggregates that the kernel makes.
-pub(super) const CHUNK: usize = 256 << 10;
-
 /// A stream that the engine serves.
 pub(super) struct Live {
     pub(super) path: String,
@@ -33,7 +30,7 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new(path: String, from: String, stream: Stream, buffer: usize) -> Live {
-        let pool = Pool::new(CHUNK, buffer.div_ceil(CHUNK).max(4));
+        let pool = Pool::new(Pool::CHUNK_SIZE, buffer.div_ceil(Pool::CHUNK_SIZE).max(4));
         Live {
             path,
             from,

@@ -11,11 +11,16 @@
 //! | `traffic.rs` | the bytes of RTSP connections: messages and media |
 //! | `server.rs`, `server/` | answers to those who play from here and publish to here |
 //! | `access/`, `admission.rs` | who may play and publish, and the requests that wait to be let in |
-//! | `client.rs` | pulls and pushes: connections that the engine opens itself |
+//! | `client.rs` | connections that the engine opens itself: how they come about, go on and end |
+//! | `pull.rs`, `push.rs` | what such a connection is for: to fetch a stream, to carry one on |
 //! | `media.rs`, `inlet.rs` | streams and the sockets that feed them |
+//! | `resume.rs` | streams whose source is gone, and comes back |
+//! | `ending.rs` | how streams, connections and the engine itself end |
+//! | `reporters.rs` | where the reports of UDP children come from |
 //! | `egress.rs` | the relay's way out |
 //! | `source.rs`, `rtp_source.rs` | media made in this process, and RTP that it has |
 //! | `children.rs` | children that a program adds itself |
+//! | `command.rs`, `event.rs`, `event_queue.rs`, `figures.rs` | what goes to and fro between handle and thread |
 //!
 //! ```no_run
 //! use rillcast::engine::{Config, Engine};

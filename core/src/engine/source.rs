@@ -5,12 +5,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use crate::media::{aac, h264, rtcp, rtp, sdp};
-use crate::relay::{Kind, PREFIX, Packet, canonical_channel, prefix};
+use crate::relay::{CNAME, Kind, PREFIX, Packet, canonical_channel, prefix};
 use crate::ring::{Filling, Pool};
 
 use super::command::{Command, Commands, StreamId};
 use super::error::Error;
-use super::media::CHUNK;
 
 /// Buffers of a source: 32 MiB, of which the stream's history takes what it needs.
 const CHUNKS: usize = 128;
@@ -18,8 +17,6 @@ const CHUNKS: usize = 128;
 const SPARE: usize = 16;
 /// Bytes of an RTP payload: with its header 1,212, which passes every path of today.
 const MAX_PAYLOAD: usize = 1200;
-/// The canonical name in sender reports; the same for all tracks, so that players keep them together.
-const CNAME: &str = "rillcast";
 /// How often a track sends a sender report.
 const REPORTS: Duration = Duration::from_secs(1);
 
@@ -88,7 +85,7 @@ pub(super) struct Buffers {
 impl Buffers {
     pub(super) fn new() -> Buffers {
         Buffers {
-            pool: Pool::new(CHUNK, CHUNKS),
+            pool: Pool::new(Pool::CHUNK_SIZE, CHUNKS),
             filling: None,
             packets: Vec::new(),
             dropped: 0,

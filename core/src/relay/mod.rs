@@ -3,9 +3,14 @@
 //! and a test over a `Vec`.
 //!
 //! ```text
-//!  ingest ─▶ ring ─▶ fan_out ─┬─▶ UDP groups: runs of equal packets × every member     (udp.rs)
-//!              │              └─▶ TCP groups: one slice list per frame × every member  (tcp.rs)
-//!              └─▶ FrameReader on any other thread                                     (reader.rs)
+//!  splice: a source that has come back goes on where the last one ended         (splice.rs)
+//!    ▼
+//!  ingest ─▶ inbox: what came by UDP ahead of a missing packet waits            (inbox.rs)
+//!    ▼
+//!  ring ─▶ fan_out ─┬─▶ UDP groups: runs of equal packets × every member          (udp.rs)
+//!    │              ├─▶ TCP groups: one slice list per frame × every member       (tcp.rs)
+//!    │              └─▶ hear: what a UDP child asks for once more                 (resend.rs)
+//!    └─▶ FrameReader, PacketReader on any other thread          (reader.rs, packet_reader.rs)
 //! ```
 //!
 //! A child is a number: its cursor in the ring. A child that is *live* has the stream's own cursor and
@@ -20,6 +25,7 @@ mod inbox;
 mod packet;
 mod packet_reader;
 mod reader;
+mod recycle;
 mod resend;
 mod splice;
 mod stream;
@@ -37,4 +43,5 @@ pub use packet_reader::{NextPackets, PacketReader};
 pub use reader::{Frame, FrameReader, Next, ReaderOptions, Reference};
 pub use stream::{Incompatible, Limits, MAX_BACKLOG, PlayPoint, Stream};
 pub use tcp::Layout;
+pub(crate) use track::CNAME;
 pub use track::{Track, TrackFigures};

@@ -12,6 +12,7 @@ use crate::ring::View;
 use super::child::{Child, ChildKey, State, Transport};
 use super::egress::{ConnId, Egress, Rest, Written};
 use super::packet::{Kind, PREFIX, Packet, prefix};
+use super::recycle::recycle;
 
 /// Packets in one write at most; two slices each stay below the kernel's `IOV_MAX` of 1,024.
 const BATCH: usize = 500;
@@ -182,7 +183,7 @@ impl Groups {
                 }
                 write(child, conn, &group.layout, view, &batch, now, egress);
             }
-            gather.slices = recycle(batch.slices);
+            gather.slices = recycle(batch.slices, || IoSlice::new(&[]));
         }
         if view.end() - view.start() > BATCH as u64 {
             self.catch_up_all(children, view, now, egress);
@@ -220,7 +221,7 @@ impl Groups {
             let range = child.cursor..until;
             let batch = Gather::batch(&mut self.gather.prefixes, slices, &layout, view, range);
             write(child, conn, &layout, view, &batch, now, egress);
-            self.gather.slices = recycle(batch.slices);
+            self.gather.slices = recycle(batch.slices, || IoSlice::new(&[]));
         }
         if !child.blocked && child.cursor >= until {
             child.state = State::Live;
@@ -294,11 +295,4 @@ fn write(
     if let Some(rest) = rest {
         egress.keep(conn, rest);
     }
-}
-
-/// Keeps a list's memory for slices of another lifetime. The list is emptied first, so that nothing
-/// is converted; collecting in place then returns the same allocation.
-fn recycle(mut slices: Vec<IoSlice<'_>>) -> Vec<IoSlice<'static>> {
-    slices.clear();
-    slices.into_iter().map(|_| IoSlice::new(&[])).collect()
 }

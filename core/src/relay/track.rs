@@ -21,6 +21,7 @@ mod reports;
 mod succession;
 
 pub use figures::TrackFigures;
+pub(crate) use reports::CNAME;
 pub(super) use reports::align;
 
 /// One track of a stream.

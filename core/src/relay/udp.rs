@@ -12,6 +12,7 @@ use crate::ring::View;
 use super::child::{Child, ChildKey, State, Target, Transport};
 use super::egress::{Egress, PairId};
 use super::packet::{Kind, Packet};
+use super::recycle::recycle;
 
 /// Children that receive one track from one pair of sockets, all at the stream's own cursor.
 struct Group {
@@ -82,12 +83,12 @@ impl Gather {
                 Run::new(slices.get(extent.slices.clone()).unwrap_or(&[]), extent.segment)
             }));
             egress.datagrams(pair, kind, &runs, to, &mut self.failed);
-            self.runs = recycle_runs(runs);
+            self.runs = recycle(runs, || Run::new(&[], 0));
         }
         for failure in self.failed.drain(..) {
             refused(failure.destination, failure.segments.len() as u64);
         }
-        self.slices = recycle_slices(slices);
+        self.slices = recycle(slices, || IoSlice::new(&[]));
         count
     }
 }
@@ -268,17 +269,4 @@ impl Group {
             joined: Vec::new(),
         }
     }
-}
-
-/// Keeps a list's memory for slices of another lifetime: emptied first, so that nothing is converted,
-/// and collected in place.
-fn recycle_slices(mut slices: Vec<IoSlice<'_>>) -> Vec<IoSlice<'static>> {
-    slices.clear();
-    slices.into_iter().map(|_| IoSlice::new(&[])).collect()
-}
-
-/// As [`recycle_slices`], for runs.
-fn recycle_runs(mut runs: Vec<Run<'_>>) -> Vec<Run<'static>> {
-    runs.clear();
-    runs.into_iter().map(|_| Run::new(&[], 0)).collect()
 }

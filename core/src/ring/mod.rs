@@ -93,7 +93,8 @@
 //!
 //! # Waking
 //!
-//! [`Producer::notify`] is called once per batch. It is a fence and one load when nobody is parked,
+//! [`Producer::notify`] is called once per batch: it shows what was [staged](Producer::stage), then
+//! wakes who is parked. That is one store, a fence and one load when nobody is,
 //! and a system call only for a reader that sleeps: a futex for a thread in [`Reader::wait`]
 //! (which spins a little first), or whatever the reader's [`Wake`] does (an `eventfd` write) for
 //! one that [parked](Reader::park) in an event loop.

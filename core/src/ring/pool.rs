@@ -24,7 +24,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The usual size of a chunk: some 190 packets of a full Ethernet frame.
+    /// The usual size of a chunk: some 190 packets of a full Ethernet frame, room for a few of the
+    /// largest aggregates that the kernel makes.
     pub const CHUNK_SIZE: usize = 256 * 1024;
 
     /// A pool of at most `max_chunks` chunks of `chunk_size` bytes (less than 4 GiB). Nothing is

@@ -104,13 +104,10 @@ fn rtp_info_tells_the_first_packet() {
     newest.frame(5);
     assert!(first == newest.key_frame(5)[0], "a child begins with the newest key frame");
     let info = play.header("rtp-info");
-    if !info.is_empty() {
-        let value = |name: &str| {
-            info.split(';').find_map(|p| p.trim().strip_prefix(name)).map(str::to_owned)
-        };
-        assert_eq!(value("seq="), Some(rtp::sequence(&first).to_string()), "{info}");
-        assert_eq!(value("rtptime="), Some(rtp::timestamp(&first).to_string()), "{info}");
-    }
+    let value =
+        |name: &str| info.split(';').find_map(|p| p.trim().strip_prefix(name)).map(str::to_owned);
+    assert_eq!(value("seq="), Some(rtp::sequence(&first).to_string()), "{info:?}");
+    assert_eq!(value("rtptime="), Some(rtp::timestamp(&first).to_string()), "{info:?}");
 }
 
 #[test]
@@ -161,7 +158,8 @@ fn a_child_that_does_not_read_delays_nobody() {
         last = Some(sequence);
         count += 1;
     }
-    println!("the child that did not read got {count} packets, with {gaps} gaps");
+    assert!(count >= 51, "it got what there was when it came, not only {count} packets");
+    assert!(count < 670 * 50, "no socket holds 40 MB: {count} packets, {gaps} gaps");
 }
 
 #[test]

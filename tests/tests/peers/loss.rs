@@ -41,7 +41,8 @@ fn what_is_lost_between_two_servers_is_repaired() {
     }
     let scene = Scene::new("what_is_lost_between_two_servers_is_repaired");
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--net", "bash", "-c", SCRIPT]);
+    // What is waited for in the script may never come.
+    command.args(["--map-root-user", "--net", "timeout", "60", "bash", "-c", SCRIPT]);
     command.env("SCENE", scene.dir()).env("RILLCAST", program().get_program());
     let output = process::output(command);
     let last = output.lines().last().unwrap_or_default();

@@ -289,43 +289,86 @@ fn a_child_that_gives_up_a_track_gets_the_others_on() {
     check(&stream);
 }
 
-proptest::proptest! {
-    /// Whatever the publisher, the children and their connections do: both ledgers balance, each
-    /// connection carries whole frames, and what arrives at a child is in order.
-    #[test]
-    fn nothing_is_lost_uncounted(steps in proptest::collection::vec((0u8..9, 0usize..4, 0usize..5000), 1..120)) {
-        let (mut stream, mut net) = stream();
-        let (mut sequence, mut children, mut now) = (0u16, Vec::new(), 0);
-        for (step, which, amount) in steps {
-            let child = children.get(which).copied();
-            match (step, child) {
-                (0..=2, _) => {
-                    let count = 1 + (amount % 9) as u16;
-                    let mut packets = frame(sequence, u32::from(sequence) * 100, amount % 5 == 0, count);
-                    packets.iter_mut().for_each(|packet| packet.arrival = at(now));
-                    sequence = sequence.wrapping_add(count + u16::from(amount % 7 == 0));
-                    feed(&mut stream, &mut net, packets);
-                }
-                (3, _) if children.len() < 4 => {
-                    let port = children.len() as u16 + 1;
-                    let transport = if amount % 2 == 0 { tcp_child(port) } else { udp_child(port) };
-                    let key = stream.add_child(transport, at(now));
-                    children.push((key, port));
-                    begin(&mut stream, &mut net, key, at(now));
-                }
-                (4, Some((_, port))) => net.room(port, amount),
-                (5, Some((key, port))) => {
-                    net.room(port, amount * 4);
-                    if net.drain(port) {
-                        stream.writable(key, at(now), &mut net);
-                    }
-                }
-                (6, _) => stream.pace(at(now), &mut net),
-                (7, Some((key, _))) => stream.pause(key),
-                (8, Some((key, _))) => begin(&mut stream, &mut net, key, at(now)),
-                _ => now += 1,
+/// What somebody does in one step of [`live_through`]: what, who, and how much.
+type Step = (u8, usize, usize);
+
+fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
+    proptest::collection::vec((0u8..9, 0usize..4, 0usize..5000), 1..120)
+}
+
+/// Whatever the publisher, the children and their connections do: both ledgers balance, each
+/// connection carries whole frames, and what arrives at a child is in order. Frames have at most
+/// `longest` packets.
+fn live_through(steps: Vec<Step>, limits: super::Limits, longest: usize) {
+    let mut stream = Stream::new(session(1), limits).unwrap();
+    let mut net = Net::default();
+    // Key and port of each child, and how often it was told to play.
+    let mut children: Vec<(usize, u16, usize)> = Vec::new();
+    let (mut sequence, mut now) = (0u16, 0);
+    for (step, which, amount) in steps {
+        let known = children.len();
+        let child = children.get_mut(which);
+        match (step, child) {
+            (0..=2, _) => {
+                let count = 1 + (amount % longest) as u16;
+                let mut packets =
+                    frame(sequence, u32::from(sequence) * 100, amount % 5 == 0, count);
+                packets.iter_mut().for_each(|packet| packet.arrival = at(now));
+                sequence = sequence.wrapping_add(count + u16::from(amount % 7 == 0));
+                feed(&mut stream, &mut net, packets);
             }
-            check(&stream);
+            (3, _) if known < 4 => {
+                let port = known as u16 + 1;
+                let transport = if amount % 2 == 0 { tcp_child(port) } else { udp_child(port) };
+                let key = stream.add_child(transport, at(now));
+                children.push((key, port, 1));
+                begin(&mut stream, &mut net, key, at(now));
+            }
+            (4, Some((_, port, _))) => net.room(*port, amount),
+            (5, Some((key, port, _))) => {
+                net.room(*port, amount * 4);
+                if net.drain(*port) {
+                    stream.writable(*key, at(now), &mut net);
+                }
+            }
+            (6, _) => stream.pace(at(now), &mut net),
+            (7, Some((key, _, _))) => stream.pause(*key),
+            (8, Some((key, _, plays))) => {
+                *plays += 1;
+                begin(&mut stream, &mut net, *key, at(now));
+            }
+            _ => now += 1,
         }
+        check(&stream);
+    }
+    for (_, port, plays) in children {
+        let arrived: Vec<u16> = net
+            .frames(port)
+            .iter()
+            .chain(net.datagrams(port))
+            .map(|data| h264::sequence(data))
+            .collect();
+        // Who plays anew begins at the newest key frame, which it may have had.
+        let back = arrived.windows(2).filter(|pair| pair[1] <= pair[0]).count();
+        assert!(back < plays, "child {port} told {plays} times to play got {arrived:?}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn nothing_is_lost_uncounted(steps in steps()) {
+        live_through(steps, super::Limits::default(), 9);
+    }
+}
+
+proptest::proptest! {
+    // Each case carries some ten thousand packets.
+    #![proptest_config(proptest::test_runner::Config::with_cases(32))]
+
+    /// The ring comes round several times; who is slow is overtaken.
+    #[test]
+    fn nothing_is_lost_uncounted_in_a_ring_that_is_too_small(steps in steps()) {
+        let limits = super::Limits { ring_packets: 4096, ..super::Limits::default() };
+        live_through(steps, limits, 500);
     }
 }

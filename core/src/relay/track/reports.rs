@@ -9,8 +9,9 @@ use crate::stats::Cause;
 use super::super::packet::{Kind, Packet};
 use super::Track;
 
-/// The canonical name under which reports to sources are sent.
-const CNAME: &str = "rillcast";
+/// The canonical name (RFC 3550 §6.5.1) in reports of our own; the same for all tracks, so that players
+/// keep them together.
+pub(crate) const CNAME: &str = "rillcast";
 
 impl Track {
     /// Reads an RTCP packet; true when it goes through to the children.
