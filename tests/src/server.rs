@@ -22,6 +22,7 @@ pub struct Server {
     events: Receiver<Value>,
     seen: Vec<Value>,
     address: String,
+    secure: Option<String>,
 }
 
 impl Server {
@@ -51,8 +52,10 @@ impl Server {
                 }
             }
         });
-        let mut server = Server { process, events, seen: Vec::new(), address: String::new() };
+        let mut server =
+            Server { process, events, seen: Vec::new(), address: String::new(), secure: None };
         let listening = server.wait_for(PATIENCE, |event| event["event"] == "listening");
+        server.secure = listening["rtsps"].as_str().map(str::to_owned);
         let url = listening["rtsp"].as_str().expect("`listening` tells the RTSP address");
         server.address = url.trim_start_matches("rtsp://").trim_end_matches('/').to_owned();
         server
@@ -66,6 +69,14 @@ impl Server {
     /// The URL of a stream with user and password in it.
     pub fn url_as(&self, user: &str, password: &str, path: &str) -> String {
         format!("rtsp://{user}:{password}@{}/{path}", self.address)
+    }
+
+    /// The `rtsps://` URL of a stream.
+    ///
+    /// # Panics
+    /// When the server was started without `--rtsps`.
+    pub fn secure_url(&self, path: &str) -> String {
+        format!("{}{path}", self.secure.as_ref().expect("a server with --rtsps"))
     }
 
     /// The `HOST:PORT` it listens on.

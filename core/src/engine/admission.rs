@@ -35,6 +35,7 @@ impl Worker {
         let peer = connection.peer;
         // A publisher's connection brings media, which cannot wait. Clients do not do this.
         let feeds = connection.role.feeds().is_some();
+        let protocol = if connection.is_secure() { Protocol::Rtsps } else { Protocol::Rtsp };
         let Role::Server(server) = &mut connection.role else { return };
         let Some(action) = server.wants(&question) else {
             return self.conclude(token, &question);
@@ -51,7 +52,7 @@ impl Worker {
             query: question.query.clone(),
             peer,
             credentials,
-            protocol: Protocol::Rtsp,
+            protocol,
             user_agent: question.request.headers.get("User-Agent").map(str::to_owned),
         };
         match self.gate.ask(token, request, now) {
@@ -155,6 +156,7 @@ impl Worker {
             let held = std::mem::take(held);
             self.process_held(token, held);
         }
+        self.read_buffered(token);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::media::sdp;
 use crate::rtsp::client::{Negotiated, Transports};
 use crate::rtsp::{ClientConfig, ClientEvent, ClientSession, Message, Url};
 
+use super::cipher::Cipher;
 use super::command::{Remote, StreamId};
 use super::config::Transport;
 use super::event::Event;
@@ -80,8 +81,11 @@ impl Worker {
         let (Ok(local), Ok(seed), Ok(url)) = (local, seed, url) else {
             return self.lose(token, "the connection cannot be used");
         };
+        let (secure, host) = (url.is_secure(), url.host().to_owned());
         let config = ClientConfig {
             transports: match client.remote.transport {
+                // Datagrams would not be encrypted.
+                _ if secure => Transports::Tcp,
                 Transport::Auto => Transports::Auto,
                 Transport::Udp => Transports::Udp,
                 Transport::Tcp => Transports::Tcp,
@@ -99,10 +103,33 @@ impl Worker {
                 ClientSession::publish(url, sdp, config, seed, now)
             }
         };
+        if secure {
+            let cipher = match self.client_cipher(&host) {
+                Ok(cipher) => cipher,
+                Err(reason) => return self.lose(token, &format!("TLS cannot begin: {reason}")),
+            };
+            if let Some(connection) = self.connections.get_mut(&token) {
+                connection.encrypt(cipher);
+            }
+        }
         if let Some(client) = self.client(token) {
             client.session = Some(session);
         }
         self.drive(token);
+    }
+
+    /// What encrypts a connection to `host`.
+    #[cfg(feature = "tls")]
+    fn client_cipher(&self, host: &str) -> Result<Box<dyn Cipher>, String> {
+        match &self.config.tls {
+            Some(config) => super::tls::connect(config.clone(), host),
+            None => Err("the engine was not told which certificates to trust".into()),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn client_cipher(&self, _: &str) -> Result<Box<dyn Cipher>, String> {
+        Err("the engine is built without it".into())
     }
 
     /// A message of the server's.

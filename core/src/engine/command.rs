@@ -10,6 +10,7 @@ use crate::relay::Packet;
 use crate::ring::{Subscriber, Wake};
 
 use super::children::ChildCommand;
+use super::cipher::Acceptor;
 use super::config::Transport;
 use super::error::Error;
 use super::figures::Figures;
@@ -32,7 +33,8 @@ pub(super) struct Remote {
 }
 
 pub(super) enum Command {
-    Listen(SocketAddr, Reply<SocketAddr>),
+    /// Where, and what encrypts the connections.
+    Listen(SocketAddr, Option<Arc<dyn Acceptor>>, Reply<SocketAddr>),
     Pull(Remote, Reply<()>),
     Push(Remote, Reply<()>),
     IngestRtp {

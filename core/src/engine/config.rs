@@ -34,6 +34,9 @@ pub struct Config {
     pub takeover: bool,
     /// How long a pull or a push may take to come about.
     pub connect_timeout: Duration,
+    /// How servers with `rtsps://` URLs are checked; none: they cannot be used.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<rustls::ClientConfig>>,
     /// Who may play and publish.
     pub access: Arc<dyn Access>,
     /// How long that may take to decide.
@@ -55,6 +58,8 @@ impl Default for Config {
             linger: Duration::ZERO,
             takeover: false,
             connect_timeout: Duration::from_secs(10),
+            #[cfg(feature = "tls")]
+            tls: None,
             access: Arc::new(AllowAll),
             access_timeout: Duration::from_secs(10),
         }

@@ -9,6 +9,7 @@ use crate::io::{Io, Token};
 use crate::relay::Rest;
 use crate::ring::Filling;
 
+use super::cipher::Cipher;
 use super::role::Role;
 
 /// Bytes of control messages that may wait for a peer that does not read.
@@ -57,6 +58,8 @@ pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) role: Role,
     pub(super) input: Input,
+    /// Encrypts, where the connection is TLS.
+    cipher: Option<Box<dyn Cipher>>,
     pending: VecDeque<Pending>,
     pending_control: usize,
     /// Close when nothing is pending any more.
@@ -82,6 +85,7 @@ impl Connection {
             peer,
             role,
             input: Input::default(),
+            cipher: None,
             pending: VecDeque::new(),
             pending_control: 0,
             closing: None,
@@ -89,8 +93,49 @@ impl Connection {
         }
     }
 
+    /// From now on everything is encrypted.
+    pub(super) fn encrypt(&mut self, cipher: Box<dyn Cipher>) {
+        self.cipher = Some(cipher);
+    }
+
+    /// Whether everything is encrypted.
+    pub(super) fn is_secure(&self) -> bool {
+        self.cipher.is_some()
+    }
+
+    /// Reads what has come. `fresh`: from the socket too, not only what was read from it before.
+    pub(super) fn read(
+        &mut self,
+        io: &mut dyn Io,
+        buffer: &mut [u8],
+        fresh: bool,
+    ) -> io::Result<usize> {
+        match &mut self.cipher {
+            Some(cipher) => cipher.read(io, self.token, buffer, fresh),
+            None => io.read(self.token, buffer),
+        }
+    }
+
+    /// Whether more was read from the socket than [`read`](Connection::read) has given.
+    pub(super) fn has_buffered(&self) -> bool {
+        self.cipher.as_ref().is_some_and(|cipher| cipher.has_buffered())
+    }
+
+    /// Writes as [`Io::write`] does.
+    pub(super) fn write(&mut self, io: &mut dyn Io, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        write(&mut self.cipher, io, self.token, slices)
+    }
+
+    /// Says goodbye where the encryption has a word for it. The socket is to be closed next.
+    pub(super) fn hang_up(&mut self, io: &mut dyn Io) {
+        if let Some(cipher) = &mut self.cipher {
+            cipher.close(io, self.token);
+        }
+    }
+
     pub(super) fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
+        let unsent = self.cipher.as_ref().is_some_and(|cipher| cipher.has_unsent());
+        unsent || !self.pending.is_empty()
     }
 
     pub(super) fn keep(&mut self, rest: Rest) {
@@ -106,14 +151,25 @@ impl Connection {
 
     /// Writes what is pending.
     pub(super) fn flush(&mut self, io: &mut dyn Io) -> Flushed {
+        let token = self.token;
+        if let Some(cipher) = &mut self.cipher
+            && let Err(error) = cipher.flush(io, token)
+        {
+            return match error.kind() {
+                ErrorKind::WouldBlock => Flushed::Blocked,
+                _ => Flushed::Broken(error),
+            };
+        }
         while let Some(first) = self.pending.front_mut() {
             let written = match first {
                 Pending::Control { bytes, sent } => {
-                    io.write(self.token, &[IoSlice::new(bytes.get(*sent..).unwrap_or(&[]))])
+                    let rest = IoSlice::new(bytes.get(*sent..).unwrap_or(&[]));
+                    write(&mut self.cipher, io, token, &[rest])
                 }
                 Pending::Packet(rest) => {
                     let [prefix, data] = rest.slices();
-                    io.write(self.token, &[IoSlice::new(prefix), IoSlice::new(data)])
+                    let slices = [IoSlice::new(prefix), IoSlice::new(data)];
+                    write(&mut self.cipher, io, token, &slices)
                 }
             };
             let taken = match written {
@@ -136,5 +192,17 @@ impl Connection {
             }
         }
         Flushed::All
+    }
+}
+
+fn write(
+    cipher: &mut Option<Box<dyn Cipher>>,
+    io: &mut dyn Io,
+    token: Token,
+    slices: &[IoSlice<'_>],
+) -> io::Result<usize> {
+    match cipher {
+        Some(cipher) => cipher.write(io, token, slices),
+        None => io.write(token, slices),
     }
 }

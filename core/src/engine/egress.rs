@@ -55,11 +55,11 @@ impl Egress for Sockets<'_> {
     }
 
     fn interleaved(&mut self, conn: ConnId, slices: &[IoSlice<'_>]) -> Written {
-        let Some(connection) = self.connections.get(&conn) else { return Written::Closed };
+        let Some(connection) = self.connections.get_mut(&conn) else { return Written::Closed };
         if connection.has_pending() {
             return Written::Blocked;
         }
-        match self.io.write(conn, slices) {
+        match connection.write(&mut *self.io, slices) {
             Ok(taken) => Written::Bytes(taken),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Written::Blocked,
             Err(_) => Written::Closed,

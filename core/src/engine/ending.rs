@@ -116,17 +116,17 @@ impl Worker {
         }
         self.let_children_go(FAREWELL, now);
         let since = |live: &Live| live.ended.map(|at| now.saturating_sub(at));
-        let over = |live: &Live, key: ChildKey| match since(live) {
-            Some(age) => age > DRAIN || (age > FAREWELL && live.stream.is_drained(key)),
+        let over = |live: &Live, key: ChildKey, sent: bool| match since(live) {
+            Some(age) => age > DRAIN || (age > FAREWELL && sent && live.stream.is_drained(key)),
             None => false,
         };
         let late: Vec<Token> = self
             .connections
             .iter()
             .filter(|(_, connection)| {
-                let child = connection.role.child();
+                let (child, sent) = (connection.role.child(), !connection.has_pending());
                 child.is_some_and(|(id, key)| {
-                    self.streams.get(&id).is_some_and(|live| over(live, key))
+                    self.streams.get(&id).is_some_and(|live| over(live, key, sent))
                 })
             })
             .map(|(token, _)| *token)
@@ -203,7 +203,8 @@ impl Worker {
     /// A connection is gone, or is to go at once.
     pub(super) fn lose(&mut self, token: Token, reason: &str) {
         self.release(token, reason);
-        let Some(connection) = self.connections.remove(&token) else { return };
+        let Some(mut connection) = self.connections.remove(&token) else { return };
+        connection.hang_up(&mut *self.io);
         self.close_socket(token);
         self.child_hung_up(&connection, reason);
         match connection.role {

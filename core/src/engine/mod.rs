@@ -17,6 +17,7 @@
 //! | `resume.rs` | streams whose source is gone, and comes back |
 //! | `ending.rs` | how streams, connections and the engine itself end |
 //! | `reporters.rs` | where the reports of UDP children come from |
+//! | `cipher.rs`, `tls.rs` | encryption between a connection and its socket |
 //! | `egress.rs` | the relay's way out |
 //! | `source.rs`, `rtp_source.rs` | media made in this process, and RTP that it has |
 //! | `children.rs` | children that a program adds itself |
@@ -37,6 +38,7 @@
 pub mod access;
 mod admission;
 mod children;
+mod cipher;
 mod client;
 mod command;
 mod config;
@@ -58,6 +60,8 @@ mod role;
 mod rtp_source;
 mod server;
 mod source;
+#[cfg(feature = "tls")]
+mod tls;
 mod traffic;
 mod worker;
 
@@ -85,6 +89,8 @@ pub use error::Error;
 pub use event::Event;
 pub use figures::{Figures, StreamFigures};
 pub use rtp_source::{PushError, RtpSource};
+#[cfg(feature = "tls")]
+pub use rustls;
 pub use source::{Closed, Source};
 
 /// A running engine. All methods may be called from any thread; dropping it stops the engine and
@@ -126,7 +132,23 @@ impl Engine {
     ///
     /// [`Error::Io`] when the address cannot be bound.
     pub fn listen(&self, address: SocketAddr) -> Result<SocketAddr, Error> {
-        self.commands.ask(|reply| Command::Listen(address, reply))
+        self.commands.ask(|reply| Command::Listen(address, None, reply))
+    }
+
+    /// Serves RTSP over TLS (RTSPS) at `address`; port 0 picks a free one. Returns the address in
+    /// use. Media goes over the same connection, encrypted once for each player; UDP is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the address cannot be bound.
+    #[cfg(feature = "tls")]
+    pub fn listen_tls(
+        &self,
+        address: SocketAddr,
+        config: std::sync::Arc<rustls::ServerConfig>,
+    ) -> Result<SocketAddr, Error> {
+        let acceptor = std::sync::Arc::new(config);
+        self.commands.ask(|reply| Command::Listen(address, Some(acceptor), reply))
     }
 
     /// Plays `url` and makes what comes the stream at `path`. Returns when the attempt has begun;

@@ -17,12 +17,13 @@ mod publishers;
 
 impl Worker {
     /// The role of a connection that has just been accepted.
-    pub(super) fn server_role(&mut self) -> Option<Role> {
+    pub(super) fn server_role(&mut self, secure: bool) -> Option<Role> {
         let seed = super::random::seed()
             .inspect_err(|error| tracing::error!(%error, "no randomness for session identifiers"))
             .ok()?;
         let timeout = self.config.session_timeout;
-        let config = ServerConfig { timeout, ..ServerConfig::default() };
+        // Datagrams would not be encrypted.
+        let config = ServerConfig { timeout, udp: !secure, ..ServerConfig::default() };
         let session = crate::rtsp::ServerSession::new(config, seed, self.io.now());
         let server = Server { session, part: Part::Idle, granted: None, waiting: None };
         Some(Role::Server(Box::new(server)))

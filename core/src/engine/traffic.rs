@@ -9,7 +9,7 @@ use crate::rtsp::{self, Message, Parsed};
 use crate::stats::Cause;
 
 use super::command::StreamId;
-use super::connection::{CLOSED, Input, why_lost};
+use super::connection::{CLOSED, Connection, Input, why_lost};
 use super::egress::Sockets;
 use super::role::Role;
 use super::worker::Worker;
@@ -47,11 +47,25 @@ impl Worker {
     }
 
     fn read(&mut self, token: Token) {
+        self.read_once(token, true);
+        self.read_buffered(token);
+    }
+
+    /// Reads what an encrypted connection has decrypted already: its socket is not reported for it.
+    pub(super) fn read_buffered(&mut self, token: Token) {
+        let more =
+            |connection: &Connection| connection.has_buffered() && !connection.role.is_waiting();
+        while self.connections.get(&token).is_some_and(more) {
+            self.read_once(token, false);
+        }
+    }
+
+    fn read_once(&mut self, token: Token, fresh: bool) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let now = self.io.now();
         match std::mem::take(&mut connection.input) {
-            Input::Control(held) => self.read_control(token, held),
-            Input::Media(filling) => self.read_media(token, filling),
+            Input::Control(held) => self.read_control(token, held, fresh),
+            Input::Media(filling) => self.read_media(token, filling, fresh),
         }
         if let Some(connection) = self.connections.get_mut(&token) {
             if connection.role.feeds().is_some() {
@@ -64,9 +78,10 @@ impl Worker {
         }
     }
 
-    fn read_control(&mut self, token: Token, mut held: Vec<u8>) {
+    fn read_control(&mut self, token: Token, mut held: Vec<u8>, fresh: bool) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
         let mut scratch = std::mem::take(&mut self.scratch);
-        match self.io.read(token, &mut scratch) {
+        match connection.read(&mut *self.io, &mut scratch, fresh) {
             Ok(0) => self.lose(token, CLOSED),
             Ok(n) => {
                 let fresh = scratch.get(..n).unwrap_or(&[]);
@@ -173,8 +188,9 @@ impl Worker {
         self.connections.get(&token).is_some_and(|c| c.role.feeds().is_some())
     }
 
-    fn read_media(&mut self, token: Token, mut filling: Filling) {
-        match self.io.read(token, filling.unfilled()) {
+    fn read_media(&mut self, token: Token, mut filling: Filling, fresh: bool) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        match connection.read(&mut *self.io, filling.unfilled(), fresh) {
             Ok(0) => self.lose(token, CLOSED),
             Ok(n) => {
                 filling.advance(n);

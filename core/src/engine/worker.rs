@@ -16,6 +16,7 @@ use crate::stats::Cause;
 
 use super::access::Gate;
 use super::children::{Added, ChildId};
+use super::cipher::Acceptor;
 use super::command::{self, Command, Remote, StreamId};
 use super::config::Config;
 use super::connection::{Connection, Flushed, why_lost};
@@ -41,7 +42,8 @@ const MAX_WAITING: usize = 1024;
 
 /// What a socket is there for.
 enum Owner {
-    Listener,
+    /// What encrypts the connections that come here.
+    Listener(Option<Arc<dyn Acceptor>>),
     Connection,
     /// One of a pair from which UDP children are served.
     Pair,
@@ -190,7 +192,7 @@ impl Worker {
     fn handle(&mut self, event: io::Event) {
         let token = event.token;
         match self.owners.get(&token) {
-            Some(Owner::Listener) => self.accept(token),
+            Some(Owner::Listener(acceptor)) => self.accept(token, acceptor.clone()),
             Some(Owner::Connection) => self.connection_ready(token, &event),
             Some(Owner::Pair) => self.hear_receivers(token),
             Some(Owner::Ingest) => self.receive(token),
@@ -201,8 +203,8 @@ impl Worker {
     fn obey(&mut self, command: Command) {
         // A caller that has gone away does not want its answer: failing to send one is no error.
         match command {
-            Command::Listen(address, reply) => {
-                let _ = reply.send(self.listen(address));
+            Command::Listen(address, acceptor, reply) => {
+                let _ = reply.send(self.listen(address, acceptor));
             }
             Command::Pull(remote, reply) => {
                 let _ = reply.send(self.pull(remote));
@@ -304,16 +306,20 @@ impl Worker {
 
     // --- sockets ---
 
-    fn listen(&mut self, address: SocketAddr) -> Result<SocketAddr, Error> {
+    fn listen(
+        &mut self,
+        address: SocketAddr,
+        acceptor: Option<Arc<dyn Acceptor>>,
+    ) -> Result<SocketAddr, Error> {
         let (token, bound) = self
             .io
             .listen(address)
             .map_err(|source| Error::Io { doing: "listen for RTSP connections", source })?;
-        self.owners.insert(token, Owner::Listener);
+        self.owners.insert(token, Owner::Listener(acceptor));
         Ok(bound)
     }
 
-    fn accept(&mut self, listener: Token) {
+    fn accept(&mut self, listener: Token, acceptor: Option<Arc<dyn Acceptor>>) {
         loop {
             match self.io.accept(listener) {
                 Ok(Some((token, peer))) => {
@@ -322,9 +328,23 @@ impl Worker {
                         self.io.close(token);
                         continue;
                     }
-                    match self.server_role() {
+                    let cipher = match acceptor.as_ref().map(|acceptor| acceptor.accept()) {
+                        Some(Err(error)) => {
+                            tracing::warn!(%peer, %error, "refused: TLS cannot begin");
+                            self.io.close(token);
+                            continue;
+                        }
+                        Some(Ok(cipher)) => Some(cipher),
+                        None => None,
+                    };
+                    match self.server_role(cipher.is_some()) {
                         Some(role) => self.add_connection(token, peer, role),
                         None => self.io.close(token),
+                    }
+                    if let (Some(cipher), Some(connection)) =
+                        (cipher, self.connections.get_mut(&token))
+                    {
+                        connection.encrypt(cipher);
                     }
                 }
                 Ok(None) => return,

@@ -40,7 +40,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Streaming server: publishers push to it or it pulls, anyone plays rtsp://HOST:8554/PATH
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Send a test picture, a file or raw H.264 to an RTSP server, or as plain RTP
     Publish(PublishArgs),
     /// Receive a stream, measure it, keep it in a file

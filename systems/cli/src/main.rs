@@ -26,6 +26,7 @@ mod publish;
 mod serve;
 mod signal;
 mod source;
+mod tls;
 mod tools;
 
 use std::io::IsTerminal;
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
     };
     let output = Output::new(args.json);
     let result = match args.command {
-        Command::Serve(args) => serve::run(args, output, stop),
+        Command::Serve(args) => serve::run(*args, output, stop),
         Command::Publish(args) => publish::run(args, output, stop),
         Command::Play(args) => play::run(args, output, stop),
         Command::Demo(args) => demo::run(args, output, stop),

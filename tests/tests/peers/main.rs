@@ -9,6 +9,7 @@ mod loss;
 mod program;
 mod publishers;
 mod resume;
+mod tls;
 
 use std::thread;
 use std::time::Duration;

@@ -74,6 +74,8 @@ pub enum Action {
 pub enum Protocol {
     /// RTSP.
     Rtsp,
+    /// RTSP over TLS.
+    Rtsps,
 }
 
 impl Protocol {
@@ -81,6 +83,7 @@ impl Protocol {
     pub fn name(self) -> &'static str {
         match self {
             Protocol::Rtsp => "rtsp",
+            Protocol::Rtsps => "rtsps",
         }
     }
 }

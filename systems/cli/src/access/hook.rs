@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rillcast::engine::access::{AccessRequest, Action};
@@ -73,7 +72,7 @@ struct Question<'a> {
 
 impl Hook {
     pub(super) fn new(url: HookUrl) -> Hook {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = crate::tls::provider();
         let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(provider).build();
         let config = Agent::config_builder()
             .tls_config(tls)

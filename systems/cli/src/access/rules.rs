@@ -91,11 +91,11 @@ impl Rules {
     }
 }
 
-/// Whether nobody listens in on a connection: it does not leave this machine.
+/// Whether nobody listens in on a connection: it is encrypted, or does not leave this machine.
 pub(super) fn is_safe(protocol: Protocol, peer: std::net::SocketAddr) -> bool {
     match protocol {
-        Protocol::Rtsp => peer.ip().to_canonical().is_loopback(),
-        _ => false,
+        Protocol::Rtsps => true,
+        _ => peer.ip().to_canonical().is_loopback(),
     }
 }
 

@@ -70,9 +70,9 @@ fn unknown(name: &str, known: &[String]) -> String {
     }
 }
 
-/// A configuration file that is read again when it changes.
+/// A file that is read again when it changes.
 #[derive(Debug)]
-pub(crate) struct ConfigFile {
+pub(crate) struct Watched {
     path: PathBuf,
     seen: Option<State>,
     /// What the last look found.
@@ -82,11 +82,11 @@ pub(crate) struct ConfigFile {
 /// When it was written, and its length.
 type State = (SystemTime, u64);
 
-impl ConfigFile {
+impl Watched {
     /// Watches a file that has just been read.
-    pub(crate) fn new(path: PathBuf) -> ConfigFile {
+    pub(crate) fn new(path: PathBuf) -> Watched {
         let seen = state(&path);
-        ConfigFile { path, seen, latest: seen }
+        Watched { path, seen, latest: seen }
     }
 
     /// Its name.

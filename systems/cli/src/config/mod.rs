@@ -9,6 +9,6 @@ mod keyed;
 mod options;
 mod print;
 
-pub(crate) use file::{ConfigFile, read};
+pub(crate) use file::{Watched, read};
 pub(crate) use options::{Options, RtspUrl};
 pub(crate) use print::print;

@@ -10,19 +10,45 @@ use serde::{Deserialize, Serialize};
 
 use super::keyed;
 use crate::access::{HookUrl, Pattern, StoredSecret, Who};
+use crate::tls::Trust;
 
 /// The port that is suggested where none is given.
 const DEFAULT_PORT: u16 = 8554;
 
 /// The options of `rillcast serve`; each is a flag and a key of the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", default)]
 pub(crate) struct Options {
     /// Address to serve RTSP on; port 0 picks a free one [default: 127.0.0.1:8554, which lets in
     /// this machine only]
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rtsp: Option<SocketAddr>,
+
+    /// Address to serve RTSP over TLS on (rtsps://), beside plain RTSP. Needs a certificate
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rtsps: Option<SocketAddr>,
+
+    /// The server's certificate, in PEM, with those it is signed by behind it. Read again when it
+    /// changes
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Make a certificate at each start that nobody has signed, for trials
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) self_signed: Option<bool>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) trust: Trust,
 
     /// Fetch the stream at an RTSP URL and serve it under PATH (may be given several times)
     #[arg(long, value_name = "PATH=URL", value_parser = keyed::parse::<RtspUrl>)]
@@ -107,6 +133,11 @@ impl Options {
         keyed::merge(&mut self.allow_play, file.allow_play);
         Options {
             rtsp: self.rtsp.or(file.rtsp),
+            rtsps: self.rtsps.or(file.rtsps),
+            certificate: self.certificate.or(file.certificate),
+            key: self.key.or(file.key),
+            self_signed: self.self_signed.or(file.self_signed),
+            trust: self.trust.or(file.trust),
             realm: self.realm.or(file.realm),
             auth_hook: self.auth_hook.or(file.auth_hook),
             token_key: self.token_key.or(file.token_key),

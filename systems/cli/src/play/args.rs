@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::Transport;
+use crate::tls::Trust;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +22,9 @@ pub(crate) struct PlayArgs {
     /// The stream: rtsp://HOST:PORT/PATH
     #[arg(value_name = "URL")]
     pub(crate) url: String,
+
+    #[command(flatten)]
+    pub(crate) trust: Trust,
 
     /// How RTP travels from the server [default: udp, and tcp where the server refuses that]
     #[arg(long, value_enum)]

@@ -65,7 +65,8 @@ impl Session {
             },
             None => None,
         };
-        let engine = Engine::start(Config::default()).map_err(runtime)?;
+        let engine = Engine::start(Config { tls: Some(args.trust.config()?), ..Config::default() })
+            .map_err(runtime)?;
         let epoch = Instant::now();
         let transport = match args.transport {
             None => engine::Transport::Auto,

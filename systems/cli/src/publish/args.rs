@@ -8,6 +8,7 @@ use clap::Args;
 use crate::args::Transport;
 use crate::failure::Failure;
 use crate::source::{self, TestOptions};
+use crate::tls::Trust;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +32,9 @@ pub(crate) struct PublishArgs {
     /// Where to: rtsp://HOST:PORT/PATH, or rtp://HOST:PORT for plain RTP (with --sdp)
     #[arg(value_name = "URL")]
     pub(super) url: String,
+
+    #[command(flatten)]
+    pub(super) trust: Trust,
 
     /// How RTP travels to an RTSP server [default: tcp]
     #[arg(long, value_enum)]

@@ -49,7 +49,8 @@ pub(crate) fn run(args: PublishArgs, output: Output, stop: Stop) -> Result<(), F
         url: args.url.clone(),
         tracks: source.tracks().iter().map(report::codec).collect(),
     });
-    let engine = Engine::start(Config::default()).map_err(failed)?;
+    let engine = Engine::start(Config { tls: Some(args.trust.config()?), ..Config::default() })
+        .map_err(failed)?;
     let publisher = Publisher { engine, output, stop };
     publisher.publish(&args.url, &target, source)
 }

@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
 use crate::signal::{Hangup, Stop};
+use crate::tls;
 use pulls::Pulls;
 use reload::Reload;
 use report::{Line, StreamLedger};
@@ -48,9 +49,18 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     let hangup = Hangup::install()
         .map_err(|error| Failure::runtime(format!("cannot handle SIGHUP: {error}")))?;
     files::raise_limit();
-    let engine = Engine::start(settings::engine(&options, policy.clone())).map_err(failed)?;
+    let engine = Engine::start(settings::engine(&options, policy.clone())?).map_err(failed)?;
     let wanted = settings::rtsp_address(&options);
     let address = engine.listen(wanted).map_err(|error| cannot_listen(wanted, &error))?;
+    let (rtsps, certificate) = match settings::rtsps(&options)? {
+        Some((wanted, certificate)) => {
+            let config = tls::server_config(certificate.clone()).map_err(Failure::runtime)?;
+            let address =
+                engine.listen_tls(wanted, config).map_err(|error| cannot_listen(wanted, &error))?;
+            (Some(address), Some(certificate))
+        }
+        None => (None, None),
+    };
     let pulled = options.pull.iter().map(|(path, _)| path);
     let paths: Vec<String> = pulled.chain(sessions.iter().map(|(path, _)| path)).cloned().collect();
     for (path, session) in sessions {
@@ -63,8 +73,8 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     }
     let backend = engine.figures().map_err(failed)?.backend;
     let pulls = Pulls::start(&engine, options.pull.clone(), output)?;
-    output.line(&listening(address, backend, &paths));
-    let reload = Reload::new(args, options, policy, hangup);
+    output.line(&listening(address, rtsps, backend, &paths));
+    let reload = Reload::new(args, options, policy, certificate, hangup);
     let mut server = Server { engine, address, output, pulls, reload, look: Instant::now() };
     server.warn_of_a_closed_door();
     while !stop.is_requested() {
@@ -161,13 +171,19 @@ impl Server {
 }
 
 /// Tells the streams that will be there, or an example where anybody may publish.
-fn listening(address: SocketAddr, backend: &'static str, paths: &[String]) -> Line {
+fn listening(
+    address: SocketAddr,
+    rtsps: Option<SocketAddr>,
+    backend: &'static str,
+    paths: &[String],
+) -> Line {
     let example = report::url(address, "live");
     let (publish, play) = match paths {
         [] => (Some(example.clone()), vec![example]),
         paths => (None, paths.iter().map(|path| report::url(address, path)).collect()),
     };
-    Line::Listening { rtsp: format!("rtsp://{address}/"), backend, publish, play }
+    let rtsps = rtsps.map(|address| format!("rtsps://{address}/"));
+    Line::Listening { rtsp: format!("rtsp://{address}/"), rtsps, backend, publish, play }
 }
 
 fn cannot_listen(address: SocketAddr, error: &engine::Error) -> Failure {

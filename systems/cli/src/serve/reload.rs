@@ -5,18 +5,23 @@ use std::sync::Arc;
 use super::ServeArgs;
 use super::settings;
 use crate::access::Policy;
-use crate::config::{ConfigFile, Options};
+use crate::config::{Options, Watched};
 use crate::failure::Failure;
 use crate::signal::Hangup;
+use crate::tls::Certificate;
 
 /// What is needed to read the configuration again.
 #[derive(Debug)]
 pub(super) struct Reload {
     flags: Options,
-    file: Option<ConfigFile>,
+    file: Option<Watched>,
     /// What is in force, as far as it can be changed.
     options: Options,
     policy: Arc<Policy>,
+    certificate: Option<Arc<Certificate>>,
+    /// The files of the certificate and its key. They are replaced one after the other, and are of no
+    /// use in between.
+    pair: Vec<Watched>,
     hangup: Hangup,
 }
 
@@ -25,15 +30,24 @@ impl Reload {
         args: ServeArgs,
         options: Options,
         policy: Arc<Policy>,
+        certificate: Option<Arc<Certificate>>,
         hangup: Hangup,
     ) -> Reload {
         let ServeArgs { config, options: flags, .. } = args;
-        Reload { flags, file: config.map(ConfigFile::new), options, policy, hangup }
+        let file = config.map(Watched::new);
+        let pair =
+            options.certificate.iter().chain(&options.key).cloned().map(Watched::new).collect();
+        Reload { flags, file, options, policy, certificate, pair, hangup }
     }
 
-    /// Whether there was a SIGHUP or, if `look` says to look, the file has changed.
+    /// Whether there was a SIGHUP or, if `look` says to look, a file has changed.
     pub(super) fn is_due(&mut self, look: bool) -> bool {
-        let changed = look && self.file.as_mut().is_some_and(ConfigFile::has_changed);
+        let mut changed = false;
+        if look {
+            for file in self.file.iter_mut().chain(&mut self.pair) {
+                changed |= file.has_changed();
+            }
+        }
         self.hangup.has_come() || changed
     }
 
@@ -43,9 +57,12 @@ impl Reload {
     /// # Errors
     /// What cannot be used. Nothing has changed then.
     pub(super) fn read(&mut self) -> Result<Vec<&'static str>, Failure> {
-        let file = self.file.as_ref().map(ConfigFile::path);
+        let file = self.file.as_ref().map(Watched::path);
         let options = settings::options(&self.flags, file)?;
         let rules = settings::rules(&options)?;
+        if let Some(certificate) = &self.certificate {
+            certificate.read_again().map_err(Failure::usage)?;
+        }
         let late = settings::need_a_restart(&self.options, &options);
         self.policy.change(rules);
         self.options = settings::with_fixed(options, &self.options);

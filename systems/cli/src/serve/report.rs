@@ -13,6 +13,7 @@ use serde::Serialize;
 pub(super) enum Line {
     Listening {
         rtsp: String,
+        rtsps: Option<String>,
         backend: &'static str,
         /// Where to publish, as an example; none when streams come by themselves.
         publish: Option<String>,
@@ -155,8 +156,11 @@ pub(super) fn line(event: Event, address: SocketAddr) -> Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Line::Listening { rtsp, publish, play, .. } => {
+            Line::Listening { rtsp, rtsps, publish, play, .. } => {
                 write!(f, "serving at {rtsp}")?;
+                if let Some(rtsps) = rtsps {
+                    write!(f, " and {rtsps}")?;
+                }
                 if let Some(url) = publish {
                     write!(f, "\n  publish: rillcast publish test {url}")?;
                 }

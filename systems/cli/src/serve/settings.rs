@@ -12,6 +12,7 @@ use rillcast::media::sdp::Session;
 use crate::access::{Key, Policy, REALM, Rules};
 use crate::config::{self, Options};
 use crate::failure::Failure;
+use crate::tls::Certificate;
 
 /// Where RTSP is served when nothing else is said: on this machine only.
 const DEFAULT_RTSP: SocketAddr =
@@ -48,9 +49,10 @@ pub(crate) fn with_defaults(mut options: Options) -> Options {
 }
 
 /// What the engine is told.
-pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Config {
+pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Result<Config, Failure> {
     let default = Config::default();
-    Config {
+    Ok(Config {
+        tls: Some(options.trust.config()?),
         linger: options.linger.map_or(DEFAULT_LINGER, Duration::from_secs),
         takeover: options.takeover.unwrap_or(default.takeover),
         max_connections: options.max_connections.unwrap_or(default.max_connections),
@@ -60,7 +62,27 @@ pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Config {
             .map_or(default.session_timeout, Duration::from_secs),
         access: policy,
         ..default
-    }
+    })
+}
+
+/// Where to serve RTSPS, and the certificate.
+pub(super) fn rtsps(options: &Options) -> Result<Option<(SocketAddr, Arc<Certificate>)>, Failure> {
+    let self_signed = options.self_signed == Some(true);
+    let certificate = match (options.rtsps, &options.certificate, &options.key) {
+        (None, _, _) => return Ok(None),
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) if self_signed => {
+            return Err(Failure::usage("--self-signed and --certificate exclude each other"));
+        }
+        (Some(address), _, _) if self_signed => Certificate::self_signed(address.ip()),
+        (Some(_), Some(certificate), Some(key)) => Certificate::read(certificate, key),
+        (Some(_), _, _) => {
+            return Err(Failure::usage(
+                "--rtsps needs --certificate FILE and --key FILE, or --self-signed for a trial",
+            ));
+        }
+    };
+    let certificate = certificate.map_err(|why| Failure::usage(format!("--rtsps: {why}")))?;
+    Ok(options.rtsps.map(|address| (address, Arc::new(certificate))))
 }
 
 /// Who may do what.
@@ -105,6 +127,11 @@ fn read(file: &Path, name: &str) -> Result<Vec<u8>, Failure> {
 pub(super) fn with_fixed(new: Options, old: &Options) -> Options {
     Options {
         rtsp: old.rtsp,
+        rtsps: old.rtsps,
+        certificate: old.certificate.clone(),
+        key: old.key.clone(),
+        self_signed: old.self_signed,
+        trust: old.trust.clone(),
         rtp: old.rtp.clone(),
         linger: old.linger,
         takeover: old.takeover,
@@ -119,6 +146,12 @@ pub(super) fn with_fixed(new: Options, old: &Options) -> Options {
 pub(super) fn need_a_restart(old: &Options, new: &Options) -> Vec<&'static str> {
     let differ = [
         ("rtsp", old.rtsp != new.rtsp),
+        ("rtsps", old.rtsps != new.rtsps),
+        ("certificate", old.certificate != new.certificate),
+        ("key", old.key != new.key),
+        ("self-signed", old.self_signed != new.self_signed),
+        ("ca", old.trust.ca != new.trust.ca),
+        ("insecure", old.trust.insecure != new.trust.insecure),
         ("rtp", old.rtp != new.rtp),
         ("linger", old.linger != new.linger),
         ("takeover", old.takeover != new.takeover),
