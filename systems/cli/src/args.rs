@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::bench::BenchArgs;
 use crate::demo::DemoArgs;
 use crate::play::PlayArgs;
 use crate::publish::PublishArgs;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Play(PlayArgs),
     /// See it work: a publisher, a server and 200 viewers on this machine, with figures
     Demo(DemoArgs),
+    /// Measure what relaying costs on this machine
+    Bench(BenchArgs),
     /// Make the line of a user for the configuration out of a password
     HashPassword(HashPasswordArgs),
     /// Make a signed permission to play or publish, to be put behind a URL

@@ -6,6 +6,7 @@
 //! | `publish` | encoding server: sends a test picture, a file or a raw pipe to a server | `publish`, `source` |
 //! | `play` | receives a stream, measures it, keeps it | `play` |
 //! | `demo` | all of it on loopback, with live figures | `demo` |
+//! | `bench` | what relaying costs on this machine | `bench` |
 //! | `hash-password`, `token`, `completions`, `man` | small helpers | `tools` |
 //!
 //! `config` holds the options of `serve`, `access` who may do what there.
@@ -15,6 +16,7 @@
 
 mod access;
 mod args;
+mod bench;
 mod config;
 mod demo;
 mod failure;
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Publish(args) => publish::run(args, output, stop),
         Command::Play(args) => play::run(args, output, stop),
         Command::Demo(args) => demo::run(args, output, stop),
+        Command::Bench(args) => bench::run(args, output),
         Command::HashPassword(args) => tools::hash_password(args, output),
         Command::Token(args) => tools::token(args, output),
         Command::Completions(args) => tools::completions(args, output),

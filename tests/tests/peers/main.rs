@@ -1,6 +1,7 @@
 //! The program against real peers.
 
 mod access;
+mod bench;
 mod coding;
 mod conduct;
 mod cut_through;

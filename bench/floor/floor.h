@@ -1,0 +1,30 @@
+/* The least work with which packets of one source reach many receivers: what the kernel itself takes.
+ * Any relay's cost per packet is to be seen beside it. */
+#ifndef RILLCAST_FLOOR_H
+#define RILLCAST_FLOOR_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+enum floor_mode {
+    FLOOR_SENDTO,   /* one sendto per packet and child */
+    FLOOR_SENDMMSG, /* one sendmmsg per packet, to all children */
+    FLOOR_GSO,      /* one sendmmsg for all packets, one message with segmentation offload per child */
+    FLOOR_WRITEV,   /* interleaved RTP over TCP: one writev for all packets per child */
+};
+
+struct floor_job {
+    int mode;
+    int ingest;                         /* UDP socket where the packets come in */
+    int stop;                           /* readable, or hung up, when it is over */
+    const struct sockaddr_in *children; /* UDP: where to */
+    const int *connections;             /* TCP: connected, blocking sockets */
+    uint32_t count;                     /* of children */
+    uint64_t sent;                      /* out: packets handed to the kernel */
+    uint64_t failed;                    /* out: packets that it did not take */
+};
+
+/* Relays until told to stop. 0, or errno when a socket cannot be used at all. */
+int floor_relay(struct floor_job *job);
+
+#endif

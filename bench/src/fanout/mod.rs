@@ -1,0 +1,176 @@
+//! What it costs to send one stream to many receivers: the engine, and beside it, in the same run, the
+//! least that the kernel takes (`bench/floor/`, in C).
+//!
+//! ```text
+//!  this process, one processor          a process per relay, another processor
+//!  source ──── RTP over loopback ────▶  engine | sendto | sendmmsg | GSO | writev
+//!                                         │
+//!  receivers ◀──── UDP or TCP ────────────┘
+//! ```
+//!
+//! Each relay gets the same stream for the same time, all of them in turn and that several times over,
+//! so that what else the machine does hits all alike. What counts is the processor time of the relaying
+//! process for each packet that has arrived; on loopback the kernel does the receiver's half of the work
+//! in the sender's call, and so it is in the figure, for all alike.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+mod pin;
+mod process;
+mod receivers;
+mod relay;
+mod report;
+mod round;
+mod source;
+
+pub use relay::relay;
+pub use report::{Figures, Report, Spread};
+pub use round::Round;
+
+/// Bytes of an RTP payload.
+pub const PAYLOAD: usize = 1200;
+
+/// How the packets go to the receivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// Interleaved RTP in TCP connections (RFC 2326 §10.12).
+    Tcp,
+}
+
+/// Who relays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// The engine.
+    Engine,
+    /// C: a `sendto` per packet and receiver.
+    Sendto,
+    /// C: a `sendmmsg` per packet, to all receivers.
+    Sendmmsg,
+    /// C: a `sendmmsg` per frame, to all receivers, with segmentation offload.
+    Gso,
+    /// C: a `writev` per frame and receiver.
+    Writev,
+}
+
+impl Subject {
+    /// Those that can serve a transport, the engine first.
+    pub fn of(transport: Transport) -> &'static [Subject] {
+        match transport {
+            Transport::Udp => &[Subject::Engine, Subject::Gso, Subject::Sendmmsg, Subject::Sendto],
+            Transport::Tcp => &[Subject::Engine, Subject::Writev],
+        }
+    }
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Subject::Engine => "engine",
+            Subject::Sendto => "sendto",
+            Subject::Sendmmsg => "sendmmsg",
+            Subject::Gso => "gso",
+            Subject::Writev => "writev",
+        }
+    }
+}
+
+/// What is measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// Receivers.
+    pub children: usize,
+    /// How they receive.
+    pub transport: Transport,
+    /// Bits of RTP payload a second.
+    pub bitrate: u32,
+    /// Frames a second.
+    pub fps: u32,
+    /// Whether UDP receivers let the kernel join packets (GRO), as this engine's ingest does.
+    pub gro: bool,
+    /// How long each relay is measured each time.
+    pub seconds: f64,
+    /// How many times.
+    pub repetitions: usize,
+    /// The program that becomes a relay: it has to call [`relay`] when it is started with `arguments`.
+    #[serde(skip)]
+    pub program: PathBuf,
+    /// Its arguments.
+    #[serde(skip)]
+    pub arguments: Vec<String>,
+}
+
+impl Plan {
+    /// Packets of a frame.
+    pub fn packets_per_frame(&self) -> usize {
+        let bytes = self.bitrate as f64 / 8.0 / f64::from(self.fps.max(1));
+        ((bytes / PAYLOAD as f64).round() as usize).clamp(1, 54)
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / f64::from(self.fps.max(1)))
+    }
+}
+
+/// Why nothing could be measured.
+#[derive(Debug)]
+pub enum Error {
+    /// The system refused something.
+    Io {
+        /// What was to be done.
+        doing: &'static str,
+        /// Why it could not.
+        source: std::io::Error,
+    },
+    /// The relaying process did not do its part.
+    Relay(String),
+    /// The engine refused something.
+    Engine(rillcast::engine::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Io { doing, source } => write!(f, "cannot {doing}: {source}"),
+            Error::Relay(reason) => write!(f, "the relaying process: {reason}"),
+            Error::Engine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<rillcast::engine::Error> for Error {
+    fn from(error: rillcast::engine::Error) -> Error {
+        Error::Engine(error)
+    }
+}
+
+/// Names what was to be done when the system refuses it.
+fn doing(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::Io { doing, source }
+}
+
+/// Measures all relays in turn, `plan.repetitions` times; `told` is called after each.
+///
+/// # Errors
+///
+/// When a relay cannot be started or sockets are refused.
+pub fn run(plan: &Plan, told: &mut dyn FnMut(&Round)) -> Result<Report, Error> {
+    pin::harness();
+    let mut rounds = Vec::new();
+    for repetition in 0..plan.repetitions.max(1) {
+        for subject in Subject::of(plan.transport) {
+            let round = round::measure(plan, *subject, repetition)?;
+            told(&round);
+            rounds.push(round);
+        }
+    }
+    Ok(Report::new(plan, rounds))
+}

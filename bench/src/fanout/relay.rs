@@ -1,0 +1,139 @@
+//! What runs in a relaying process.
+
+use std::io::{BufRead, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
+
+use rillcast::engine::{ChildOptions, Config, Engine, Receiver};
+use rillcast::media::sdp;
+use rillcast::relay::Start;
+use serde::{Deserialize, Serialize};
+
+use super::source::description;
+use super::{Error, Subject, Transport, doing, pin};
+use crate::floor::{self, Children};
+
+/// What a relay is told on its standard input, as one line of JSON. It relays until the input ends.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Task {
+    pub(super) subject: Subject,
+    pub(super) transport: Transport,
+    pub(super) children: Vec<SocketAddr>,
+    /// The processor to run on.
+    pub(super) processor: Option<usize>,
+}
+
+/// What it says when it is ready, as one line of JSON on its standard output.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ready {
+    /// Where it takes the stream.
+    pub(super) ingest: SocketAddr,
+}
+
+/// What it says at the end.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Done {
+    /// Packets that it could not hand to the kernel.
+    pub(super) refused: u64,
+}
+
+/// The path of the stream.
+const PATH: &str = "bench";
+
+/// Becomes the relay that standard input describes, until it ends.
+///
+/// # Errors
+///
+/// When the description cannot be read or sockets are refused.
+pub fn relay() -> Result<(), Error> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(doing("read what to relay"))?;
+    let task: Task = serde_json::from_str(&line)
+        .map_err(|error| Error::Relay(format!("what to relay cannot be read: {error}")))?;
+    if let Some(processor) = task.processor {
+        pin::to(processor);
+    }
+    let done = match task.subject {
+        Subject::Engine => by_engine(task)?,
+        _ => by_floor(task)?,
+    };
+    say(&done)
+}
+
+fn say(what: &impl Serialize) -> Result<(), Error> {
+    let line = serde_json::to_string(what).map_err(|error| Error::Relay(error.to_string()))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(doing("answer"))
+}
+
+fn by_engine(task: Task) -> Result<Done, Error> {
+    let config = Config { max_connections: task.children.len().max(100), ..Config::default() };
+    let engine = Engine::start(config)?;
+    let port = free_port()?;
+    let session = sdp::Session::parse(description(port).as_bytes())
+        .map_err(|error| Error::Relay(format!("its own description: {error}")))?;
+    engine.ingest_rtp(PATH, session)?;
+    for child in &task.children {
+        let receiver = match task.transport {
+            Transport::Udp => Receiver::Udp(vec![Some((*child, *child))]),
+            Transport::Tcp => Receiver::Connection {
+                socket: connect(child)?.into(),
+                channels: vec![Some((0, 1))],
+                reading: true,
+            },
+        };
+        let options = ChildOptions { start: Start::Live, ..ChildOptions::default() };
+        engine.add_child(PATH, receiver, options)?;
+    }
+    say(&Ready { ingest: SocketAddr::from(([127, 0, 0, 1], port)) })?;
+    until_told();
+    let figures = engine.figures()?;
+    let children = figures.streams.iter().flat_map(|stream| &stream.children);
+    Ok(Done { refused: children.map(|child| child.ledger.too_slow + child.ledger.refused).sum() })
+}
+
+/// An even port, free together with the one above it.
+fn free_port() -> Result<u16, Error> {
+    for _ in 0..64 {
+        let rtp = UdpSocket::bind(("127.0.0.1", 0)).map_err(doing("bind a port"))?;
+        let port = rtp.local_addr().map_err(doing("bind a port"))?.port();
+        if port.is_multiple_of(2) && UdpSocket::bind(("127.0.0.1", port + 1)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Error::Relay("no pair of ports is free".into()))
+}
+
+fn by_floor(task: Task) -> Result<Done, Error> {
+    let children = match task.transport {
+        Transport::Udp => {
+            let v4 = |address: &SocketAddr| match address {
+                SocketAddr::V4(address) => Some(*address),
+                SocketAddr::V6(_) => None,
+            };
+            Children::Udp(task.children.iter().filter_map(v4).collect())
+        }
+        Transport::Tcp => {
+            Children::Tcp(task.children.iter().map(connect).collect::<Result<_, _>>()?)
+        }
+    };
+    let ingest = UdpSocket::bind(("127.0.0.1", 0)).map_err(doing("bind a port"))?;
+    let address = ingest.local_addr().map_err(doing("bind a port"))?;
+    say(&Ready { ingest: address })?;
+    let stdin = std::io::stdin();
+    let (_, refused) =
+        floor::relay(task.subject, &ingest, stdin.as_fd(), &children).map_err(doing("relay"))?;
+    Ok(Done { refused })
+}
+
+fn connect(to: &SocketAddr) -> Result<TcpStream, Error> {
+    let stream = TcpStream::connect(to).map_err(doing("connect to a receiver"))?;
+    stream.set_nodelay(true).map_err(doing("connect to a receiver"))?;
+    Ok(stream)
+}
+
+/// Waits until standard input ends.
+fn until_told() {
+    // An error ends the wait as the end of the input does.
+    let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+}

@@ -1,0 +1,143 @@
+//! The figures of all rounds, beside each other.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Plan, Round, Subject, Transport};
+
+/// A figure over the repetitions.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Spread {
+    /// The one in the middle.
+    pub median: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Spread {
+    fn of(figures: impl Iterator<Item = f64>) -> Spread {
+        let mut figures: Vec<f64> = figures.collect();
+        figures.sort_unstable_by(f64::total_cmp);
+        let at = |index: usize| figures.get(index).copied().unwrap_or(f64::NAN);
+        let last = figures.len().saturating_sub(1);
+        Spread { median: at(last / 2), min: at(0), max: at(last) }
+    }
+}
+
+/// One relay's figures.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
+    /// Who relayed.
+    pub subject: Subject,
+    /// Processor time for each packet delivered, in nanoseconds.
+    pub cpu_ns: Spread,
+    /// The same as a multiple of the floor's in the same repetition.
+    pub ratio: Spread,
+    /// Share of one processor used.
+    pub load: Spread,
+    /// Context switches for each packet.
+    pub switches: Spread,
+    /// Bytes in memory.
+    pub resident: Spread,
+    /// Packets that did not arrive, in all repetitions together.
+    pub lost: u64,
+    /// From the source to the last packet of a frame at a receiver, in milliseconds: the 50th, 99th and
+    /// 99.9th of a hundred.
+    pub latency_ms: [f64; 3],
+}
+
+/// The outcome.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// What was measured.
+    pub plan: Plan,
+    /// Packets of each frame.
+    pub packets_per_frame: usize,
+    /// The figures, the engine's first.
+    pub figures: Vec<Figures>,
+}
+
+impl Report {
+    pub(super) fn new(plan: &Plan, rounds: Vec<Round>) -> Report {
+        let figures = Subject::of(plan.transport).iter();
+        Report {
+            figures: figures.map(|subject| figures_of(*subject, &rounds)).collect(),
+            packets_per_frame: plan.packets_per_frame(),
+            plan: plan.clone(),
+        }
+    }
+}
+
+fn figures_of(subject: Subject, rounds: &[Round]) -> Figures {
+    let own = || rounds.iter().filter(move |round| round.subject == subject);
+    // The best of what is written in C, repetition by repetition.
+    let floor = |repetition: usize| {
+        let same =
+            |round: &&Round| round.repetition == repetition && round.subject != Subject::Engine;
+        rounds.iter().filter(same).map(|round| round.cpu_ns).fold(f64::INFINITY, f64::min)
+    };
+    let mut latencies: Vec<u32> = own().flat_map(|round| &round.latencies).copied().collect();
+    latencies.sort_unstable();
+    let quantile = |share: f64| {
+        let index = (latencies.len() as f64 * share) as usize;
+        latencies.get(index).map_or(f64::NAN, |late| f64::from(*late) / 1000.0)
+    };
+    Figures {
+        subject,
+        cpu_ns: Spread::of(own().map(|round| round.cpu_ns)),
+        ratio: Spread::of(own().map(|round| round.cpu_ns / floor(round.repetition))),
+        load: Spread::of(own().map(|round| round.load)),
+        switches: Spread::of(own().map(|round| round.switches)),
+        resident: Spread::of(own().map(|round| round.resident as f64)),
+        lost: own().map(|round| round.lost).sum(),
+        latency_ms: [quantile(0.5), quantile(0.99), quantile(0.999)],
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = &self.plan;
+        let (transport, gro) = match plan.transport {
+            Transport::Udp if plan.gro => ("UDP", ", which read with GRO"),
+            Transport::Udp => ("UDP", ""),
+            Transport::Tcp => ("TCP", ""),
+        };
+        writeln!(
+            f,
+            "{} {transport} receivers{gro}; {} frames/s of {} packets; {} x {} s each",
+            plan.children, plan.fps, self.packets_per_frame, plan.repetitions, plan.seconds
+        )?;
+        writeln!(
+            f,
+            "{:<9} {:>22} {:>19} {:>6} {:>5} {:>24} {:>9} {:>8}",
+            "relay",
+            "CPU ns/packet",
+            "times the floor",
+            "lost",
+            "load",
+            "latency p50/p99/p99.9 ms",
+            "switches",
+            "MiB"
+        )?;
+        for figures in &self.figures {
+            let (cpu, ratio) = (figures.cpu_ns, figures.ratio);
+            let [p50, p99, p999] = figures.latency_ms;
+            writeln!(
+                f,
+                "{:<9} {:>22} {:>19} {:>6} {:>4.0}% {:>24} {:>9.4} {:>8.1}",
+                figures.subject.name(),
+                format!("{:.0} ({:.0}-{:.0})", cpu.median, cpu.min, cpu.max),
+                format!("{:.2} ({:.2}-{:.2})", ratio.median, ratio.min, ratio.max),
+                figures.lost,
+                figures.load.median * 100.0,
+                format!("{p50:.1} / {p99:.1} / {p999:.1}"),
+                figures.switches.median,
+                figures.resident.median / f64::from(1 << 20),
+            )?;
+        }
+        Ok(())
+    }
+}

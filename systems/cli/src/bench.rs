@@ -1,0 +1,143 @@
+//! `rillcast bench`: what relaying costs here, beside the least that the kernel takes.
+
+use clap::{Args, Subcommand, ValueEnum};
+use rillcast_bench::fanout::{self, Error, Plan, Round};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  rillcast bench fanout                          200 receivers by UDP
+  rillcast bench fanout --children 1000 --gro    1,000 that let the kernel join packets
+  rillcast bench fanout --transport tcp          200 interleaved in TCP
+
+Close other programs before: the figures are of this machine as it is.";
+
+/// Measure what relaying costs on this machine
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    measurement: Measurement,
+}
+
+/// The measurements.
+#[derive(Debug, Subcommand)]
+enum Measurement {
+    /// One stream to many receivers: processor time per packet, beside the floor written in C
+    Fanout(FanoutArgs),
+    /// What a measurement starts as the process that relays
+    #[command(hide = true)]
+    Relay,
+}
+
+/// How the packets go to the receivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Transport {
+    /// Datagrams
+    Udp,
+    /// Interleaved RTP in TCP connections
+    Tcp,
+}
+
+/// One stream to many receivers: processor time per packet, beside the floor written in C
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+struct FanoutArgs {
+    /// How many receivers
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    children: u32,
+
+    /// How they receive
+    #[arg(long, value_enum, default_value_t = Transport::Udp)]
+    transport: Transport,
+
+    /// Bits a second of the stream
+    #[arg(long, value_name = "BITS", default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(10_000..=100_000_000))]
+    bitrate: u32,
+
+    /// Frames a second
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
+    fps: u32,
+
+    /// Let the kernel join packets at the receivers (UDP)
+    #[arg(long)]
+    gro: bool,
+
+    /// Seconds that each relay is measured each time
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    seconds: u32,
+
+    /// How many times each is measured, in turn
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repetitions: u32,
+}
+
+pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
+    match args.measurement {
+        Measurement::Fanout(args) => fanout(args, output),
+        Measurement::Relay => fanout::relay().map_err(failed),
+    }
+}
+
+fn fanout(args: FanoutArgs, output: Output) -> Result<(), Failure> {
+    let descriptors = u64::from(args.children) + 100;
+    if rlimit::increase_nofile_limit(descriptors).is_ok_and(|limit| limit < descriptors) {
+        let text = format!("{} receivers need {descriptors} open files: ulimit -n", args.children);
+        return Err(Failure::runtime(text));
+    }
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::runtime(format!("this program cannot be found: {error}")))?;
+    let plan = Plan {
+        children: args.children as usize,
+        transport: match args.transport {
+            Transport::Udp => fanout::Transport::Udp,
+            Transport::Tcp => fanout::Transport::Tcp,
+        },
+        bitrate: args.bitrate,
+        fps: args.fps,
+        gro: args.gro,
+        seconds: f64::from(args.seconds),
+        repetitions: args.repetitions as usize,
+        program,
+        arguments: vec!["bench".into(), "relay".into()],
+    };
+    let report = fanout::run(&plan, &mut |round| output.line(&Progress { event: "round", round }));
+    output.line(&Outcome { event: "result", report: report.map_err(failed)? });
+    Ok(())
+}
+
+fn failed(error: Error) -> Failure {
+    Failure::runtime(error.to_string())
+}
+
+/// One relay was measured once.
+#[derive(Serialize)]
+struct Progress<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    round: &'a Round,
+}
+
+impl std::fmt::Display for Progress<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Round { repetition, subject, cpu_ns, lost, .. } = self.round;
+        let name = subject.name();
+        write!(f, "  {:>2} {name:<9} {cpu_ns:>6.0} ns/packet, {lost} lost", repetition + 1)
+    }
+}
+
+/// All of it.
+#[derive(Serialize)]
+struct Outcome {
+    event: &'static str,
+    #[serde(flatten)]
+    report: fanout::Report,
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.report.fmt(f)
+    }
+}
