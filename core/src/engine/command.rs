@@ -9,6 +9,7 @@ use crate::media::sdp;
 use crate::relay::Packet;
 use crate::ring::{Subscriber, Wake};
 
+use super::asking::KeyFrameWishes;
 use super::children::ChildCommand;
 use super::cipher::Acceptor;
 use super::config::Transport;
@@ -50,6 +51,8 @@ pub(super) enum Command {
     Source {
         path: String,
         session: sdp::Session,
+        /// Where the source is told that a key frame is wished for.
+        wishes: Arc<KeyFrameWishes>,
         reply: Reply<StreamId>,
     },
     Feed {

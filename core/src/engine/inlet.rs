@@ -97,21 +97,6 @@ impl Worker {
         }
     }
 
-    /// Asks the source of a stream for what is missing.
-    pub(super) fn ask_again(&mut self, id: StreamId, now: Duration) {
-        let Worker { io, ingests, streams, reporter, .. } = self;
-        let Some(live) = streams.get_mut(&id) else { return };
-        for (socket, ingest) in ingests.iter().filter(|(_, ingest)| ingest.stream == id) {
-            let Some(to) = ingest.reports_to else { continue };
-            let Some(request) = live.stream.request(ingest.track, *reporter, now) else { continue };
-            let slices = [IoSlice::new(&request)];
-            let sent = io.fan_out(*socket, &[Run::new(&slices, 0)], &[to.into()], &mut Vec::new());
-            if let Err(error) = sent {
-                tracing::debug!(%error, "missing packets could not be asked for");
-            }
-        }
-    }
-
     /// Makes a stream of plain RTP that a description tells of: ports and perhaps addresses.
     pub(super) fn ingest_rtp(&mut self, path: String, session: sdp::Session) -> Result<(), Error> {
         if self.has_source(&path) {

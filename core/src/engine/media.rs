@@ -9,6 +9,7 @@ use crate::relay::{Kind, PREFIX, Packet, Stream, canonical_channel};
 use crate::ring::{Filling, Pool, Span};
 use crate::stats::{Cause, ChildLedger};
 
+use super::asking::Feeder;
 use super::command::StreamId;
 use super::figures::StreamFigures;
 
@@ -19,6 +20,8 @@ pub(super) struct Live {
     pub(super) from: String,
     pub(super) stream: Stream,
     pub(super) pool: Pool,
+    /// Who is asked for what the stream lacks.
+    pub(super) feeder: Feeder,
     /// It is among the streams that are looked at each tick.
     pub(super) ticking: bool,
     /// Since when it has no source. It may come back.
@@ -36,6 +39,7 @@ impl Live {
             from,
             stream,
             pool,
+            feeder: Feeder::default(),
             ticking: false,
             orphaned: None,
             ended: None,

@@ -18,6 +18,7 @@
 //! | `ending.rs` | how streams, connections and the engine itself end |
 //! | `reporters.rs` | where the reports of UDP children come from |
 //! | `cipher.rs`, `tls.rs` | encryption between a connection and its socket |
+//! | `asking.rs` | what is asked of those who feed streams |
 //! | `egress.rs` | the relay's way out |
 //! | `source.rs`, `rtp_source.rs` | media made in this process, and RTP that it has |
 //! | `children.rs` | children that a program adds itself |
@@ -37,6 +38,7 @@
 
 pub mod access;
 mod admission;
+mod asking;
 mod children;
 mod cipher;
 mod client;

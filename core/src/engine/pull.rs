@@ -7,6 +7,7 @@ use crate::media::sdp;
 use crate::relay::Kind;
 use crate::rtsp::client::TrackSetup;
 
+use super::asking::Feeder;
 use super::client::without_credentials;
 use super::command::{Remote, StreamId};
 use super::config::Transport;
@@ -57,14 +58,17 @@ impl Worker {
         let (path, url) = (client.remote.path.clone(), client.remote.url.clone());
         let Job::Pull { session, inlets, server_ports, stream } = &mut client.job else { return };
         let sockets = std::mem::take(&mut inlets.sockets);
-        if stream.is_some() {
+        if let Some(id) = *stream {
             // After a fall back to TCP the stream is there already.
+            if let Some(live) = self.streams.get_mut(&id) {
+                live.feeder = Feeder::Connection(token);
+            }
             return self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
         }
         let interleaved = !inlets.channels.is_empty();
         let servers = server_ports.clone();
         let Some(session) = session.clone() else { return };
-        let id = match self.feed_stream(path, without_credentials(&url), *session) {
+        let id = match self.feed_stream(token, path, without_credentials(&url), *session) {
             Ok(id) => id,
             Err(error) => {
                 self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::io::Token;
 use crate::media::sdp;
 
+use super::asking::Feeder;
 use super::command::StreamId;
 use super::error::Error;
 use super::event::Event;
@@ -22,13 +24,29 @@ impl Worker {
             return self.end_stream(id, reason);
         }
         live.orphaned = Some(now);
+        live.feeder = Feeder::Nobody;
         let path = live.path.clone();
         self.close_inlets_of(id);
         self.tell(Event::StreamInterrupted { path, reason: reason.to_owned() });
     }
 
-    /// A source has come to a path: it goes on with the stream that waits there, or begins one.
+    /// A source has come to a path by an RTSP connection: it goes on with the stream that waits there,
+    /// or begins one.
     pub(super) fn feed_stream(
+        &mut self,
+        token: Token,
+        path: String,
+        from: String,
+        session: sdp::Session,
+    ) -> Result<StreamId, Error> {
+        let id = self.resume_or_add(path, from, session)?;
+        if let Some(live) = self.streams.get_mut(&id) {
+            live.feeder = Feeder::Connection(token);
+        }
+        Ok(id)
+    }
+
+    fn resume_or_add(
         &mut self,
         path: String,
         from: String,

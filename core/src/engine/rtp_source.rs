@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::media::{rtp, sdp};
 use crate::relay::Kind;
+use crate::sync::Arc;
 
+use super::asking::KeyFrameWishes;
 use super::command::{Command, Commands, StreamId};
 use super::error::Error;
 use super::source::{Buffers, Closed};
@@ -21,6 +23,7 @@ const BATCH: usize = 256;
 pub struct RtpSource {
     commands: Commands,
     stream: StreamId,
+    wishes: Arc<KeyFrameWishes>,
     tracks: usize,
     buffers: Buffers,
 }
@@ -65,8 +68,11 @@ impl RtpSource {
         session: sdp::Session,
     ) -> Result<RtpSource, Error> {
         let tracks = session.media.len();
-        let stream = commands.ask(|reply| Command::Source { path, session, reply })?;
-        Ok(RtpSource { commands, stream, tracks, buffers: Buffers::new() })
+        let wishes = Arc::new(KeyFrameWishes::new(tracks));
+        let told = wishes.clone();
+        let stream =
+            commands.ask(|reply| Command::Source { path, session, wishes: told, reply })?;
+        Ok(RtpSource { commands, stream, wishes, tracks, buffers: Buffers::new() })
     }
 
     /// Adds a packet of a track to the batch: RTP, or RTCP, told apart by their second byte (RFC 5761).
@@ -91,6 +97,12 @@ impl RtpSource {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Whether a key frame of a track is wished for: to be asked of whoever sends the packets (PLI,
+    /// RFC 4585 §6.3.1). True once for each wish, and at most twice a second.
+    pub fn key_frame_wanted(&self, track: usize) -> bool {
+        self.wishes.take(track)
     }
 
     /// Hands the batch to the engine, which sends it on at once.

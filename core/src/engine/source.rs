@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 use crate::media::{aac, h264, rtcp, rtp, sdp};
 use crate::relay::{CNAME, Kind, PREFIX, Packet, canonical_channel, prefix};
 use crate::ring::{Filling, Pool};
+use crate::sync::Arc;
 
+use super::asking::KeyFrameWishes;
 use super::command::{Command, Commands, StreamId};
 use super::error::Error;
 
@@ -39,6 +41,7 @@ impl std::error::Error for Closed {}
 pub struct Source {
     commands: Commands,
     stream: StreamId,
+    wishes: Arc<KeyFrameWishes>,
     tracks: Vec<Track>,
     buffers: Buffers,
     /// NTP time of stream time 0, fixed by the first unit.
@@ -151,8 +154,11 @@ impl Source {
         session: sdp::Session,
     ) -> Result<Source, Error> {
         let tracks: Vec<Track> = session.media.iter().map(Track::new).collect::<Result<_, _>>()?;
-        let stream = commands.ask(|reply| Command::Source { path, session, reply })?;
-        Ok(Source { commands, stream, tracks, buffers: Buffers::new(), epoch: None })
+        let wishes = Arc::new(KeyFrameWishes::new(tracks.len()));
+        let told = wishes.clone();
+        let stream =
+            commands.ask(|reply| Command::Source { path, session, wishes: told, reply })?;
+        Ok(Source { commands, stream, wishes, tracks, buffers: Buffers::new(), epoch: None })
     }
 
     /// Sends one H.264 access unit: its NAL units without start codes, in decoding order, to be
@@ -199,6 +205,13 @@ impl Source {
             }
         }
         self.hand_over()
+    }
+
+    /// Whether a key frame of a track is wished for, by a player that has lost something or has to wait
+    /// for one: then the next access unit should be one, if the encoder can be told so. True once for
+    /// each wish, and at most twice a second.
+    pub fn key_frame_wanted(&self, track: usize) -> bool {
+        self.wishes.take(track)
     }
 
     /// Puts a sender report in front of what follows, when one is due.

@@ -1,6 +1,7 @@
 //! Whole engines over loopback: everything but the codecs is real.
 
 mod end;
+mod key_frames;
 mod pulls;
 
 use std::io::{Read, Write};

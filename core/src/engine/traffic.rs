@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use crate::io::{self, Token};
+use crate::media::rtcp;
 use crate::relay::{ChildKey, MAX_BACKLOG, PREFIX};
 use crate::ring::Filling;
 use crate::rtsp::{self, Message, Parsed};
@@ -272,12 +273,18 @@ impl Worker {
         }
     }
 
-    /// An interleaved frame that did not come into a media buffer: a report of a player, or media
+    /// An interleaved frame that did not come into a media buffer: a report of a child, or media
     /// for which there is no buffer.
     fn interleaved_outside(&mut self, token: Token, channel: u8, frame: &[u8]) {
         let now = self.io.now();
         let Some(connection) = self.connections.get(&token) else { return };
-        let Some((id, inlets)) = connection.role.feeds() else { return };
+        let Some((id, inlets)) = connection.role.feeds() else {
+            let report = frame.get(PREFIX..).filter(|report| rtcp::asks(report));
+            if let (Some((id, key)), Some(report)) = (connection.role.child(), report) {
+                self.hear_child(id, key, report);
+            }
+            return;
+        };
         let inlet = inlets.track_of(channel);
         let Some(live) = self.streams.get_mut(&id) else { return };
         match inlet {

@@ -15,6 +15,7 @@ use crate::ring::{Subscriber, Wake};
 use crate::stats::Cause;
 
 use super::access::Gate;
+use super::asking::{Feeder, KeyFrameWishes};
 use super::children::{Added, ChildId};
 use super::cipher::Acceptor;
 use super::command::{self, Command, Remote, StreamId};
@@ -218,8 +219,8 @@ impl Worker {
             Command::SendRtp { path, targets, reply } => {
                 let _ = reply.send(self.send_rtp(&path, targets));
             }
-            Command::Source { path, session, reply } => {
-                let _ = reply.send(self.add_stream(path, "this process".into(), session));
+            Command::Source { path, session, wishes, reply } => {
+                let _ = reply.send(self.add_source(path, session, wishes));
             }
             Command::Feed { stream, mut packets, dropped, spare } => {
                 self.feed(stream, &mut packets, dropped);
@@ -247,7 +248,7 @@ impl Worker {
         if live.stream.is_holding() {
             live.stream.tend(now);
             self.fan_out(id);
-            self.ask_again(id, now);
+            self.ask_source(id, now);
         }
         let Worker { io, connections, pairs, streams, .. } = self;
         let Some(live) = streams.get_mut(&id) else { return false };
@@ -285,6 +286,7 @@ impl Worker {
         self.cut_off_stalled(now);
         self.forget_ended(now);
         self.send_reports(now);
+        self.ask_for_key_frames(now);
         self.tell_warnings();
     }
 
@@ -445,13 +447,11 @@ impl Worker {
         if let Err(error) = result {
             tracing::debug!(%error, "reports of players cannot be read");
         }
-        let Worker { io, connections, pairs, streams, heard, .. } = self;
+        let mut heard = std::mem::take(&mut self.heard);
         for ((id, key), report) in heard.drain(..) {
-            if let Some(live) = streams.get_mut(&id) {
-                let sockets = &mut Sockets { io: &mut **io, connections, pairs };
-                live.stream.hear(key, &report, now, sockets);
-            }
+            self.hear_child(id, key, &report);
         }
+        self.heard = heard;
     }
 
     /// A socket that feeds a stream has something.
@@ -508,6 +508,20 @@ impl Worker {
         Ok(id)
     }
 
+    /// Makes a stream of what this process will hand over.
+    fn add_source(
+        &mut self,
+        path: String,
+        session: sdp::Session,
+        wishes: Arc<KeyFrameWishes>,
+    ) -> Result<StreamId, Error> {
+        let id = self.add_stream(path, "this process".into(), session)?;
+        if let Some(live) = self.streams.get_mut(&id) {
+            live.feeder = Feeder::Program(wishes);
+        }
+        Ok(id)
+    }
+
     pub(super) fn stream_at(&mut self, path: &str) -> Option<(StreamId, &mut Live)> {
         let id = *self.paths.get(path)?;
         self.streams.get_mut(&id).map(|live| (id, live))
@@ -520,6 +534,7 @@ impl Worker {
         if let Some(live) = streams.get_mut(&id) {
             live.stream.fan_out(now, &mut Sockets { io: &mut **io, connections, pairs });
         }
+        self.ask_for_key_frame(id, now);
         self.arm(id);
     }
 

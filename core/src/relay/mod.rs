@@ -22,6 +22,7 @@
 mod child;
 mod egress;
 mod inbox;
+mod key_wish;
 mod packet;
 mod packet_reader;
 mod reader;

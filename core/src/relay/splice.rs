@@ -28,8 +28,9 @@ pub(super) struct Splice {
     former: Option<u32>,
     /// The source is expected to change.
     expected: bool,
-    /// Another source is there, and has sent nothing yet with which a decoder could begin.
-    waiting: bool,
+    /// SSRC of another source that is there, and has sent nothing yet with which a decoder could
+    /// begin.
+    awaited: Option<u32>,
     shift: Option<Shift>,
     /// Payload types of the source, and what the stream calls them.
     payload_types: Vec<(u8, u8)>,
@@ -106,8 +107,9 @@ impl Splice {
                 return false;
             }
             let payload = packet.get(header.payload.clone()).unwrap_or_default();
-            self.waiting = self.source.is_some() && !(arrival.begins)(payload);
-            if self.waiting {
+            let waits = self.source.is_some() && !(arrival.begins)(payload);
+            self.awaited = waits.then_some(header.ssrc);
+            if waits {
                 return false;
             }
             self.former = self.source.replace(header.ssrc);
@@ -153,7 +155,12 @@ impl Splice {
     /// renumbers here.
     pub(super) fn refusal(&self) -> Option<Cause> {
         self.source?;
-        Some(if self.waiting { Cause::AwaitingKey } else { Cause::Stranger })
+        Some(if self.awaited.is_some() { Cause::AwaitingKey } else { Cause::Stranger })
+    }
+
+    /// SSRC of another source that is there, and is awaited to send a key frame.
+    pub(super) fn awaited(&self) -> Option<u32> {
+        self.awaited
     }
 
     /// A sender report of the present source in the stream's numbers; `None` for another source's.

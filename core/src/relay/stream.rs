@@ -90,6 +90,8 @@ pub struct Stream {
     pacing: Vec<ChildKey>,
     /// Children for whom there is no key frame yet, and since when they wait for one.
     awaiting: Vec<(ChildKey, Duration)>,
+    /// A reader on another thread may wait for a key frame.
+    reader_awaits: bool,
     /// Bytes that have entered the ring.
     bytes: u64,
 }
@@ -125,6 +127,7 @@ impl Stream {
             tcp: tcp::Groups::default(),
             pacing: Vec::new(),
             awaiting: Vec::new(),
+            reader_awaits: false,
             bytes: 0,
         })
     }
@@ -143,7 +146,8 @@ impl Stream {
     }
 
     /// A handle by which other threads read the ring.
-    pub fn subscriber(&self) -> Subscriber<Packet> {
+    pub fn subscriber(&mut self) -> Subscriber<Packet> {
+        self.reader_awaits |= self.ring.newest_key().is_none();
         self.ring.subscriber()
     }
 
@@ -178,10 +182,29 @@ impl Stream {
         self.pacing() || self.is_holding()
     }
 
-    /// What `reporter` is to ask the source of a track for now: packets that are missing, as RTCP
-    /// (RFC 4585 §6.2.1).
+    /// Whether there is something to ask the source for now, besides packets that are waited for: see
+    /// [`is_holding`](Stream::is_holding).
+    pub fn wants_key_frame(&self, now: Duration) -> bool {
+        self.tracks.iter().any(|track| track.wants_key_frame(now))
+    }
+
+    /// What `reporter` is to ask the source of a track for now, as RTCP: packets that are missing
+    /// (RFC 4585 §6.2.1), a key frame (§6.3.1). To be called when it can be sent to the source.
     pub fn request(&mut self, track: u8, reporter: u32, now: Duration) -> Option<Vec<u8>> {
         self.tracks.get_mut(usize::from(track))?.request(reporter, now)
+    }
+
+    /// Whether the source of a track is to be asked for a key frame now: for one that understands no
+    /// RTCP. To be called when it can be told.
+    pub fn request_key_frame(&mut self, track: u8, now: Duration) -> bool {
+        self.tracks.get_mut(usize::from(track)).is_some_and(|track| track.take_key_request(now))
+    }
+
+    /// Forgets the key frames that were to be asked for by now: who could send them cannot be told.
+    pub fn forgo_key_frames(&mut self, now: Duration) {
+        for track in self.tracks.iter_mut().filter(|track| track.wants_key_frame(now)) {
+            track.forgo_key_frame();
+        }
     }
 
     /// The receiver report that is due to the source of a track, from `reporter`; `None` before its

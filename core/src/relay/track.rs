@@ -12,6 +12,7 @@ use crate::media::sdp;
 use crate::stats::Cause;
 
 use super::inbox::Inbox;
+use super::key_wish::KeyWish;
 use super::packet::Packet;
 use super::resend::History;
 use super::splice::Splice;
@@ -55,6 +56,7 @@ pub struct Track {
     splice: Splice,
     pub(super) inbox: Inbox,
     pub(super) resend: History,
+    key_wish: KeyWish,
 }
 
 /// The frame that is coming in.
@@ -98,6 +100,7 @@ impl Track {
             splice: Splice::default(),
             inbox: Inbox::default(),
             resend: History::default(),
+            key_wish: KeyWish::default(),
         }
     }
 
@@ -122,6 +125,9 @@ impl Track {
         if self.ssrc.is_some_and(|ssrc| ssrc != header.ssrc)
             && let Some(cause) = self.splice.refusal()
         {
+            if cause == Cause::AwaitingKey {
+                self.wish_key_frame();
+            }
             return Err(cause);
         }
         if !self.payload_types.contains(&header.payload_type) {
@@ -150,6 +156,10 @@ impl Track {
             return Err(Cause::Duplicate);
         }
         packet.gap = matches!(place.class, Class::Gap(_) | Class::Restart);
+        if packet.gap {
+            // What is missing will not come any more, and what refers to it is damaged.
+            self.wish_key_frame();
+        }
         self.last_arrival = packet.arrival;
         self.left = false;
         self.packets += 1;
@@ -212,6 +222,7 @@ impl Track {
         }
         self.frame.key = true;
         self.key_frames += 1;
+        self.key_wish.end();
         Some(self.frame.position)
     }
 

@@ -6,6 +6,7 @@ mod coding;
 mod conduct;
 mod cut_through;
 mod inputs;
+mod key_frames;
 mod loss;
 mod program;
 mod publishers;

@@ -131,7 +131,7 @@ impl Worker {
         if self.config.takeover {
             self.displace(&path);
         }
-        let id = match self.feed_stream(path.clone(), from, session) {
+        let id = match self.feed_stream(token, path.clone(), from, session) {
             Ok(id) => id,
             Err(error) => {
                 self.tell_refused(token, &path, &error.to_string());

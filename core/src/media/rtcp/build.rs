@@ -39,26 +39,39 @@ pub fn bye(ssrc: u32) -> Vec<u8> {
     write(Compound::builder().add_packet(report(ssrc, &[])).add_packet(bye))
 }
 
-/// Asks the source `media` to send packets again. `sender` and `cname` are those of who asks.
-pub fn nack(sender: u32, media: u32, lost: &[u16], cname: &str) -> Vec<u8> {
-    let nack = lost.iter().fold(Nack::builder(), |nack, &lost| nack.add_rtp_sequence(lost));
-    let feedback = TransportFeedback::builder_owned(nack).sender_ssrc(sender).media_ssrc(media);
-    let compound = Compound::builder()
-        .add_packet(report(sender, &[]))
-        .add_packet(name(sender, cname))
-        .add_packet(feedback);
-    write(compound)
+/// What a source can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feedback<'a> {
+    /// To send packets again (generic NACK, RFC 4585 §6.2.1).
+    Nack {
+        /// The source.
+        media: u32,
+        /// Sequence numbers of the packets.
+        lost: &'a [u16],
+    },
+    /// A key frame (PLI, RFC 4585 §6.3.1).
+    Pli {
+        /// The source.
+        media: u32,
+    },
 }
 
-/// Asks the source `media` for a key frame. `sender` and `cname` are those of who asks.
-pub fn pli(sender: u32, media: u32, cname: &str) -> Vec<u8> {
-    let feedback =
-        PayloadFeedback::builder_owned(Pli::builder()).sender_ssrc(sender).media_ssrc(media);
-    let compound = Compound::builder()
-        .add_packet(report(sender, &[]))
-        .add_packet(name(sender, cname))
-        .add_packet(feedback);
-    write(compound)
+/// Asks for all of `wanted`. `sender` and `cname` are those of who asks.
+pub fn feedback(sender: u32, cname: &str, wanted: &[Feedback<'_>]) -> Vec<u8> {
+    let compound =
+        Compound::builder().add_packet(report(sender, &[])).add_packet(name(sender, cname));
+    let ask = |compound: CompoundBuilder<'static>, wanted: &Feedback<'_>| match *wanted {
+        Feedback::Nack { media, lost } => {
+            let nack = lost.iter().fold(Nack::builder(), |nack, &lost| nack.add_rtp_sequence(lost));
+            let feedback = TransportFeedback::builder_owned(nack);
+            compound.add_packet(feedback.sender_ssrc(sender).media_ssrc(media))
+        }
+        Feedback::Pli { media } => {
+            let feedback = PayloadFeedback::builder_owned(Pli::builder());
+            compound.add_packet(feedback.sender_ssrc(sender).media_ssrc(media))
+        }
+    };
+    write(wanted.iter().fold(compound, ask))
 }
 
 fn report(ssrc: u32, blocks: &[ReportBlock]) -> ReceiverReportBuilder {

@@ -16,7 +16,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use build::{bye, nack, pli, receiver_report, sender_report};
+pub use build::{Feedback, bye, feedback, receiver_report, sender_report};
 pub use compound::{Compound, Lost, Names, Packet, Packets, Reports, Sources, asks, parse};
 pub use error::Error;
 pub use report::{ReportBlock, SenderReport};

@@ -49,7 +49,7 @@ fn bye_is_a_compound_that_begins_with_a_report() {
 
 #[test]
 fn pli_names_who_asks_and_who_is_asked() {
-    let bytes = pli(1, 2, CNAME);
+    let bytes = feedback(1, CNAME, &[Feedback::Pli { media: 2 }]);
     let packets: Vec<_> = parse(&bytes).unwrap().packets().collect();
     assert!(
         matches!(packets[..], [_, _, Packet::PictureLoss { sender: 1, media: 2 }]),
@@ -66,7 +66,7 @@ fn ffmpeg_hole_punch_is_a_report_of_nothing() {
 
 #[test]
 fn reduced_size_feedback_stands_alone() {
-    let whole = pli(1, 2, CNAME);
+    let whole = feedback(1, CNAME, &[Feedback::Pli { media: 2 }]);
     let alone = &whole[whole.len() - 12..];
     assert!(matches!(
         parse(alone).unwrap().packets().next(),
@@ -165,7 +165,7 @@ proptest! {
     #[test]
     fn nack_is_read_back(mut lost in prop::collection::btree_set(any::<u16>(), 1..60)) {
         let asked: Vec<u16> = lost.iter().copied().collect();
-        let bytes = nack(1, 2, &asked, CNAME);
+        let bytes = feedback(1, CNAME, &[Feedback::Nack { media: 2, lost: &asked }]);
         let compound = parse(&bytes).unwrap();
         let Some(Packet::Nack { sender: 1, media: 2, lost: read }) = compound.packets().last()
         else { panic!() };

@@ -164,10 +164,14 @@ impl Stream {
 
     /// Lets those begin who waited for a key frame, if there is one now or none is to be hoped for.
     pub(super) fn release_awaiting(&mut self, now: Duration, egress: &mut dyn Egress) {
-        if self.awaiting.is_empty() {
+        if self.awaiting.is_empty() && !self.reader_awaits {
             return;
         }
         let there = self.beginning(Start::KeyFrame).is_some();
+        self.reader_awaits &= !there;
+        if !there {
+            self.tracks.iter_mut().filter(|track| track.is_amid()).for_each(Track::wish_key_frame);
+        }
         let over = |since: Duration| there || now.saturating_sub(since) > KEY_PATIENCE;
         let released: Vec<_> = self.awaiting.extract_if(.., |(_, since)| over(*since)).collect();
         let start = if there { Start::KeyFrame } else { Start::Live };
@@ -222,14 +226,33 @@ impl Stream {
         }
     }
 
-    /// What a UDP child reports: the packets that it asks for are sent again (RFC 4585 §6.2.1), as far
-    /// as they are still there and it has not asked for too much.
+    /// What a child reports: the packets that it asks for over UDP are sent again (RFC 4585 §6.2.1), as
+    /// far as they are still there and it has not asked for too much; a key frame (PLI, §6.3.1; FIR,
+    /// RFC 5104 §4.3.1) is asked for at the source: see [`wants_key_frame`](Stream::wants_key_frame).
     pub fn hear(&mut self, key: ChildKey, report: &[u8], now: Duration, egress: &mut dyn Egress) {
         let Ok(compound) = rtcp::parse(report) else { return };
         for packet in compound.packets() {
-            if let rtcp::Packet::Nack { media, lost, .. } = packet {
-                self.send_again(key, media, lost, now, egress);
+            match packet {
+                rtcp::Packet::Nack { media, lost, .. } => {
+                    self.send_again(key, media, lost, now, egress);
+                }
+                rtcp::Packet::PictureLoss { media, .. }
+                | rtcp::Packet::FullIntraRequest { media, .. } => self.wish_key_frame(key, media),
+                _ => {}
             }
+        }
+    }
+
+    /// A child cannot go on without a key frame of a track.
+    fn wish_key_frame(&mut self, key: ChildKey, ssrc: u32) {
+        let Some(child) = self.children.get(key).filter(|child| child.state != State::Paused)
+        else {
+            return;
+        };
+        let tracks = (0u8..).zip(&mut self.tracks);
+        let wanted = tracks.filter(|(number, _)| child.transport.wants(*number));
+        for (_, track) in wanted.filter(|(_, track)| track.ssrc() == Some(ssrc)) {
+            track.wish_key_frame();
         }
     }
 
@@ -245,7 +268,8 @@ impl Stream {
         let Some(track) = self.tracks.iter().find(|track| track.ssrc() == Some(ssrc)) else {
             return;
         };
-        if !matches!(child.state, State::Behind | State::Live) {
+        let datagrams = matches!(child.transport, Transport::Udp { .. });
+        if !datagrams || !matches!(child.state, State::Behind | State::Live) {
             return;
         }
         for sequence in lost {

@@ -15,6 +15,7 @@ impl Track {
             bytes: self.bytes,
             frames: self.frames,
             key_frames: self.key_frames,
+            key_frames_asked: self.key_wish.asked(),
             lost: u64::try_from(self.reception.lost()).unwrap_or(0),
             repaired: self.inbox.repaired(),
             jitter: self.reception.jitter_time(),
@@ -41,6 +42,8 @@ pub struct TrackFigures {
     pub frames: u64,
     /// Frames at which a decoder can begin.
     pub key_frames: u64,
+    /// How often the source was asked for one (PLI, RFC 4585 §6.3.1).
+    pub key_frames_asked: u64,
     /// Sequence numbers that never came.
     pub lost: u64,
     /// Packets that came only when the source was asked to send them again.

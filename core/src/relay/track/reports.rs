@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::media::{rtcp, rtp};
+use crate::media::rtcp::{self, Feedback};
+use crate::media::rtp;
 use crate::ring::Span;
 use crate::stats::Cause;
 
@@ -61,12 +62,46 @@ impl Track {
         self.report.as_ref().map(|(_, packet)| packet)
     }
 
-    /// What is to be asked of the source now: packets that are missing (RFC 4585 §6.2.1).
+    /// Somebody cannot go on without a key frame. Nothing is asked for where every frame is one.
+    pub(in crate::relay) fn wish_key_frame(&mut self) {
+        if self.has_key_frames() {
+            self.key_wish.wish();
+        }
+    }
+
+    /// Whether what comes is in the midst of something, of which no key frame is to be expected.
+    pub(in crate::relay) fn is_amid(&self) -> bool {
+        (self.frame.ended || self.frame.headless) && !self.frame.key
+    }
+
+    /// Whether the source is to be asked for a key frame now.
+    pub(in crate::relay) fn wants_key_frame(&self, now: Duration) -> bool {
+        self.key_wish.is_due(now)
+    }
+
+    /// Takes the request for a key frame that is due now, if one is.
+    pub(in crate::relay) fn take_key_request(&mut self, now: Duration) -> bool {
+        self.key_wish.take(now)
+    }
+
+    /// Nobody can be asked for a key frame.
+    pub(in crate::relay) fn forgo_key_frame(&mut self) {
+        self.key_wish.end();
+    }
+
+    /// What is to be asked of the source now, in one compound packet: packets that are missing
+    /// (RFC 4585 §6.2.1), a key frame (§6.3.1).
     pub(in crate::relay) fn request(&mut self, reporter: u32, now: Duration) -> Option<Vec<u8>> {
         let (ssrc, shift) = self.splice.source().or(self.ssrc.map(|ssrc| (ssrc, 0)))?;
         let mut missing = self.inbox.requests(now);
         missing.iter_mut().for_each(|sequence| *sequence = sequence.wrapping_sub(shift));
-        (!missing.is_empty()).then(|| rtcp::nack(reporter, ssrc, &missing, CNAME))
+        let nack = Feedback::Nack { media: ssrc, lost: &missing };
+        let nack = (!missing.is_empty()).then_some(nack);
+        // Another source that is there already is the one to give it.
+        let media = self.splice.awaited().unwrap_or(ssrc);
+        let pli = self.take_key_request(now).then_some(Feedback::Pli { media });
+        let wanted: Vec<_> = nack.into_iter().chain(pli).collect();
+        (!wanted.is_empty()).then(|| rtcp::feedback(reporter, CNAME, &wanted))
     }
 
     /// Sequence number and timestamp of a packet.

@@ -96,6 +96,9 @@ fn feed(
         if !go_on {
             break Ok(());
         }
+        if (0..source.tracks().len()).any(|track| out.key_frame_wanted(track)) {
+            source.force_key_frame();
+        }
         match source.next(&mut unit) {
             Ok(true) => {}
             Ok(false) => break Ok(()),

@@ -42,6 +42,9 @@ pub(crate) trait Source: Send {
         &[]
     }
 
+    /// Makes the next picture a key frame, where pictures are coded here.
+    fn force_key_frame(&mut self) {}
+
     /// Stream time at which the next access unit is to be made and sent; `None` when it is sent as
     /// soon as it is there (live input), or when there is none.
     fn due(&self) -> Option<Duration>;

@@ -46,12 +46,17 @@ impl Encoder {
     /// The parameter sets, got by encoding a picture for nothing. The next picture is a key frame.
     pub(super) fn parameter_sets(&mut self, picture: &Picture) -> Result<Vec<Vec<u8>>, Error> {
         self.run(picture)?;
-        self.inner.force_intra_frame();
+        self.force_key_frame();
         let is_set = |kind: u8| kind == nal::SPS || kind == nal::PPS;
         Ok(annex_b::nals(&self.bytes)
             .filter(|part| part.first().is_some_and(|&head| is_set(nal::unit_type(head))))
             .map(<[u8]>::to_vec)
             .collect())
+    }
+
+    /// Makes the next picture a key frame.
+    pub(super) fn force_key_frame(&mut self) {
+        self.inner.force_intra_frame();
     }
 
     /// Encodes the picture into `unit`, with an SEI NAL unit in front of its slices.

@@ -91,6 +91,10 @@ impl Source for TestSource {
         &self.tracks
     }
 
+    fn force_key_frame(&mut self) {
+        self.encoder.force_key_frame();
+    }
+
     fn due(&self) -> Option<Duration> {
         Some(self.picture_due().min(self.tone.due()))
     }

@@ -37,6 +37,24 @@ fn pictures_and_tone_are_due_in_turn_and_carry_the_clock() {
 }
 
 #[test]
+fn a_key_frame_comes_when_it_is_asked_for() {
+    let options = TestOptions { gop: Duration::from_secs(60), ..options() };
+    let mut source = TestSource::new(&options).unwrap();
+    let mut unit = Unit::default();
+    let mut picture = |source: &mut TestSource| loop {
+        assert!(source.next(&mut unit).unwrap());
+        if unit.track == VIDEO {
+            return unit.parts().any(|nal| nal[0] & 0x1f == 5);
+        }
+    };
+    assert!(picture(&mut source));
+    assert!(!picture(&mut source));
+    source.force_key_frame();
+    assert!(picture(&mut source));
+    assert!(!picture(&mut source));
+}
+
+#[test]
 fn a_decoder_shows_what_was_drawn() {
     let mut source = TestSource::new(&options()).unwrap();
     let mut decoder = Decoder::new().unwrap();
