@@ -1,11 +1,12 @@
 //! What is asked of those who feed streams: packets that are missing, key frames.
 
 use std::io::IoSlice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::io::{Run, Token};
 use crate::relay::{ChildKey, Kind, PREFIX, prefix};
-use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Ordering};
 
 use super::command::StreamId;
 use super::egress::Sockets;

@@ -6,7 +6,7 @@
 //!
 //! | file | what is there |
 //! |---|---|
-//! | `worker.rs` | the loop: events, commands, timers |
+//! | `worker.rs`, `worker/` | the loop: events, commands, sockets, timers |
 //! | `connection.rs`, `role.rs` | one RTSP connection, and what it is there for |
 //! | `traffic.rs` | the bytes of RTSP connections: messages and media |
 //! | `server.rs`, `server/` | answers to those who play from here and publish to here |

@@ -1,10 +1,10 @@
 //! RTP that this process has received, or made, by itself.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::media::{rtp, sdp};
 use crate::relay::Kind;
-use crate::sync::Arc;
 
 use super::asking::KeyFrameWishes;
 use super::command::{Command, Commands, StreamId};

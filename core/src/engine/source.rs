@@ -1,13 +1,13 @@
 //! Media made in this process: packetised here, relayed like any other stream.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use crate::media::{aac, h264, rtcp, rtp, sdp};
 use crate::relay::{CNAME, Kind, PREFIX, Packet, canonical_channel, prefix};
 use crate::ring::{Filling, Pool};
-use crate::sync::Arc;
 
 use super::asking::KeyFrameWishes;
 use super::command::{Command, Commands, StreamId};

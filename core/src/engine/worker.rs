@@ -1,45 +1,39 @@
 //! The engine's thread: one loop over sockets, commands and timers.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use slab::Slab;
 
-use crate::io::{self, Datagram, Io, Token, UdpOptions};
-use crate::media::{rtcp, sdp};
-use crate::relay::{ChildKey, MAX_BACKLOG, Packet, PairId, Stream};
+use crate::io::{self, Datagram, Io, Token};
+use crate::media::sdp;
+use crate::relay::{ChildKey, Packet, PairId};
 use crate::ring::{Subscriber, Wake};
-use crate::stats::Cause;
 
 use super::access::Gate;
-use super::asking::{Feeder, KeyFrameWishes};
 use super::children::{Added, ChildId};
 use super::cipher::Acceptor;
 use super::command::{self, Command, Remote, StreamId};
 use super::config::Config;
-use super::connection::{Connection, Flushed, why_lost};
-use super::egress::{Pair, Sockets};
+use super::connection::Connection;
+use super::egress::Pair;
 use super::error::Error;
 use super::event::Event;
 use super::event_queue::Teller;
-use super::figures::Figures;
 use super::media::{Ingest, Live};
 use super::reporters::Reporters;
-use super::role::Role;
 
-/// How often sessions, stalled connections and ended streams are looked at.
-const HOUSEKEEPING: Duration = Duration::from_millis(100);
-/// The clock of paced bursts.
-const TICK: Duration = Duration::from_millis(1);
+mod sockets;
+mod streams;
+mod timers;
+
 /// Bytes read from a connection without buffers of its own at once.
 const SCRATCH: usize = 64 << 10;
 /// How long the engine may take to end its streams when it is to stop.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Callers that may wait for streams to come.
-const MAX_WAITING: usize = 1024;
 
 /// What a socket is there for.
 enum Owner {
@@ -242,382 +236,11 @@ impl Worker {
         }
     }
 
-    /// Does what is due in a stream of which something waits for its time; true while more does.
-    fn tick_stream(&mut self, id: StreamId, now: Duration) -> bool {
-        let Some(live) = self.streams.get_mut(&id) else { return false };
-        if live.stream.is_holding() {
-            live.stream.tend(now);
-            self.fan_out(id);
-            self.ask_source(id, now);
-        }
-        let Worker { io, connections, pairs, streams, .. } = self;
-        let Some(live) = streams.get_mut(&id) else { return false };
-        live.stream.pace(now, &mut Sockets { io: &mut **io, connections, pairs });
-        live.ticking = live.stream.wants_ticks();
-        live.ticking
-    }
-
-    /// Sees to it that a stream of which something waits for its time is looked at each tick.
-    pub(super) fn arm(&mut self, id: StreamId) {
-        let live = self.streams.get_mut(&id).filter(|live| !live.ticking);
-        if let Some(live) = live.filter(|live| live.stream.wants_ticks()) {
-            live.ticking = true;
-            self.ticking.push(id);
-        }
-    }
-
-    fn tick(&mut self) {
-        let now = self.io.now();
-        if now >= self.next_burst {
-            self.next_burst = now + TICK;
-            let mut ticking = std::mem::take(&mut self.ticking);
-            ticking.retain(|id| self.tick_stream(*id, now));
-            self.ticking.append(&mut ticking);
-        }
-        if now < self.housekeeping {
-            return;
-        }
-        self.housekeeping = now + HOUSEKEEPING;
-        self.give_up_waiting(now);
-        self.check_sessions(now);
-        self.end_announced(now);
-        self.end_left();
-        self.end_orphaned(now);
-        self.cut_off_stalled(now);
-        self.forget_ended(now);
-        self.send_reports(now);
-        self.ask_for_key_frames(now);
-        self.tell_warnings();
-    }
-
     pub(super) fn tell(&self, event: Event) {
         tracing::info!("{event}");
         self.events.tell(event);
         if let Some(wake) = &self.event_wake {
             wake.wake();
-        }
-    }
-
-    fn tell_warnings(&mut self) {
-        let new: Vec<_> = self.io.warnings().iter().skip(self.warnings_told).cloned().collect();
-        self.warnings_told += new.len();
-        for warning in new {
-            self.tell(Event::Warning(warning));
-        }
-    }
-
-    // --- sockets ---
-
-    fn listen(
-        &mut self,
-        address: SocketAddr,
-        acceptor: Option<Arc<dyn Acceptor>>,
-    ) -> Result<SocketAddr, Error> {
-        let (token, bound) = self
-            .io
-            .listen(address)
-            .map_err(|source| Error::Io { doing: "listen for RTSP connections", source })?;
-        self.owners.insert(token, Owner::Listener(acceptor));
-        Ok(bound)
-    }
-
-    fn accept(&mut self, listener: Token, acceptor: Option<Arc<dyn Acceptor>>) {
-        loop {
-            match self.io.accept(listener) {
-                Ok(Some((token, peer))) => {
-                    if self.connections.len() >= self.config.max_connections {
-                        tracing::warn!(%peer, "refused: all connections are taken");
-                        self.io.close(token);
-                        continue;
-                    }
-                    let cipher = match acceptor.as_ref().map(|acceptor| acceptor.accept()) {
-                        Some(Err(error)) => {
-                            tracing::warn!(%peer, %error, "refused: TLS cannot begin");
-                            self.io.close(token);
-                            continue;
-                        }
-                        Some(Ok(cipher)) => Some(cipher),
-                        None => None,
-                    };
-                    match self.server_role(cipher.is_some()) {
-                        Some(role) => self.add_connection(token, peer, role),
-                        None => self.io.close(token),
-                    }
-                    if let (Some(cipher), Some(connection)) =
-                        (cipher, self.connections.get_mut(&token))
-                    {
-                        connection.encrypt(cipher);
-                    }
-                }
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "an RTSP connection cannot be accepted");
-                    return;
-                }
-            }
-        }
-    }
-
-    pub(super) fn add_connection(&mut self, token: Token, peer: SocketAddr, role: Role) {
-        let connection = Connection::new(token, peer, role, self.io.now());
-        self.owners.insert(token, Owner::Connection);
-        self.connections.insert(token, connection);
-    }
-
-    /// Closes the socket of a connection that is already out of the table.
-    pub(super) fn close_socket(&mut self, token: Token) {
-        self.owners.remove(&token);
-        self.io.close(token);
-    }
-
-    /// Sends what waits on a connection, then lets its child go on.
-    pub(super) fn flush(&mut self, token: Token) {
-        let Some(connection) = self.connections.get_mut(&token) else { return };
-        match connection.flush(&mut *self.io) {
-            Flushed::All => {}
-            Flushed::Blocked => return,
-            Flushed::Broken(error) => return self.lose(token, &why_lost(&error)),
-        }
-        let child = connection.role.child();
-        if let Some((id, key)) = child
-            && let Some(live) = self.streams.get_mut(&id)
-        {
-            let now = self.io.now();
-            let Worker { io, connections, pairs, .. } = self;
-            live.stream.writable(key, now, &mut Sockets { io: &mut **io, connections, pairs });
-        }
-        if let Some(connection) = self.connections.get(&token)
-            && let Some(reason) = connection.closing.clone()
-            && !connection.has_pending()
-        {
-            self.lose(token, &reason);
-        }
-    }
-
-    /// The pair of sockets from which players at `local` are served.
-    pub(super) fn shared_pair(&mut self, local: IpAddr) -> Result<PairId, Error> {
-        if let Some(pair) = self.shared_pairs.get(&local) {
-            return Ok(*pair);
-        }
-        let pair = self.add_pair(local)?;
-        self.shared_pairs.insert(local, pair);
-        Ok(pair)
-    }
-
-    /// A new pair of sockets to send from.
-    pub(super) fn add_pair(&mut self, local: IpAddr) -> Result<PairId, Error> {
-        let options = UdpOptions { gro: false, ..self.config.udp.clone() };
-        let (rtp, rtcp) = self
-            .io
-            .bind_udp_pair(local, &options)
-            .map_err(|source| Error::Io { doing: "bind a pair of UDP ports", source })?;
-        self.owners.insert(rtp.token, Owner::Pair);
-        self.owners.insert(rtcp.token, Owner::Pair);
-        let ports = (rtp.local_addr.port(), rtcp.local_addr.port());
-        Ok(self.pairs.insert(Pair { rtp: rtp.token, rtcp: rtcp.token, ports }))
-    }
-
-    pub(super) fn remove_pair(&mut self, id: PairId) {
-        if let Some(pair) = self.pairs.try_remove(id) {
-            self.close_socket(pair.rtp);
-            self.close_socket(pair.rtcp);
-        }
-    }
-
-    /// Registers a bound socket as one that feeds a stream.
-    pub(super) fn add_ingest(&mut self, token: Token, ingest: Ingest) {
-        self.owners.insert(token, Owner::Ingest);
-        self.ingests.insert(token, ingest);
-    }
-
-    /// Reports of UDP players: a sign of life, and perhaps requests. What else comes to these ports
-    /// (hole punching) is taken out of the socket and needs no answer.
-    fn hear_receivers(&mut self, token: Token) {
-        let now = self.io.now();
-        let Worker { io, connections, reporters, heard, .. } = self;
-        let result = io.receive_small(token, &mut |data, from| {
-            let connection = reporters.get(&from).and_then(|token| connections.get_mut(&token));
-            if let Some(connection) = connection {
-                connection.role.alive(now);
-                if rtcp::asks(data) {
-                    heard.extend(connection.role.child().map(|child| (child, data.to_vec())));
-                }
-            }
-        });
-        if let Err(error) = result {
-            tracing::debug!(%error, "reports of players cannot be read");
-        }
-        let mut heard = std::mem::take(&mut self.heard);
-        for ((id, key), report) in heard.drain(..) {
-            self.hear_child(id, key, &report);
-        }
-        self.heard = heard;
-    }
-
-    /// A socket that feeds a stream has something.
-    fn receive(&mut self, token: Token) {
-        let now = self.io.now();
-        let Some(ingest) = self.ingests.get_mut(&token) else { return };
-        let id = ingest.stream;
-        let Some(live) = self.streams.get_mut(&id) else { return };
-        match ingest.receive(token, live, &mut *self.io, &mut self.datagrams) {
-            Ok(true) => {
-                let session = ingest.session.and_then(|token| self.connections.get_mut(&token));
-                if let Some(connection) = session {
-                    connection.role.alive(now);
-                }
-            }
-            Ok(false) => {}
-            Err(error) => tracing::debug!(%error, "a media socket cannot be read"),
-        }
-        self.fan_out(id);
-    }
-
-    // --- streams ---
-
-    /// Makes a stream and whatever waited for it.
-    pub(super) fn add_stream(
-        &mut self,
-        path: String,
-        from: String,
-        session: sdp::Session,
-    ) -> Result<StreamId, Error> {
-        if self.has_source(&path) {
-            return Err(Error::PathTaken(path));
-        }
-        if let Some(waiting) = self.paths.get(&path).copied() {
-            self.end_stream(waiting, "another source has come in its place");
-        }
-        if self.streams.len() >= self.config.max_streams {
-            return Err(Error::TooMany("streams"));
-        }
-        let stream = Stream::new(session, self.config.limits.clone())
-            .map_err(|reason| Error::Session(reason.to_owned()))?;
-        let id = self.next_stream;
-        self.next_stream += 1;
-        let mut live = Live::new(path.clone(), from.clone(), stream, self.config.buffer);
-        for (_, reply) in self.readers.extract_if(.., |(wanted, _)| *wanted == path) {
-            let _ = reply.send(Ok((live.stream.session().clone(), live.stream.subscriber())));
-        }
-        self.streams.insert(id, live);
-        self.paths.insert(path.clone(), id);
-        self.tell(Event::StreamStarted { path: path.clone(), from });
-        for remote in self.pushes.extract_if(.., |push| push.path == path).collect::<Vec<_>>() {
-            self.begin_push(remote);
-        }
-        Ok(id)
-    }
-
-    /// Makes a stream of what this process will hand over.
-    fn add_source(
-        &mut self,
-        path: String,
-        session: sdp::Session,
-        wishes: Arc<KeyFrameWishes>,
-    ) -> Result<StreamId, Error> {
-        let id = self.add_stream(path, "this process".into(), session)?;
-        if let Some(live) = self.streams.get_mut(&id) {
-            live.feeder = Feeder::Program(wishes);
-        }
-        Ok(id)
-    }
-
-    pub(super) fn stream_at(&mut self, path: &str) -> Option<(StreamId, &mut Live)> {
-        let id = *self.paths.get(path)?;
-        self.streams.get_mut(&id).map(|live| (id, live))
-    }
-
-    /// Sends what is new of a stream to its live children.
-    pub(super) fn fan_out(&mut self, id: StreamId) {
-        let now = self.io.now();
-        let Worker { io, connections, pairs, streams, .. } = self;
-        if let Some(live) = streams.get_mut(&id) {
-            live.stream.fan_out(now, &mut Sockets { io: &mut **io, connections, pairs });
-        }
-        self.ask_for_key_frame(id, now);
-        self.arm(id);
-    }
-
-    fn feed(&mut self, id: StreamId, packets: &mut Vec<Packet>, dropped: u64) {
-        let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
-            return;
-        };
-        let now = self.io.now();
-        if dropped > 0 {
-            live.stream.count_drop(Cause::PoolSpent, dropped);
-            live.stream.make_room();
-        }
-        for mut packet in packets.drain(..) {
-            let Some(live) = self.streams.get_mut(&id) else { return };
-            packet.arrival = now;
-            live.stream.ingest(packet);
-            if live.stream.backlog() >= MAX_BACKLOG {
-                self.fan_out(id);
-            }
-        }
-        self.fan_out(id);
-    }
-
-    fn add_reader(&mut self, path: String, waits: bool, reply: ReaderReply) {
-        if let Some((_, live)) = self.stream_at(&path) {
-            let parts = (live.stream.session().clone(), live.stream.subscriber());
-            let _ = reply.send(Ok(parts));
-        } else if !waits {
-            let _ = reply.send(Err(Error::NoStream(path)));
-        } else if self.readers.len() < MAX_WAITING {
-            self.readers.push((path, reply));
-        } else {
-            let _ = reply.send(Err(Error::TooMany("readers that wait for a stream")));
-        }
-    }
-
-    /// Sessions that fell silent, connections that do not come about.
-    fn check_sessions(&mut self, now: Duration) {
-        // Mostly nothing is due, and an empty list takes no memory.
-        let due = |connection: &Connection| match &connection.role {
-            Role::Server(server) => server.session.poll_timeout().is_some_and(|at| at <= now),
-            Role::Client(_) => true,
-            Role::Child { .. } => false,
-        };
-        let tokens: Vec<Token> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| due(connection))
-            .map(|(token, _)| *token)
-            .collect();
-        for token in tokens {
-            let Some(connection) = self.connections.get_mut(&token) else { continue };
-            match &mut connection.role {
-                Role::Server(server) => {
-                    if server.session.poll_timeout().is_some_and(|at| at <= now) {
-                        server.session.handle_timeout(now);
-                        self.server_events(token);
-                    }
-                }
-                Role::Client(client) => {
-                    let Some(session) = &mut client.session else {
-                        if now.saturating_sub(connection.opened) > self.config.connect_timeout {
-                            self.try_next(token, "it does not answer");
-                        }
-                        continue;
-                    };
-                    if session.poll_timeout().is_some_and(|at| at <= now) {
-                        session.handle_timeout(now);
-                        self.drive(token);
-                    }
-                    self.check_silence(token, now);
-                }
-                Role::Child { .. } => {}
-            }
-        }
-    }
-
-    fn figures(&self) -> Figures {
-        Figures {
-            backend: self.io.name(),
-            gso: self.io.gso().to_string(),
-            connections: self.connections.len(),
-            streams: self.streams.values().map(Live::figures).collect(),
         }
     }
 }

@@ -1,0 +1,183 @@
+//! The sockets that the loop waits for.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::io::{Token, UdpOptions};
+use crate::media::rtcp;
+use crate::relay::PairId;
+
+use super::super::cipher::Acceptor;
+use super::super::connection::{Connection, Flushed, why_lost};
+use super::super::egress::{Pair, Sockets};
+use super::super::error::Error;
+use super::super::media::Ingest;
+use super::super::role::Role;
+use super::{Owner, Worker};
+
+impl Worker {
+    pub(super) fn listen(
+        &mut self,
+        address: SocketAddr,
+        acceptor: Option<Arc<dyn Acceptor>>,
+    ) -> Result<SocketAddr, Error> {
+        let (token, bound) = self
+            .io
+            .listen(address)
+            .map_err(|source| Error::Io { doing: "listen for RTSP connections", source })?;
+        self.owners.insert(token, Owner::Listener(acceptor));
+        Ok(bound)
+    }
+
+    pub(super) fn accept(&mut self, listener: Token, acceptor: Option<Arc<dyn Acceptor>>) {
+        loop {
+            match self.io.accept(listener) {
+                Ok(Some((token, peer))) => {
+                    if self.connections.len() >= self.config.max_connections {
+                        tracing::warn!(%peer, "refused: all connections are taken");
+                        self.io.close(token);
+                        continue;
+                    }
+                    let cipher = match acceptor.as_ref().map(|acceptor| acceptor.accept()) {
+                        Some(Err(error)) => {
+                            tracing::warn!(%peer, %error, "refused: TLS cannot begin");
+                            self.io.close(token);
+                            continue;
+                        }
+                        Some(Ok(cipher)) => Some(cipher),
+                        None => None,
+                    };
+                    match self.server_role(cipher.is_some()) {
+                        Some(role) => self.add_connection(token, peer, role),
+                        None => self.io.close(token),
+                    }
+                    if let (Some(cipher), Some(connection)) =
+                        (cipher, self.connections.get_mut(&token))
+                    {
+                        connection.encrypt(cipher);
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "an RTSP connection cannot be accepted");
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(in crate::engine) fn add_connection(&mut self, token: Token, peer: SocketAddr, role: Role) {
+        let connection = Connection::new(token, peer, role, self.io.now());
+        self.owners.insert(token, Owner::Connection);
+        self.connections.insert(token, connection);
+    }
+
+    /// Closes the socket of a connection that is already out of the table.
+    pub(in crate::engine) fn close_socket(&mut self, token: Token) {
+        self.owners.remove(&token);
+        self.io.close(token);
+    }
+
+    /// Sends what waits on a connection, then lets its child go on.
+    pub(in crate::engine) fn flush(&mut self, token: Token) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        match connection.flush(&mut *self.io) {
+            Flushed::All => {}
+            Flushed::Blocked => return,
+            Flushed::Broken(error) => return self.lose(token, &why_lost(&error)),
+        }
+        let child = connection.role.child();
+        if let Some((id, key)) = child
+            && let Some(live) = self.streams.get_mut(&id)
+        {
+            let now = self.io.now();
+            let Worker { io, connections, pairs, .. } = self;
+            live.stream.writable(key, now, &mut Sockets { io: &mut **io, connections, pairs });
+        }
+        if let Some(connection) = self.connections.get(&token)
+            && let Some(reason) = connection.closing.clone()
+            && !connection.has_pending()
+        {
+            self.lose(token, &reason);
+        }
+    }
+
+    /// The pair of sockets from which players at `local` are served.
+    pub(in crate::engine) fn shared_pair(&mut self, local: IpAddr) -> Result<PairId, Error> {
+        if let Some(pair) = self.shared_pairs.get(&local) {
+            return Ok(*pair);
+        }
+        let pair = self.add_pair(local)?;
+        self.shared_pairs.insert(local, pair);
+        Ok(pair)
+    }
+
+    /// A new pair of sockets to send from.
+    pub(in crate::engine) fn add_pair(&mut self, local: IpAddr) -> Result<PairId, Error> {
+        let options = UdpOptions { gro: false, ..self.config.udp.clone() };
+        let (rtp, rtcp) = self
+            .io
+            .bind_udp_pair(local, &options)
+            .map_err(|source| Error::Io { doing: "bind a pair of UDP ports", source })?;
+        self.owners.insert(rtp.token, Owner::Pair);
+        self.owners.insert(rtcp.token, Owner::Pair);
+        let ports = (rtp.local_addr.port(), rtcp.local_addr.port());
+        Ok(self.pairs.insert(Pair { rtp: rtp.token, rtcp: rtcp.token, ports }))
+    }
+
+    pub(in crate::engine) fn remove_pair(&mut self, id: PairId) {
+        if let Some(pair) = self.pairs.try_remove(id) {
+            self.close_socket(pair.rtp);
+            self.close_socket(pair.rtcp);
+        }
+    }
+
+    /// Registers a bound socket as one that feeds a stream.
+    pub(in crate::engine) fn add_ingest(&mut self, token: Token, ingest: Ingest) {
+        self.owners.insert(token, Owner::Ingest);
+        self.ingests.insert(token, ingest);
+    }
+
+    /// Reports of UDP players: a sign of life, and perhaps requests. What else comes to these ports
+    /// (hole punching) is taken out of the socket and needs no answer.
+    pub(super) fn hear_receivers(&mut self, token: Token) {
+        let now = self.io.now();
+        let Worker { io, connections, reporters, heard, .. } = self;
+        let result = io.receive_small(token, &mut |data, from| {
+            let connection = reporters.get(&from).and_then(|token| connections.get_mut(&token));
+            if let Some(connection) = connection {
+                connection.role.alive(now);
+                if rtcp::asks(data) {
+                    heard.extend(connection.role.child().map(|child| (child, data.to_vec())));
+                }
+            }
+        });
+        if let Err(error) = result {
+            tracing::debug!(%error, "reports of players cannot be read");
+        }
+        let mut heard = std::mem::take(&mut self.heard);
+        for ((id, key), report) in heard.drain(..) {
+            self.hear_child(id, key, &report);
+        }
+        self.heard = heard;
+    }
+
+    /// A socket that feeds a stream has something.
+    pub(super) fn receive(&mut self, token: Token) {
+        let now = self.io.now();
+        let Some(ingest) = self.ingests.get_mut(&token) else { return };
+        let id = ingest.stream;
+        let Some(live) = self.streams.get_mut(&id) else { return };
+        match ingest.receive(token, live, &mut *self.io, &mut self.datagrams) {
+            Ok(true) => {
+                let session = ingest.session.and_then(|token| self.connections.get_mut(&token));
+                if let Some(connection) = session {
+                    connection.role.alive(now);
+                }
+            }
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "a media socket cannot be read"),
+        }
+        self.fan_out(id);
+    }
+}

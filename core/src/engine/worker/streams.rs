@@ -1,0 +1,126 @@
+//! Streams, and what goes through them.
+
+use std::sync::Arc;
+
+use crate::media::sdp;
+use crate::relay::{MAX_BACKLOG, Packet, Stream};
+use crate::stats::Cause;
+
+use super::super::asking::{Feeder, KeyFrameWishes};
+use super::super::command::StreamId;
+use super::super::egress::Sockets;
+use super::super::error::Error;
+use super::super::event::Event;
+use super::super::figures::Figures;
+use super::super::media::Live;
+use super::{ReaderReply, Worker};
+
+/// Callers that may wait for streams to come.
+const MAX_WAITING: usize = 1024;
+
+impl Worker {
+    /// Makes a stream and whatever waited for it.
+    pub(in crate::engine) fn add_stream(
+        &mut self,
+        path: String,
+        from: String,
+        session: sdp::Session,
+    ) -> Result<StreamId, Error> {
+        if self.has_source(&path) {
+            return Err(Error::PathTaken(path));
+        }
+        if let Some(waiting) = self.paths.get(&path).copied() {
+            self.end_stream(waiting, "another source has come in its place");
+        }
+        if self.streams.len() >= self.config.max_streams {
+            return Err(Error::TooMany("streams"));
+        }
+        let stream = Stream::new(session, self.config.limits.clone())
+            .map_err(|reason| Error::Session(reason.to_owned()))?;
+        let id = self.next_stream;
+        self.next_stream += 1;
+        let mut live = Live::new(path.clone(), from.clone(), stream, self.config.buffer);
+        for (_, reply) in self.readers.extract_if(.., |(wanted, _)| *wanted == path) {
+            let _ = reply.send(Ok((live.stream.session().clone(), live.stream.subscriber())));
+        }
+        self.streams.insert(id, live);
+        self.paths.insert(path.clone(), id);
+        self.tell(Event::StreamStarted { path: path.clone(), from });
+        for remote in self.pushes.extract_if(.., |push| push.path == path).collect::<Vec<_>>() {
+            self.begin_push(remote);
+        }
+        Ok(id)
+    }
+
+    /// Makes a stream of what this process will hand over.
+    pub(super) fn add_source(
+        &mut self,
+        path: String,
+        session: sdp::Session,
+        wishes: Arc<KeyFrameWishes>,
+    ) -> Result<StreamId, Error> {
+        let id = self.add_stream(path, "this process".into(), session)?;
+        if let Some(live) = self.streams.get_mut(&id) {
+            live.feeder = Feeder::Program(wishes);
+        }
+        Ok(id)
+    }
+
+    pub(in crate::engine) fn stream_at(&mut self, path: &str) -> Option<(StreamId, &mut Live)> {
+        let id = *self.paths.get(path)?;
+        self.streams.get_mut(&id).map(|live| (id, live))
+    }
+
+    /// Sends what is new of a stream to its live children.
+    pub(in crate::engine) fn fan_out(&mut self, id: StreamId) {
+        let now = self.io.now();
+        let Worker { io, connections, pairs, streams, .. } = self;
+        if let Some(live) = streams.get_mut(&id) {
+            live.stream.fan_out(now, &mut Sockets { io: &mut **io, connections, pairs });
+        }
+        self.ask_for_key_frame(id, now);
+        self.arm(id);
+    }
+
+    pub(super) fn feed(&mut self, id: StreamId, packets: &mut Vec<Packet>, dropped: u64) {
+        let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
+            return;
+        };
+        let now = self.io.now();
+        if dropped > 0 {
+            live.stream.count_drop(Cause::PoolSpent, dropped);
+            live.stream.make_room();
+        }
+        for mut packet in packets.drain(..) {
+            let Some(live) = self.streams.get_mut(&id) else { return };
+            packet.arrival = now;
+            live.stream.ingest(packet);
+            if live.stream.backlog() >= MAX_BACKLOG {
+                self.fan_out(id);
+            }
+        }
+        self.fan_out(id);
+    }
+
+    pub(super) fn add_reader(&mut self, path: String, waits: bool, reply: ReaderReply) {
+        if let Some((_, live)) = self.stream_at(&path) {
+            let parts = (live.stream.session().clone(), live.stream.subscriber());
+            let _ = reply.send(Ok(parts));
+        } else if !waits {
+            let _ = reply.send(Err(Error::NoStream(path)));
+        } else if self.readers.len() < MAX_WAITING {
+            self.readers.push((path, reply));
+        } else {
+            let _ = reply.send(Err(Error::TooMany("readers that wait for a stream")));
+        }
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        Figures {
+            backend: self.io.name(),
+            gso: self.io.gso().to_string(),
+            connections: self.connections.len(),
+            streams: self.streams.values().map(Live::figures).collect(),
+        }
+    }
+}
