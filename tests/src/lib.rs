@@ -11,6 +11,7 @@
 //! | [`ffmpeg`], [`gstreamer`] | publishers and players |
 //! | [`audience`] | the players of one stream, and what is asked of them |
 //! | [`judge`] | what the player decoded against what the source holds |
+//! | [`bystander`] | a session that must not notice what others do to the server |
 //! | [`rtsp`], [`rtp`] | RTSP and RTP by hand, for what no program can be made to do |
 //!
 //! The judge is content: every frame a player decoded is hashed, and the hashes have to be those of
@@ -18,6 +19,7 @@
 //! can wait for an event, and every wait has a deadline.
 
 pub mod audience;
+pub mod bystander;
 pub mod clip;
 pub mod ffmpeg;
 pub mod gstreamer;

@@ -148,6 +148,27 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Memory that the program holds now (RSS), in bytes.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn memory(&self) -> u64 {
+        let file = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        1024 * kib.unwrap_or_else(|| panic!("{} has ended", self.name))
+    }
+
+    /// Descriptors that the program has open now.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder}: {e}")).count()
+    }
+
     /// What the program has said so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()

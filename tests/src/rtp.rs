@@ -59,6 +59,13 @@ impl Source {
         frame
     }
 
+    /// A picture of one packet with this payload, whatever it is.
+    pub fn any(&mut self, payload: &[u8]) -> Vec<u8> {
+        let packet = self.packet(true, payload);
+        self.next_frame();
+        packet
+    }
+
     fn next_frame(&mut self) {
         self.timestamp = self.timestamp.wrapping_add(3_600);
     }
@@ -130,4 +137,19 @@ pub fn port_pair() -> (UdpSocket, UdpSocket) {
         }
     }
     panic!("no two free UDP ports beside each other");
+}
+
+/// A receiver report without blocks: the sign of life of a UDP player.
+pub const RECEIVER_REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 7];
+
+/// Whether a compound RTCP packet says goodbye.
+pub fn is_bye(mut packet: &[u8]) -> bool {
+    while packet.len() >= 4 {
+        if packet[1] == 203 {
+            return true;
+        }
+        let length = 4 * (usize::from(u16::from_be_bytes([packet[2], packet[3]])) + 1);
+        packet = packet.get(length..).unwrap_or_default();
+    }
+    false
 }

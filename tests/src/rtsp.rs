@@ -44,7 +44,14 @@ impl Connection {
     /// # Panics
     /// When nobody listens there.
     pub fn open(address: impl ToSocketAddrs) -> Connection {
-        let stream = TcpStream::connect(address).expect("the server's port");
+        Connection::over(TcpStream::connect(address).expect("the server's port"))
+    }
+
+    /// Takes over a stream that is connected.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn over(stream: TcpStream) -> Connection {
         stream.set_read_timeout(Some(PATIENCE)).expect("a deadline for reads");
         stream.set_write_timeout(Some(PATIENCE)).expect("a deadline for writes");
         stream.set_nodelay(true).expect("no delay");
@@ -122,6 +129,26 @@ impl Connection {
         self.stream.write_all(bytes).expect("writing to the server");
     }
 
+    /// Writes bytes as they are, to a server that may have hung up already; whether all were taken.
+    pub fn try_write(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    /// Waits until the server has hung up, or has answered everything and does neither for `limit`;
+    /// gives its answers and whether it has hung up. What is not RTSP is passed over.
+    pub fn last_words(&mut self, limit: Duration) -> (Vec<u16>, bool) {
+        self.stream.set_read_timeout(Some(limit)).expect("a deadline for reads");
+        let mut bytes = Vec::new();
+        // An error is the deadline, or a reset: the server closed with something unread.
+        let closed = match self.stream.read_to_end(&mut bytes) {
+            Ok(_) => true,
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let status = |line: &str| line.strip_prefix("RTSP/1.0 ")?.get(..3)?.parse().ok();
+        (text.lines().filter_map(status).collect(), closed)
+    }
+
     /// Sends an interleaved packet.
     ///
     /// # Panics
@@ -191,18 +218,26 @@ impl Connection {
         self.ask("RECORD", url, &[("Range", "npt=0.000-")], "");
     }
 
+    /// The URL under which a player sets up the first track of a stream.
+    ///
+    /// # Panics
+    /// When the server does not describe it.
+    pub fn first_track(&mut self, url: &str) -> String {
+        let description = self.ask("DESCRIBE", url, &[("Accept", "application/sdp")], "");
+        let base = description.header("content-base").to_owned();
+        assert!(base.ends_with('/'), "Content-Base has to end with a slash: {base}");
+        format!("{base}{}", first_control(&description.body))
+    }
+
     /// Becomes a player of the first track, with the value of `Transport` given. Gives the answers
     /// to SETUP and PLAY.
     ///
     /// # Panics
     /// When the server refuses.
     pub fn play(&mut self, url: &str, transport: &str) -> (Response, Response) {
-        let description = self.ask("DESCRIBE", url, &[("Accept", "application/sdp")], "");
-        let base = description.header("content-base").to_owned();
-        assert!(base.ends_with('/'), "Content-Base has to end with a slash: {base}");
-        let control = first_control(&description.body);
-        let setup = self.ask("SETUP", &format!("{base}{control}"), &[("Transport", transport)], "");
-        let play = self.ask("PLAY", &base, &[("Range", "npt=0.000-")], "");
+        let track = self.first_track(url);
+        let setup = self.ask("SETUP", &track, &[("Transport", transport)], "");
+        let play = self.ask("PLAY", &format!("{url}/"), &[("Range", "npt=0.000-")], "");
         (setup, play)
     }
 

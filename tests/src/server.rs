@@ -1,6 +1,7 @@
 //! `rillcast serve`, as a test starts it.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::process::Process;
+use crate::rtsp::Response;
 use crate::scene::{Scene, profile_dir, target_dir};
 
 /// How long the server may take for anything it is waited for.
@@ -112,6 +114,39 @@ impl Server {
         assert_eq!(ledger["lost_by_children"], 0, "{ledger}");
         assert!(ledger["dropped"].as_object().is_none_or(|causes| causes.is_empty()), "{ledger}");
         assert!(ledger["received"].as_u64() > Some(0), "{ledger}");
+    }
+
+    /// Waits for the books of a stream that is over.
+    ///
+    /// # Panics
+    /// When they are not closed within the deadline.
+    pub fn ledger(&mut self, path: &str) -> Value {
+        self.wait_for(PATIENCE, |e| e["event"] == "ledger" && e["path"] == path)
+    }
+
+    /// Ends the server by a signal; how many of each kind it has refused before they came to a stream.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    pub fn refusals(mut self) -> Value {
+        self.process.signal("TERM");
+        let refusals = self.wait_for(PATIENCE, |e| e["event"] == "refusals");
+        self.process.succeed(PATIENCE);
+        refusals
+    }
+
+    /// Where to send what is for the server's port number `which` (0: RTP, 1: RTCP) of an answer to
+    /// SETUP.
+    ///
+    /// # Panics
+    /// When the answer names no ports.
+    pub fn udp_port(&self, setup: &Response, which: usize) -> SocketAddr {
+        let transport = setup.header("transport");
+        let ports = transport.split(';').find_map(|part| part.strip_prefix("server_port="));
+        let port = ports.and_then(|ports| ports.split('-').nth(which)?.parse().ok());
+        let mut address: SocketAddr = self.address.parse().expect("the server's address");
+        address.set_port(port.unwrap_or_else(|| panic!("no server_port: {transport}")));
+        address
     }
 
     /// Waits until a stream has ended, for up to `limit`.

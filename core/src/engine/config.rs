@@ -18,12 +18,19 @@ pub struct Config {
     pub start: Start,
     /// Bytes of packet buffers that one stream may hold.
     pub buffer: usize,
+    /// Bytes of packet buffers that all streams together may hold. When there are so many streams that
+    /// [`buffer`](Config::buffer) for each would be more, each has its equal share, but never less than
+    /// 1 MiB.
+    pub total_buffer: usize,
     /// Buffers asked of the kernel for each UDP socket, and whether it joins datagrams (GRO).
     pub udp: UdpOptions,
     /// How long an RTSP session lives without a sign of life.
     pub session_timeout: Duration,
     /// RTSP connections served at once.
     pub max_connections: usize,
+    /// RTSP connections at once from one address, or from one IPv6 network (/64): so many that the
+    /// players behind one NAT have room, and so few that nobody takes the room of all others.
+    pub max_connections_per_address: usize,
     /// Streams at once.
     pub max_streams: usize,
     /// How long a stream stays when its publisher, or the server that it is pulled from, is gone
@@ -44,16 +51,18 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// 32 MiB a stream, 60 s sessions, 10,000 connections, 4,096 streams, streams end with their source,
-    /// no taking over, 10 s to connect, everyone let in.
+    /// 32 MiB a stream and 4 GiB in all, 60 s sessions, 10,000 connections (5,000 of one address), 4,096
+    /// streams, streams end with their source, no taking over, 10 s to connect, everyone let in.
     fn default() -> Config {
         Config {
             limits: Limits::default(),
             start: Start::default(),
             buffer: 32 << 20,
+            total_buffer: 4 << 30,
             udp: UdpOptions::default(),
             session_timeout: Duration::from_secs(60),
             max_connections: 10_000,
+            max_connections_per_address: 5_000,
             max_streams: 4096,
             linger: Duration::ZERO,
             takeover: false,

@@ -208,7 +208,10 @@ impl Worker {
         self.close_socket(token);
         self.child_hung_up(&connection, reason);
         match connection.role {
-            Role::Server(mut server) => server.session.handle_close(),
+            Role::Server(mut server) => {
+                self.door.leave(connection.peer.ip());
+                server.session.handle_close();
+            }
             Role::Client(client) => {
                 self.reporters.remove(token);
                 self.client_over(*client, reason);

@@ -12,6 +12,12 @@ pub struct Figures {
     pub gso: String,
     /// RTSP connections open now.
     pub connections: usize,
+    /// RTSP connections that were closed at once, because there were as many as allowed.
+    pub refused_connections: u64,
+    /// Times that a connection has brought what is no RTSP, or larger than it may be.
+    pub bad_requests: u64,
+    /// Interleaved frames of connections that neither played nor published.
+    pub stray_frames: u64,
     /// The streams, with those that are over while their children are still given the end.
     pub streams: Vec<StreamFigures>,
 }

@@ -7,6 +7,7 @@
 //! | file | what is there |
 //! |---|---|
 //! | `worker.rs`, `worker/` | the loop: events, commands, sockets, timers |
+//! | `door.rs`, `budget.rs` | how many connections there may be, and how much memory for streams |
 //! | `connection.rs`, `role.rs` | one RTSP connection, and what it is there for |
 //! | `traffic.rs` | the bytes of RTSP connections: messages and media |
 //! | `server.rs`, `server/` | answers to those who play from here and publish to here |
@@ -39,12 +40,14 @@
 pub mod access;
 mod admission;
 mod asking;
+mod budget;
 mod children;
 mod cipher;
 mod client;
 mod command;
 mod config;
 mod connection;
+mod door;
 mod egress;
 mod ending;
 mod error;

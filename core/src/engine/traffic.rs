@@ -279,8 +279,13 @@ impl Worker {
         let now = self.io.now();
         let Some(connection) = self.connections.get(&token) else { return };
         let Some((id, inlets)) = connection.role.feeds() else {
+            let child = connection.role.child();
+            if child.is_none() {
+                self.stray_frames += 1;
+            }
+            // Players send reports.
             let report = frame.get(PREFIX..).filter(|report| rtcp::asks(report));
-            if let (Some((id, key)), Some(report)) = (connection.role.child(), report) {
+            if let (Some((id, key)), Some(report)) = (child, report) {
                 self.hear_child(id, key, report);
             }
             return;
@@ -309,6 +314,7 @@ impl Worker {
     fn refuse(&mut self, token: Token, error: &rtsp::Error) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         tracing::info!(peer = %connection.peer, %error, "what came is not RTSP");
+        self.bad_requests += 1;
         if let Role::Server(server) = &mut connection.role {
             let response = server.session.handle_error(error).to_bytes();
             self.send(token, response);

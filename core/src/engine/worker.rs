@@ -19,6 +19,7 @@ use super::cipher::Acceptor;
 use super::command::{self, Command, Remote, StreamId};
 use super::config::Config;
 use super::connection::Connection;
+use super::door::Door;
 use super::egress::Pair;
 use super::error::Error;
 use super::event::Event;
@@ -68,6 +69,8 @@ pub(super) struct Worker {
     pub(super) reporters: Reporters,
     /// Pushes of streams that are not there yet.
     pub(super) pushes: Vec<Remote>,
+    /// Connections by the address they come from.
+    pub(super) door: Door,
     /// Questions of who may come in.
     pub(super) gate: Gate,
     readers: Vec<(String, ReaderReply)>,
@@ -79,6 +82,10 @@ pub(super) struct Worker {
     /// Streams of which something waits for its time: bursts, packets behind a hole.
     ticking: Vec<StreamId>,
     warnings_told: usize,
+    /// Times that a connection has brought what is no RTSP.
+    pub(super) bad_requests: u64,
+    /// Interleaved frames of connections that neither play nor publish.
+    pub(super) stray_frames: u64,
     pub(super) scratch: Box<[u8]>,
     datagrams: Vec<Datagram>,
     /// Requests of players that are to be looked at next.
@@ -117,12 +124,15 @@ impl Worker {
             shared_pairs: HashMap::new(),
             reporters: Reporters::default(),
             pushes: Vec::new(),
+            door: Door::default(),
             readers: Vec::new(),
             next_stream: 1,
             housekeeping: Duration::ZERO,
             next_burst: Duration::ZERO,
             ticking: Vec::new(),
             warnings_told: 0,
+            bad_requests: 0,
+            stray_frames: 0,
             scratch: vec![0; SCRATCH].into(),
             datagrams: Vec::new(),
             heard: Vec::new(),

@@ -11,8 +11,8 @@ const PROBES: usize = 8;
 
 /// A bounded set of chunks, owned by one producer.
 ///
-/// A chunk is allocated when first needed and never given back to the system before the pool and
-/// all spans over it are gone; it is filled again when no [`Span`] and no [`Filling`] is left on it.
+/// A chunk is allocated when first needed and not given back to the system before the pool and all
+/// spans over it are gone, or the pool is [limited](Pool::limit) to fewer; it is filled again when no [`Span`] and no [`Filling`] is left on it.
 /// That is found out by looking (the pool's reference is the only one), so dropping a span on any
 /// thread is one decrement and no lock.
 pub struct Pool {
@@ -62,6 +62,23 @@ impl Pool {
         self.chunks.insert(self.next, chunk.clone());
         self.next = (self.next + 1) % self.chunks.len();
         Some(Filling::new(chunk))
+    }
+
+    /// Allows at most `max_chunks` from now on. Of those that are too many, the ones that nobody holds
+    /// are given back to the system at once.
+    pub fn limit(&mut self, max_chunks: usize) {
+        self.max_chunks = max_chunks;
+        let mut excess = self.chunks.len().saturating_sub(max_chunks);
+        if excess == 0 {
+            return;
+        }
+        self.chunks.retain_mut(|chunk| {
+            // The only reference, as in `take`.
+            let goes = excess > 0 && Arc::get_mut(chunk).is_some();
+            excess -= usize::from(goes);
+            !goes
+        });
+        self.next = self.next.min(self.chunks.len().saturating_sub(1));
     }
 
     /// Chunks that are being filled or have spans over them. Looks at every chunk.

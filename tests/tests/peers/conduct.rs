@@ -209,7 +209,7 @@ fn a_player_may_pause_and_leave_after_the_end() {
     let mut goodbye = false;
     while !goodbye {
         let (channel, packet) = child.packet().expect("a BYE before the connection is closed");
-        goodbye = channel == 1 && contains_bye(&packet);
+        goodbye = channel == 1 && rtp::is_bye(&packet);
     }
     child.ask("PAUSE", &url, &[], "");
     child.ask("TEARDOWN", &url, &[], "");
@@ -252,7 +252,7 @@ fn the_goodbye_leaves_time_to_read_the_last_packets() {
     let read = Instant::now();
     loop {
         let length = rtcp.recv(&mut packet).expect("a BYE");
-        if contains_bye(&packet[..length]) {
+        if rtp::is_bye(&packet[..length]) {
             break;
         }
     }
@@ -281,7 +281,7 @@ fn ends_by_a_signal_within_two_seconds() {
     // The child is told: BYE, and the connection closed.
     let mut goodbye = false;
     while let Some((channel, packet)) = child.packet() {
-        goodbye |= channel == 1 && contains_bye(&packet);
+        goodbye |= channel == 1 && rtp::is_bye(&packet);
     }
     assert!(goodbye, "no RTCP BYE before the connection was closed");
 }
@@ -327,16 +327,4 @@ fn nonsense_does_no_harm() {
         assert!(child.rtp() == *packet, "not the key frame that was sent");
     }
     assert!(server.process().is_running());
-}
-
-/// Whether a compound RTCP packet says goodbye.
-fn contains_bye(mut packet: &[u8]) -> bool {
-    while packet.len() >= 4 {
-        if packet[1] == 203 {
-            return true;
-        }
-        let length = 4 * (usize::from(u16::from_be_bytes([packet[2], packet[3]])) + 1);
-        packet = packet.get(length..).unwrap_or_default();
-    }
-    false
 }

@@ -51,7 +51,8 @@ impl Guesses {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one host: an IPv4 address, or the network (/64) of an IPv6 address.
+pub(in crate::engine) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()

@@ -29,43 +29,6 @@ impl Worker {
         Ok(bound)
     }
 
-    pub(super) fn accept(&mut self, listener: Token, acceptor: Option<Arc<dyn Acceptor>>) {
-        loop {
-            match self.io.accept(listener) {
-                Ok(Some((token, peer))) => {
-                    if self.connections.len() >= self.config.max_connections {
-                        tracing::warn!(%peer, "refused: all connections are taken");
-                        self.io.close(token);
-                        continue;
-                    }
-                    let cipher = match acceptor.as_ref().map(|acceptor| acceptor.accept()) {
-                        Some(Err(error)) => {
-                            tracing::warn!(%peer, %error, "refused: TLS cannot begin");
-                            self.io.close(token);
-                            continue;
-                        }
-                        Some(Ok(cipher)) => Some(cipher),
-                        None => None,
-                    };
-                    match self.server_role(cipher.is_some()) {
-                        Some(role) => self.add_connection(token, peer, role),
-                        None => self.io.close(token),
-                    }
-                    if let (Some(cipher), Some(connection)) =
-                        (cipher, self.connections.get_mut(&token))
-                    {
-                        connection.encrypt(cipher);
-                    }
-                }
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "an RTSP connection cannot be accepted");
-                    return;
-                }
-            }
-        }
-    }
-
     pub(in crate::engine) fn add_connection(&mut self, token: Token, peer: SocketAddr, role: Role) {
         let connection = Connection::new(token, peer, role, self.io.now());
         self.owners.insert(token, Owner::Connection);

@@ -44,6 +44,7 @@ impl Worker {
             let _ = reply.send(Ok((live.stream.session().clone(), live.stream.subscriber())));
         }
         self.streams.insert(id, live);
+        self.share_buffers();
         self.paths.insert(path.clone(), id);
         self.tell(Event::StreamStarted { path: path.clone(), from });
         for remote in self.pushes.extract_if(.., |push| push.path == path).collect::<Vec<_>>() {
@@ -120,6 +121,9 @@ impl Worker {
             backend: self.io.name(),
             gso: self.io.gso().to_string(),
             connections: self.connections.len(),
+            refused_connections: self.door.refused(),
+            bad_requests: self.bad_requests,
+            stray_frames: self.stray_frames,
             streams: self.streams.values().map(Live::figures).collect(),
         }
     }

@@ -62,6 +62,8 @@ impl Worker {
         self.forget_ended(now);
         self.send_reports(now);
         self.ask_for_key_frames(now);
+        self.tell_refusals(now);
+        self.share_buffers();
         self.tell_warnings();
     }
 

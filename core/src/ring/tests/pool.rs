@@ -44,6 +44,27 @@ fn a_chunk_is_filled_again_when_its_last_span_is_gone() {
 }
 
 #[test]
+fn a_lower_limit_gives_back_what_nobody_holds() {
+    let mut pool = Pool::new(8, 6);
+    let mut held: Vec<_> = (0..6).map(|_| pool.take().unwrap()).collect();
+    pool.limit(4);
+    assert_eq!((pool.allocated(), pool.max_chunks()), (6, 4));
+    assert!(pool.take().is_none(), "all are held");
+    held.truncate(3);
+    assert!(pool.take().is_some(), "what is there may be used until it is given back");
+    pool.limit(4);
+    assert_eq!((pool.allocated(), pool.in_use()), (4, 3));
+    held.push(pool.take().unwrap());
+    assert!(pool.take().is_none());
+    pool.limit(5);
+    held.push(pool.take().unwrap());
+    held.clear();
+    pool.limit(0);
+    assert_eq!(pool.allocated(), 0);
+    assert!(pool.take().is_none());
+}
+
+#[test]
 fn chunks_go_round_in_the_order_of_taking() {
     let mut pool = Pool::new(1, 64);
     let mut held = std::collections::VecDeque::new();

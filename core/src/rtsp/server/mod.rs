@@ -122,8 +122,8 @@ impl ServerSession {
         if self.is_waiting() {
             return Step::Wait(Box::new(request));
         }
-        self.alive(now);
         self.greeted = true;
+        self.alive(now);
         self.dispatch(request)
     }
 
@@ -168,9 +168,12 @@ impl ServerSession {
         response
     }
 
-    /// Something shows that the client lives.
+    /// Something shows that the client lives. Before its first request nothing does: whoever sends blank
+    /// lines or interleaved frames for ever must not hold a connection by it.
     pub fn alive(&mut self, now: Duration) {
-        self.last_sign = self.last_sign.max(now);
+        if self.greeted {
+            self.last_sign = self.last_sign.max(now);
+        }
     }
 
     /// When [`handle_timeout`](ServerSession::handle_timeout) is to be called. `None` while packets flow over

@@ -112,6 +112,17 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_connections: Option<usize>,
 
+    /// RTSP connections at once from one address, or from one IPv6 network (/64) [default: 5000]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_connections_per_address: Option<usize>,
+
+    /// Memory for the packets of all streams together, in MiB. One stream has 32 at most, and 1 at
+    /// least [default: 4096]
+    #[arg(long, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_memory: Option<usize>,
+
     /// Streams at once [default: 4096]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,6 +155,10 @@ impl Options {
             linger: self.linger.or(file.linger),
             takeover: self.takeover.or(file.takeover),
             max_connections: self.max_connections.or(file.max_connections),
+            max_connections_per_address: self
+                .max_connections_per_address
+                .or(file.max_connections_per_address),
+            max_memory: self.max_memory.or(file.max_memory),
             max_streams: self.max_streams.or(file.max_streams),
             session_timeout: self.session_timeout.or(file.session_timeout),
             ..self

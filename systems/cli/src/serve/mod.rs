@@ -5,6 +5,7 @@ mod pulls;
 mod reload;
 mod report;
 mod settings;
+mod supervisor;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -27,7 +28,8 @@ use crate::signal::{Hangup, Stop};
 use crate::tls;
 use pulls::Pulls;
 use reload::Reload;
-use report::{Line, StreamLedger};
+use report::{Line, Refusals, StreamLedger};
+use supervisor::Supervisor;
 
 /// How often the request to end is looked for.
 const TICK: Duration = Duration::from_millis(100);
@@ -75,11 +77,15 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     let pulls = Pulls::start(&engine, options.pull.clone(), output)?;
     output.line(&listening(address, rtsps, backend, &paths));
     let reload = Reload::new(args, options, policy, certificate, hangup);
-    let mut server = Server { engine, address, output, pulls, reload, look: Instant::now() };
+    let supervisor = Supervisor::new();
+    supervisor.ready(&format!("serving at rtsp://{address}/"));
+    let look = Instant::now();
+    let mut server = Server { engine, address, output, pulls, reload, supervisor, look };
     server.warn_of_a_closed_door();
     while !stop.is_requested() {
         server.turn(TICK);
     }
+    server.supervisor.stopping();
     while server.turn(Duration::ZERO) {}
     server.print_ledgers();
     Ok(())
@@ -91,6 +97,7 @@ struct Server {
     output: Output,
     pulls: Pulls,
     reload: Reload,
+    supervisor: Supervisor,
     /// When the configuration file is to be looked at next.
     look: Instant,
 }
@@ -111,6 +118,10 @@ impl Server {
         }
         if self.reload.is_due(look) {
             self.read_configuration(now);
+        }
+        // It is the engine's thread that has to be alive, so it is asked something.
+        if self.supervisor.is_due(now) && self.engine.figures().is_ok() {
+            self.supervisor.alive(now);
         }
         came
     }
@@ -161,11 +172,15 @@ impl Server {
         self.output.line(&line);
     }
 
-    /// The ledgers of the streams that are there when the server ends; the others are told already.
+    /// The ledgers of the streams that are there when the server ends (the others are told already), and
+    /// what was refused.
     fn print_ledgers(&mut self) {
         let Ok(figures) = self.engine.figures() else { return };
         for stream in &figures.streams {
             self.output.line(&Line::Ledger(StreamLedger::new(stream)));
+        }
+        if let Some(refusals) = Refusals::new(&figures) {
+            self.output.line(&Line::Refusals(refusals));
         }
     }
 }

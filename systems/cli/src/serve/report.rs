@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use rillcast::engine::{Event, StreamFigures};
+use rillcast::engine::{Event, Figures, StreamFigures};
 use rillcast::stats::Cause;
 use serde::Serialize;
 
@@ -66,6 +66,31 @@ pub(super) enum Line {
         text: String,
     },
     Ledger(StreamLedger),
+    Refusals(Refusals),
+}
+
+/// What the server has refused before it came to a stream.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Refusals {
+    /// Connections closed at once, because as many as allowed were open.
+    connections: u64,
+    /// Times that a connection has brought what is no RTSP, or larger than it may be.
+    bad_requests: u64,
+    /// Interleaved frames of connections that neither played nor published.
+    stray_frames: u64,
+}
+
+impl Refusals {
+    /// The refusals so far; `None` when there are none.
+    pub(super) fn new(figures: &Figures) -> Option<Refusals> {
+        let refusals = Refusals {
+            connections: figures.refused_connections,
+            bad_requests: figures.bad_requests,
+            stray_frames: figures.stray_frames,
+        };
+        let Refusals { connections, bad_requests, stray_frames } = refusals;
+        ([connections, bad_requests, stray_frames] != [0; 3]).then_some(refusals)
+    }
 }
 
 /// The books of one stream.
@@ -196,6 +221,11 @@ impl fmt::Display for Line {
             }
             Line::Other { text } => f.write_str(text),
             Line::Ledger(ledger) => ledger.fmt(f),
+            Line::Refusals(Refusals { connections, bad_requests, stray_frames }) => write!(
+                f,
+                "refused: {connections} connections too many, {bad_requests} requests that were none, \
+                 {stray_frames} media frames of nobody's"
+            ),
         }
     }
 }

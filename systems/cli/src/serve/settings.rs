@@ -19,6 +19,7 @@ const DEFAULT_RTSP: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8554);
 /// How long a stream waits for its source to come back.
 const DEFAULT_LINGER: Duration = Duration::from_secs(10);
+const MIB: usize = 1 << 20;
 /// Largest file that is read.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -43,6 +44,8 @@ pub(crate) fn with_defaults(mut options: Options) -> Options {
     options.linger.get_or_insert(DEFAULT_LINGER.as_secs());
     options.takeover.get_or_insert(engine.takeover);
     options.max_connections.get_or_insert(engine.max_connections);
+    options.max_connections_per_address.get_or_insert(engine.max_connections_per_address);
+    options.max_memory.get_or_insert(engine.total_buffer / MIB);
     options.max_streams.get_or_insert(engine.max_streams);
     options.session_timeout.get_or_insert(engine.session_timeout.as_secs());
     options
@@ -56,6 +59,12 @@ pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Result<Config, F
         linger: options.linger.map_or(DEFAULT_LINGER, Duration::from_secs),
         takeover: options.takeover.unwrap_or(default.takeover),
         max_connections: options.max_connections.unwrap_or(default.max_connections),
+        max_connections_per_address: options
+            .max_connections_per_address
+            .unwrap_or(default.max_connections_per_address),
+        total_buffer: options
+            .max_memory
+            .map_or(default.total_buffer, |mib| mib.saturating_mul(MIB)),
         max_streams: options.max_streams.unwrap_or(default.max_streams),
         session_timeout: options
             .session_timeout
@@ -136,6 +145,8 @@ pub(super) fn with_fixed(new: Options, old: &Options) -> Options {
         linger: old.linger,
         takeover: old.takeover,
         max_connections: old.max_connections,
+        max_connections_per_address: old.max_connections_per_address,
+        max_memory: old.max_memory,
         max_streams: old.max_streams,
         session_timeout: old.session_timeout,
         ..new
@@ -156,6 +167,11 @@ pub(super) fn need_a_restart(old: &Options, new: &Options) -> Vec<&'static str> 
         ("linger", old.linger != new.linger),
         ("takeover", old.takeover != new.takeover),
         ("max-connections", old.max_connections != new.max_connections),
+        (
+            "max-connections-per-address",
+            old.max_connections_per_address != new.max_connections_per_address,
+        ),
+        ("max-memory", old.max_memory != new.max_memory),
         ("max-streams", old.max_streams != new.max_streams),
         ("session-timeout", old.session_timeout != new.session_timeout),
     ];
