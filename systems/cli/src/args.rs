@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::bench::BenchArgs;
 use crate::demo::DemoArgs;
+use crate::doctor::DoctorArgs;
 use crate::play::PlayArgs;
 use crate::publish::PublishArgs;
 use crate::serve::ServeArgs;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Measure what relaying costs on this machine
     Bench(BenchArgs),
+    /// Look at this machine: what is slow or missing, and the command that mends it
+    Doctor(DoctorArgs),
     /// Make the line of a user for the configuration out of a password
     HashPassword(HashPasswordArgs),
     /// Make a signed permission to play or publish, to be put behind a URL

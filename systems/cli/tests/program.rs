@@ -1,6 +1,7 @@
 //! The program as a user meets it: exit codes, sentences, JSON lines, and how it ends.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -36,7 +37,10 @@ struct Running {
 
 impl Running {
     fn start(arguments: &[&str]) -> Running {
-        let mut command = rillcast(arguments);
+        Running::spawn(rillcast(arguments))
+    }
+
+    fn spawn(mut command: Command) -> Running {
         let mut child = command.arg("--json").stdout(Stdio::piped()).spawn().expect("a process");
         let output = BufReader::new(child.stdout.take().expect("its standard output"));
         let (sender, lines) = mpsc::channel();
@@ -197,4 +201,45 @@ fn a_demonstration_is_json_from_end_to_end_and_ends_when_asked() {
     assert!(demo.end_by("TERM").success());
     demo.event("result");
     assert!(demo.next().is_none());
+}
+
+/// What systemd expects of a service of `Type=notify` with `WatchdogSec=`.
+#[test]
+fn systemd_is_told_of_beginning_life_and_end() {
+    let path = std::env::temp_dir().join(format!("rillcast-notify-{}", std::process::id()));
+    let socket = UnixDatagram::bind(&path).expect("a socket for the messages");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    let mut command = rillcast(&["serve", "--rtsp", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000").env_remove("WATCHDOG_PID");
+    let mut server = Running::spawn(command);
+    let message = || {
+        let mut bytes = [0; 1024];
+        let length = socket.recv(&mut bytes).expect("a message");
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    };
+    let ready = message();
+    assert!(ready.starts_with("READY=1\nSTATUS=serving at rtsp://127.0.0.1:"), "{ready}");
+    for _ in 0..3 {
+        assert_eq!(message(), "WATCHDOG=1\n");
+    }
+    assert!(server.end_by("TERM").success());
+    let last = std::iter::repeat_with(message).find(|message| message != "WATCHDOG=1\n");
+    assert_eq!(last.as_deref(), Some("STOPPING=1\n"));
+    std::fs::remove_file(path).expect("it is still there");
+}
+
+#[test]
+fn doctor_gives_a_line_for_everything() {
+    let output = run(&["doctor", "--json"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let wanting = lines
+        .iter()
+        .filter(|line| line["needed"] == true && line["state"] != "ok" && line["mend"].is_string());
+    assert!(lines.len() > 10, "{text}");
+    assert_eq!(output.status.code(), Some(i32::from(wanting.count() > 0)), "{text}");
+    for name in ["kernel", "io_uring", "open files", "time source", "firewall", "IPVS"] {
+        assert!(lines.iter().any(|line| line["name"] == name), "nothing of {name}: {text}");
+    }
 }

@@ -9,6 +9,8 @@ mod keyed;
 mod options;
 mod print;
 
+#[cfg(fuzzing)]
+pub(crate) use file::parse;
 pub(crate) use file::{Watched, read};
 pub(crate) use options::{Options, RtspUrl};
 pub(crate) use print::print;

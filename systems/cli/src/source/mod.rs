@@ -79,6 +79,15 @@ pub(crate) fn open(name: &str, options: &Options) -> Result<Box<dyn Source>, Err
     }
 }
 
+/// The reader of MP4 files, for the fuzz target.
+///
+/// # Errors
+/// When it is no MP4 file, is damaged, or has no H.264 track.
+#[cfg(fuzzing)]
+pub(crate) fn mp4(file: std::fs::File, path: &Path) -> Result<impl Source, Error> {
+    mp4::Mp4Source::new(file, path, false)
+}
+
 fn open_file(path: &Path, options: &Options) -> Result<Box<dyn Source>, Error> {
     let opening = |error| Error::Open { path: path.to_owned(), error };
     let file = std::fs::File::open(path).map_err(opening)?;
