@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rillcast::media::rtcp::{self, Packet};
+use rillcast::media::rtcp::{self, Feedback, Packet};
 
 fuzz_target!(|input: &[u8]| {
     let asks = rtcp::asks(input);
@@ -27,7 +27,8 @@ fuzz_target!(|input: &[u8]| {
     lost.sort_unstable();
     lost.dedup();
     if !lost.is_empty() {
-        let nack = rtcp::nack(1, 2, &lost, "rill");
+        let wanted = [Feedback::Nack { media: 2, lost: &lost }, Feedback::Pli { media: 2 }];
+        let nack = rtcp::feedback(1, "rill", &wanted);
         let mut again: Vec<u16> = rtcp::parse(&nack)
             .into_iter()
             .flat_map(|compound| compound.packets())

@@ -29,6 +29,7 @@ pub fn sdp(port: u16) -> String {
 /// Makes the packets of one H.264 track, 25 frames a second.
 #[derive(Debug)]
 pub struct Source {
+    ssrc: u32,
     sequence: u16,
     timestamp: u32,
 }
@@ -36,7 +37,13 @@ pub struct Source {
 impl Source {
     /// A track that begins shortly before sequence number and timestamp wrap around.
     pub fn new() -> Source {
-        Source { sequence: 65_500, timestamp: u32::MAX - 40_000 }
+        Source::of(0x5eed_cafe)
+    }
+
+    /// The same with another SSRC. (A source that comes back under its old one, with a clock that is
+    /// near, is taken to go on with its old numbers.)
+    pub fn of(ssrc: u32) -> Source {
+        Source { ssrc, sequence: 65_500, timestamp: u32::MAX - 40_000 }
     }
 
     /// The packets of an IDR picture: parameter sets, then `packets` packets of one slice.
@@ -88,7 +95,7 @@ impl Source {
         let mut packet = vec![0x80, u8::from(marker) << 7 | 96];
         packet.extend(self.sequence.to_be_bytes());
         packet.extend(self.timestamp.to_be_bytes());
-        packet.extend(0x5eed_cafe_u32.to_be_bytes());
+        packet.extend(self.ssrc.to_be_bytes());
         packet.extend(payload);
         self.sequence = self.sequence.wrapping_add(1);
         packet

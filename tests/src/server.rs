@@ -124,6 +124,17 @@ impl Server {
         self.wait_for(PATIENCE, |e| e["event"] == "ledger" && e["path"] == path)
     }
 
+    /// Ends the server by a signal; everything it has ever said.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    pub fn end(mut self) -> Vec<Value> {
+        self.process.signal("TERM");
+        self.process.succeed(PATIENCE);
+        self.seen.extend(self.events.iter());
+        self.seen
+    }
+
     /// Ends the server by a signal; how many of each kind it has refused before they came to a stream.
     ///
     /// # Panics
