@@ -286,6 +286,27 @@ fn ends_by_a_signal_within_two_seconds() {
     assert!(goodbye, "no RTCP BYE before the connection was closed");
 }
 
+/// A server that is ended says TEARDOWN to those that it fetches from.
+#[test]
+fn a_server_that_ends_says_goodbye_upstream() {
+    let scene = Scene::new("a_server_that_ends_says_goodbye_upstream");
+    let mut upstream = Server::start(&scene, &[]);
+    let url = upstream.url("live");
+    let mut publisher = Connection::open(upstream.address());
+    publisher.publish(&url, &rtp::sdp(0));
+    upstream.stream_started("live");
+    for packet in Source::new().key_frame(5) {
+        publisher.send_packet(0, &packet);
+    }
+    let pull = ["--pull", &format!("copy={url}")];
+    let mut server = Server::start_at(&scene, "copy", "127.0.0.1:0", &pull);
+    server.stream_started("copy");
+    upstream.child_started("live");
+    server.end();
+    let gone = upstream.wait_for(Duration::from_secs(2), |event| event["event"] == "child_ended");
+    assert_eq!(gone["reason"], "it said TEARDOWN", "{gone}");
+}
+
 #[test]
 fn nonsense_does_no_harm() {
     let scene = Scene::new("nonsense_does_no_harm");
