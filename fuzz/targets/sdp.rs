@@ -22,15 +22,14 @@ fuzz_target!(|input: &[u8]| {
         let _ = (track, media.format.parameter_sets());
     }
     let ports: Vec<u16> = (0..session.media.len() as u16).map(|n| 5000 + 2 * n).collect();
-    let written = [
-        session.for_players(HERE).to_string(),
-        session.for_announce(HERE).to_string(),
-        session.for_rtp(HERE, HERE, &ports).to_string(),
-    ];
-    for text in written {
-        // What players and servers are given can be read, and says the same when written again.
-        let again = Session::parse(text.as_bytes()).expect("what is written can be read");
-        assert_eq!(again.media.len(), session.media.len(), "{text}");
-        assert_eq!(Session::parse(again.to_string().as_bytes()).as_ref(), Ok(&again), "{text}");
-    }
+    let written = match input.len() % 3 {
+        0 => session.for_players(HERE),
+        1 => session.for_announce(HERE),
+        _ => session.for_rtp(HERE, HERE, &ports),
+    };
+    let text = written.to_string();
+    // What players and servers are given can be read, and says the same when written again.
+    let again = Session::parse(text.as_bytes()).expect("what is written can be read");
+    assert_eq!(again.media.len(), session.media.len(), "{text}");
+    assert_eq!(Session::parse(again.to_string().as_bytes()).as_ref(), Ok(&again), "{text}");
 });
