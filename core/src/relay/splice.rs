@@ -16,7 +16,7 @@ use crate::stats::Cause;
 const SILENCE: Duration = Duration::from_millis(500);
 
 /// A source that is back under its SSRC goes on with its old numbers when its clock is no further from
-/// where it should be than so many seconds.
+/// where it should be than so many seconds, and its sequence numbers are not behind.
 const SAME_CLOCK: u32 = 60;
 
 /// How the present source of a track relates to what the children see.
@@ -94,7 +94,7 @@ impl Splice {
         // Whoever counts what is no RTP will see what is wrong with it.
         let Ok(header) = rtp::parse(packet) else { return false };
         let same = self.source == Some(header.ssrc);
-        let back = same && self.expected && self.is_on_clock(header.timestamp, &arrival);
+        let back = same && self.expected && self.goes_on(&header, &arrival);
         let changes = !same || (self.expected && !back);
         if back {
             self.expected = false;
@@ -131,13 +131,17 @@ impl Splice {
         changes
     }
 
-    /// Whether a timestamp of the present source is about where its clock should be by now.
-    fn is_on_clock(&self, timestamp: u32, arrival: &Arrival<'_>) -> bool {
-        let timestamp = timestamp.wrapping_add(self.shift.map_or(0, |shift| shift.timestamp));
-        let distance =
-            |onward: Onward| (timestamp.wrapping_sub(onward.timestamp) as i32).unsigned_abs();
-        let near = arrival.clock_rate.saturating_mul(SAME_CLOCK);
-        arrival.onward.is_some_and(|onward| distance(onward) <= near)
+    /// Whether a packet of the present source is about where the source should be by now: near on its
+    /// clock, and with a sequence number that has not been there. One that has begun anew under its
+    /// old SSRC would be taken for its own past otherwise.
+    fn goes_on(&self, header: &rtp::Header, arrival: &Arrival<'_>) -> bool {
+        let Some(onward) = arrival.onward else { return false };
+        let shift = |of: fn(&Shift) -> u32| self.shift.as_ref().map_or(0, of);
+        let timestamp = header.timestamp.wrapping_add(shift(|shift| shift.timestamp));
+        let sequence = header.sequence.wrapping_add(shift(|shift| shift.sequence.into()) as u16);
+        let distance = (timestamp.wrapping_sub(onward.timestamp) as i32).unsigned_abs();
+        let near = distance <= arrival.clock_rate.saturating_mul(SAME_CLOCK);
+        near && sequence.wrapping_sub(onward.sequence) as i16 >= 0
     }
 
     /// What the stream calls a payload type of the source.

@@ -2,6 +2,7 @@
 
 mod key_frames;
 mod repair;
+mod succession;
 mod support;
 
 use std::time::Duration;
