@@ -1,4 +1,4 @@
-//! Requests that wait to be let in.
+//! Requests that wait to be let in, or for a stream.
 
 use std::time::Duration;
 
@@ -12,15 +12,16 @@ use super::connection::Input;
 use super::role::{Role, Server};
 use super::worker::Worker;
 
-/// A question that waits for a verdict.
-pub(super) struct Waiting {
-    ticket: u64,
-    question: Box<Question>,
-    candidate: Candidate,
+/// A question that waits.
+pub(super) enum Waiting {
+    /// For a verdict.
+    Verdict { ticket: u64, question: Box<Question>, candidate: Candidate },
+    /// For a stream that is being fetched.
+    Stream { question: Box<Question>, since: Duration },
 }
 
 /// What is remembered of a request while it is decided on.
-struct Candidate {
+pub(super) struct Candidate {
     action: Action,
     /// It came with credentials, so that a no means that they were wrong.
     guess: bool,
@@ -38,7 +39,7 @@ impl Worker {
         let protocol = if connection.is_secure() { Protocol::Rtsps } else { Protocol::Rtsp };
         let Role::Server(server) = &mut connection.role else { return };
         let Some(action) = server.wants(&question) else {
-            return self.conclude(token, &question);
+            return self.conclude(token, question);
         };
         if feeds {
             return self.turn_away(token, Status::METHOD_NOT_VALID_IN_THIS_STATE.into());
@@ -59,7 +60,7 @@ impl Worker {
             Entry::Now(verdict) => self.decide(token, question, &candidate, verdict),
             Entry::Later(ticket) => {
                 if let Some(server) = self.server(token) {
-                    server.waiting = Some(Waiting { ticket, question, candidate });
+                    server.waiting = Some(Waiting::Verdict { ticket, question, candidate });
                 }
             }
             Entry::Busy => {
@@ -88,7 +89,7 @@ impl Worker {
         let (refusal, reason) = match verdict {
             Verdict::Allow => {
                 server.granted = Some((candidate.action, question.path.clone()));
-                return self.conclude(token, &question);
+                return self.conclude(token, question);
             }
             Verdict::Deny => (Status::FORBIDDEN.into(), "it is not allowed to"),
             Verdict::Unavailable => {
@@ -113,7 +114,8 @@ impl Worker {
         self.turn_away(token, refusal);
     }
 
-    fn turn_away(&mut self, token: Token, refusal: Refusal) {
+    /// Answers a question by a no.
+    pub(super) fn turn_away(&mut self, token: Token, refusal: Refusal) {
         let now = self.io.now();
         let Some(server) = self.server(token) else { return };
         if let Some(response) = server.session.answer(Answer::Refuse(refusal), now) {
@@ -139,16 +141,21 @@ impl Worker {
 
     fn settle(&mut self, token: Token, ticket: u64, verdict: Verdict) {
         let Some(server) = self.server(token) else { return };
-        let Some(waiting) = server.waiting.take_if(|waiting| waiting.ticket == ticket) else {
+        let asked = |waiting: &mut Waiting| matches!(waiting, Waiting::Verdict { ticket: of, .. } if *of == ticket);
+        let Some(Waiting::Verdict { question, candidate, .. }) = server.waiting.take_if(asked)
+        else {
             return;
         };
-        self.decide(token, waiting.question, &waiting.candidate, verdict);
-        self.resume(token);
+        self.decide(token, question, &candidate, verdict);
+        self.resume_reading(token);
     }
 
-    /// Reads on where a connection was left when its request had to wait.
-    fn resume(&mut self, token: Token) {
+    /// Reads on where a connection was left when its request had to wait, unless it still has to.
+    pub(super) fn resume_reading(&mut self, token: Token) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
+        if connection.role.is_waiting() {
+            return;
+        }
         if let Err(error) = self.io.set_reading(token, true) {
             return self.lose(token, &format!("the connection is broken: {error}"));
         }
@@ -180,8 +187,24 @@ impl Server {
         (!has).then_some(action)
     }
 
-    /// Whether a request waits to be let in.
+    /// Whether a request waits.
     pub(super) fn is_waiting(&self) -> bool {
         self.waiting.is_some()
+    }
+
+    /// Since when a request waits for a stream.
+    pub(super) fn awaits_since(&self) -> Option<Duration> {
+        match &self.waiting {
+            Some(Waiting::Stream { since, .. }) => Some(*since),
+            Some(Waiting::Verdict { .. }) | None => None,
+        }
+    }
+
+    /// Takes the request that waits for a stream.
+    pub(super) fn take_awaiting(&mut self) -> Option<Box<Question>> {
+        let for_stream = |waiting: &mut Waiting| matches!(waiting, Waiting::Stream { .. });
+        match self.waiting.take_if(for_stream)? {
+            Waiting::Stream { question, .. } | Waiting::Verdict { question, .. } => Some(question),
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use crate::io::Token;
 use crate::media::sdp;
-use crate::rtsp::client::{Negotiated, Transports};
-use crate::rtsp::{ClientConfig, ClientEvent, ClientSession, Message, Url};
+use crate::rtsp::client::{ClientError, Negotiated, Transports};
+use crate::rtsp::{ClientConfig, ClientEvent, ClientSession, Message, Status, Url};
 
 use super::cipher::Cipher;
 use super::command::{Remote, StreamId};
@@ -170,8 +170,16 @@ impl Worker {
             }
             ClientEvent::Started { .. } => self.started(token),
             ClientEvent::Redirected(url) => self.redirected(token, &url),
-            ClientEvent::Closed => self.close_after_flush(token, "it was ended"),
-            ClientEvent::Failed(error) => self.lose(token, &error.to_string()),
+            ClientEvent::Closed => {
+                let farewell = self.client(token).and_then(|client| client.farewell.take());
+                self.close_after_flush(token, farewell.as_deref().unwrap_or("it was ended"));
+            }
+            ClientEvent::Failed(error) => {
+                if let Some(client) = self.client(token) {
+                    client.failure = status_for_players(&error);
+                }
+                self.lose(token, &error.to_string());
+            }
         }
     }
 
@@ -245,8 +253,11 @@ impl Worker {
     /// Tells the server at the other end that it is over, and hangs up.
     pub(super) fn say_teardown(&mut self, token: Token, reason: &str) {
         let now = self.io.now();
-        if let Some(session) = self.client(token).and_then(|client| client.session.as_mut()) {
-            session.teardown(now);
+        if let Some(client) = self.client(token) {
+            client.farewell.get_or_insert_with(|| reason.to_owned());
+            if let Some(session) = &mut client.session {
+                session.teardown(now);
+            }
         }
         self.drive(token);
         self.close_after_flush(token, reason);
@@ -273,7 +284,10 @@ impl Worker {
                     self.orphan(id, &reason);
                 }
             }
-            Job::Pull { stream: None, .. } => self.tell(Event::PullFailed { path, url, reason }),
+            Job::Pull { stream: None, .. } => {
+                self.pull_failed(&path, client.failure);
+                self.tell(Event::PullFailed { path, url, reason });
+            }
             Job::Push { stream, child, .. } => {
                 if let (Some(key), Some(live)) = (child, self.streams.get_mut(&stream))
                     && let Some(ledger) = live.stream.remove_child(key)
@@ -308,6 +322,15 @@ impl Job {
 
     pub(super) fn push(stream: StreamId) -> Job {
         Job::Push { stream, tracks: Vec::new(), pairs: Vec::new(), child: None }
+    }
+}
+
+/// What players are told whose stream could not be fetched.
+fn status_for_players(error: &ClientError) -> Status {
+    match error {
+        ClientError::Refused { status: Status::NOT_FOUND, .. } => Status::NOT_FOUND,
+        ClientError::NoResponse { .. } => Status::GATEWAY_TIMEOUT,
+        _ => Status::SERVICE_UNAVAILABLE,
     }
 }
 

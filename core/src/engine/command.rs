@@ -15,6 +15,7 @@ use super::cipher::Acceptor;
 use super::config::Transport;
 use super::error::Error;
 use super::figures::Figures;
+use super::on_demand::OnDemand;
 
 /// Names a stream for as long as the engine lives; never used again.
 pub(super) type StreamId = u64;
@@ -37,6 +38,17 @@ pub(super) enum Command {
     /// Where, and what encrypts the connections.
     Listen(SocketAddr, Option<Arc<dyn Acceptor>>, Reply<SocketAddr>),
     Pull(Remote, Reply<()>),
+    /// From now on the path is fetched when somebody wants it; `None`: no longer.
+    OnDemand {
+        path: String,
+        demand: Option<OnDemand>,
+        reply: Reply<()>,
+    },
+    /// The host of a stream that is fetched on demand was looked up.
+    Fetch {
+        path: String,
+        remote: Result<Remote, Error>,
+    },
     Push(Remote, Reply<()>),
     IngestRtp {
         path: String,

@@ -15,6 +15,7 @@
 //! | `client.rs` | connections that the engine opens itself: how they come about, go on and end |
 //! | `pull.rs`, `push.rs` | what such a connection is for: to fetch a stream, to carry one on |
 //! | `media.rs`, `inlet.rs` | streams and the sockets that feed them |
+//! | `on_demand.rs`, `backoff.rs` | streams that are fetched while somebody wants them |
 //! | `resume.rs` | streams whose source is gone, and comes back |
 //! | `ending.rs` | how streams, connections and the engine itself end |
 //! | `reporters.rs` | where the reports of UDP children come from |
@@ -40,6 +41,7 @@
 pub mod access;
 mod admission;
 mod asking;
+mod backoff;
 mod budget;
 mod children;
 mod cipher;
@@ -56,6 +58,7 @@ mod event_queue;
 mod figures;
 mod inlet;
 mod media;
+mod on_demand;
 mod pull;
 mod push;
 mod random;
@@ -86,6 +89,7 @@ use crate::relay::{FrameReader, Packet, PacketReader, ReaderOptions, Start};
 use crate::ring::{Subscriber, Wake};
 use crate::rtsp::Url;
 
+pub use backoff::Backoff;
 use children::ChildCommand;
 pub use children::{ChildId, ChildOptions, Receiver};
 use command::{Command, Commands, Remote, Reply};
@@ -93,6 +97,7 @@ pub use config::{Config, Transport};
 pub use error::Error;
 pub use event::Event;
 pub use figures::{Figures, StreamFigures};
+use on_demand::OnDemand;
 pub use rtp_source::{PushError, RtpSource};
 #[cfg(feature = "tls")]
 pub use rustls;
@@ -121,11 +126,12 @@ impl Engine {
         let (queue, commands) = sync_channel(command::QUEUE);
         let (teller, events) = event_queue::event_queue();
         let handle = Commands::new(queue, io.waker());
+        let own = handle.clone();
         let thread = std::thread::Builder::new()
             .name("rillcast".into())
             .spawn(move || {
                 let io = Box::new(io);
-                worker::Worker::new(io, config, commands, teller, reporter).run();
+                worker::Worker::new(io, config, (own, commands), teller, reporter).run();
             })
             .map_err(|source| Error::Io { doing: "start the engine's thread", source })?;
         Ok(Engine { commands: handle, events, thread: Mutex::new(Some(thread)) })
@@ -165,6 +171,39 @@ impl Engine {
     pub fn pull(&self, path: &str, url: &str, transport: Transport) -> Result<(), Error> {
         let remote = remote(path, url, transport)?;
         self.commands.ask(|reply| Command::Pull(remote, reply))
+    }
+
+    /// Plays `url` while somebody wants the stream at `path`: from the first DESCRIBE or SETUP for it, which
+    /// waits until the stream is there (at most [`Config::connect_timeout`]), until it has had no player, push or
+    /// child for `grace`. Readers in this process are not counted. A pull that fails is told to those who wait, by
+    /// 404, 503 or 504, and is not tried again at once (see [`Backoff`]). It takes the place of one that the
+    /// path had before, but a stream that is there goes on.
+    ///
+    /// # Errors
+    ///
+    /// When the URL cannot be used. A host that is not found is told by [`Event::PullFailed`] when it is wanted.
+    pub fn pull_on_demand(
+        &self,
+        path: &str,
+        url: &str,
+        transport: Transport,
+        grace: Duration,
+    ) -> Result<(), Error> {
+        let bad = |reason: String| Error::Url { url: url.to_owned(), reason };
+        Url::parse(url).map_err(|error| bad(error.to_string()))?;
+        let demand = Some(OnDemand::new(url.to_owned(), transport, grace));
+        let path = normal_path(path);
+        self.commands.ask(|reply| Command::OnDemand { path, demand, reply })
+    }
+
+    /// The path is no longer fetched on demand. A stream that is there stays until its source ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`].
+    pub fn forget_on_demand(&self, path: &str) -> Result<(), Error> {
+        let path = normal_path(path);
+        self.commands.ask(|reply| Command::OnDemand { path, demand: None, reply })
     }
 
     /// Publishes the stream at `path`, now or as soon as it comes, to `url` by RTSP RECORD. Returns

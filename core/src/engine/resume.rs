@@ -27,6 +27,7 @@ impl Worker {
         live.feeder = Feeder::Nobody;
         let path = live.path.clone();
         self.close_inlets_of(id);
+        self.fetch_later(&path);
         self.tell(Event::StreamInterrupted { path, reason: reason.to_owned() });
     }
 
@@ -64,6 +65,7 @@ impl Worker {
         }
         live.orphaned = None;
         live.from.clone_from(&from);
+        self.stream_came(&path);
         self.tell(Event::StreamResumed { path, from });
         Ok(id)
     }

@@ -6,7 +6,7 @@ use crate::io::Token;
 use crate::media::sdp;
 use crate::relay::{ChildKey, Kind, PairId};
 use crate::rtsp::server::Chosen;
-use crate::rtsp::{ClientSession, ServerSession};
+use crate::rtsp::{ClientSession, ServerSession, Status};
 
 use super::access::Action;
 use super::admission::Waiting;
@@ -29,7 +29,7 @@ pub(super) struct Server {
     pub(super) part: Part,
     /// What the peer was last allowed to do, and at which path.
     pub(super) granted: Option<(Action, String)>,
-    /// Its request that waits to be let in.
+    /// Its request that waits to be let in, or for a stream.
     pub(super) waiting: Option<Waiting>,
 }
 
@@ -114,6 +114,10 @@ pub(super) struct Client {
     pub(super) falling_back: bool,
     /// What it fetched is over, by the server's word.
     pub(super) ended: bool,
+    /// Why it says TEARDOWN.
+    pub(super) farewell: Option<String>,
+    /// What players are told when it does not come about.
+    pub(super) failure: Status,
 }
 
 impl Client {
@@ -127,6 +131,8 @@ impl Client {
             received_before: 0,
             falling_back: false,
             ended: false,
+            farewell: None,
+            failure: Status::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -206,7 +212,7 @@ impl Role {
         }
     }
 
-    /// Whether a request of the peer's waits to be let in.
+    /// Whether a request of the peer's waits.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self, Role::Server(server) if server.is_waiting())
     }

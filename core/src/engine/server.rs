@@ -50,10 +50,11 @@ impl Worker {
         }
     }
 
-    /// Answers a question of somebody who may ask it.
-    pub(super) fn conclude(&mut self, token: Token, question: &Question) {
+    /// Answers a question of somebody who may ask it, now or when the stream that it is about is there.
+    pub(super) fn conclude(&mut self, token: Token, question: Box<Question>) {
+        let Some(question) = self.await_stream(token, question) else { return };
         let now = self.io.now();
-        let answer = self.answer(token, question);
+        let answer = self.answer(token, &question);
         let played = matches!(answer, Answer::Play { .. });
         let over = matches!(question.ask, Ask::Teardown { last: true, .. });
         if over && let Some(publisher) = self.publisher(token) {

@@ -2,6 +2,7 @@
 
 mod end;
 mod key_frames;
+mod on_demand;
 mod pulls;
 
 use std::io::{Read, Write};

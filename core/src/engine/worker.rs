@@ -16,7 +16,7 @@ use crate::ring::{Subscriber, Wake};
 use super::access::Gate;
 use super::children::{Added, ChildId};
 use super::cipher::Acceptor;
-use super::command::{self, Command, Remote, StreamId};
+use super::command::{self, Command, Commands, Remote, StreamId};
 use super::config::Config;
 use super::connection::Connection;
 use super::door::Door;
@@ -25,6 +25,7 @@ use super::error::Error;
 use super::event::Event;
 use super::event_queue::Teller;
 use super::media::{Ingest, Live};
+use super::on_demand::OnDemand;
 use super::reporters::Reporters;
 
 mod sockets;
@@ -73,6 +74,12 @@ pub(super) struct Worker {
     pub(super) door: Door,
     /// Questions of who may come in.
     pub(super) gate: Gate,
+    /// Streams that are fetched while somebody wants them, by path.
+    pub(super) on_demand: HashMap<String, OnDemand>,
+    /// Connections with a request that waits for a stream, and its path.
+    pub(super) awaiting_streams: Vec<(String, Token)>,
+    /// The way back into the queue of commands, for threads that work for this one.
+    pub(super) handle: Commands,
     readers: Vec<(String, ReaderReply)>,
     next_stream: StreamId,
     /// SSRC under which reports to sources are sent.
@@ -100,7 +107,7 @@ impl Worker {
     pub(super) fn new(
         io: Box<dyn Io>,
         config: Config,
-        commands: Receiver<Command>,
+        (handle, commands): (Commands, Receiver<Command>),
         events: Teller,
         reporter: u32,
     ) -> Worker {
@@ -108,6 +115,9 @@ impl Worker {
         Worker {
             reporter,
             gate,
+            on_demand: HashMap::new(),
+            awaiting_streams: Vec::new(),
+            handle,
             io,
             config,
             commands,
@@ -214,6 +224,11 @@ impl Worker {
             Command::Pull(remote, reply) => {
                 let _ = reply.send(self.pull(remote));
             }
+            Command::OnDemand { path, demand, reply } => {
+                self.set_on_demand(path, demand);
+                let _ = reply.send(Ok(()));
+            }
+            Command::Fetch { path, remote } => self.fetch_from(path, remote),
             Command::Push(remote, reply) => {
                 let _ = reply.send(self.push(remote));
             }

@@ -9,6 +9,7 @@ mod hostile;
 mod inputs;
 mod key_frames;
 mod loss;
+mod on_demand;
 mod program;
 mod publishers;
 mod resume;

@@ -83,14 +83,14 @@ fn a_server_that_hangs_up_over_the_fall_back_is_asked_for_tcp_anew() {
     super::check(&player);
 }
 
-fn accept(listener: &TcpListener) -> Client {
+pub(super) fn accept(listener: &TcpListener) -> Client {
     let (stream, _) = listener.accept().expect("a client");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     Client { stream, sequence: 0 }
 }
 
 /// Answers requests up to PLAY; `agree` gives the transport that is agreed to for the one asked for.
-fn converse(client: &mut Client, agree: impl Fn(&str) -> String) {
+pub(super) fn converse(client: &mut Client, agree: impl Fn(&str) -> String) {
     loop {
         let request = client.receive();
         let header = |name: &str| {

@@ -50,6 +50,7 @@ impl Worker {
         for remote in self.pushes.extract_if(.., |push| push.path == path).collect::<Vec<_>>() {
             self.begin_push(remote);
         }
+        self.stream_came(&path);
         Ok(id)
     }
 

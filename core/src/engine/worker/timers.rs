@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::io::Token;
+use crate::rtsp::Status;
 
 use super::super::command::StreamId;
 use super::super::connection::Connection;
@@ -58,6 +59,7 @@ impl Worker {
         self.end_announced(now);
         self.end_left();
         self.end_orphaned(now);
+        self.tend_demands(now);
         self.cut_off_stalled(now);
         self.forget_ended(now);
         self.send_reports(now);
@@ -101,6 +103,7 @@ impl Worker {
                 Role::Client(client) => {
                     let Some(session) = &mut client.session else {
                         if now.saturating_sub(connection.opened) > self.config.connect_timeout {
+                            client.failure = Status::GATEWAY_TIMEOUT;
                             self.try_next(token, "it does not answer");
                         }
                         continue;

@@ -55,6 +55,16 @@ pub(crate) struct Options {
     #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
     pub(crate) pull: Vec<(String, RtspUrl)>,
 
+    /// As --pull, but fetched only while somebody plays PATH (may be given several times)
+    #[arg(long, value_name = "PATH=URL", value_parser = keyed::parse::<RtspUrl>)]
+    #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pull_on_demand: Vec<(String, RtspUrl)>,
+
+    /// How long a stream of --pull-on-demand stays after its last player has gone [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "day")]
+    pub(crate) on_demand_grace: Option<u64>,
+
     /// Take in plain RTP as an SDP file describes it and serve it under PATH (may be given several
     /// times)
     #[arg(long, value_name = "PATH=FILE.sdp", value_parser = keyed::parse::<FileName>)]
@@ -130,7 +140,7 @@ pub(crate) struct Options {
 
     /// How long a session lives without a sign of life, in seconds [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "session_timeout")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "day")]
     pub(crate) session_timeout: Option<u64>,
 }
 
@@ -138,6 +148,7 @@ impl Options {
     /// Puts what the file says where the command line says nothing.
     pub(crate) fn or(mut self, file: Options) -> Options {
         keyed::merge(&mut self.pull, file.pull);
+        keyed::merge(&mut self.pull_on_demand, file.pull_on_demand);
         keyed::merge(&mut self.rtp, file.rtp);
         keyed::merge(&mut self.user, file.user);
         keyed::merge(&mut self.allow_publish, file.allow_publish);
@@ -152,6 +163,7 @@ impl Options {
             realm: self.realm.or(file.realm),
             auth_hook: self.auth_hook.or(file.auth_hook),
             token_key: self.token_key.or(file.token_key),
+            on_demand_grace: self.on_demand_grace.or(file.on_demand_grace),
             linger: self.linger.or(file.linger),
             takeover: self.takeover.or(file.takeover),
             max_connections: self.max_connections.or(file.max_connections),
@@ -258,8 +270,8 @@ mod text {
     }
 }
 
-/// The bounds that the flag has.
-fn session_timeout<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+/// A time of at least a second and at most a day, as the flags have it.
+fn day<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     match u64::deserialize(from)? {
         seconds @ 1..=86_400 => Ok(Some(seconds)),
         seconds => {

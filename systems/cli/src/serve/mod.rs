@@ -1,6 +1,7 @@
 //! `rillcast serve`: the streaming server.
 
 mod args;
+mod on_demand;
 mod pulls;
 mod reload;
 mod report;
@@ -26,6 +27,7 @@ use crate::files;
 use crate::output::Output;
 use crate::signal::{Hangup, Stop};
 use crate::tls;
+use on_demand::OnDemand;
 use pulls::Pulls;
 use reload::Reload;
 use report::{Line, Refusals, StreamLedger};
@@ -63,7 +65,7 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
         }
         None => (None, None),
     };
-    let pulled = options.pull.iter().map(|(path, _)| path);
+    let pulled = options.pull.iter().chain(&options.pull_on_demand).map(|(path, _)| path);
     let paths: Vec<String> = pulled.chain(sessions.iter().map(|(path, _)| path)).cloned().collect();
     for (path, session) in sessions {
         engine.ingest_rtp(&path, session).map_err(|error| match error {
@@ -75,12 +77,14 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     }
     let backend = engine.figures().map_err(failed)?.backend;
     let pulls = Pulls::start(&engine, options.pull.clone(), output)?;
+    let mut on_demand = OnDemand::default();
+    on_demand.tell(&engine, &options)?;
     output.line(&listening(address, rtsps, backend, &paths));
     let reload = Reload::new(args, options, policy, certificate, hangup);
     let supervisor = Supervisor::new();
     supervisor.ready(&format!("serving at rtsp://{address}/"));
     let look = Instant::now();
-    let mut server = Server { engine, address, output, pulls, reload, supervisor, look };
+    let mut server = Server { engine, address, output, pulls, on_demand, reload, supervisor, look };
     server.warn_of_a_closed_door();
     while !stop.is_requested() {
         server.turn(TICK);
@@ -96,6 +100,7 @@ struct Server {
     address: SocketAddr,
     output: Output,
     pulls: Pulls,
+    on_demand: OnDemand,
     reload: Reload,
     supervisor: Supervisor,
     /// When the configuration file is to be looked at next.
@@ -131,6 +136,9 @@ impl Server {
         match self.reload.read() {
             Ok(needs_restart) => {
                 self.pulls.change(self.reload.options().pull.clone(), now);
+                if let Err(failure) = self.on_demand.tell(&self.engine, self.reload.options()) {
+                    self.output.warning(failure.to_string());
+                }
                 self.output.line(&Line::Reloaded { needs_restart });
                 self.warn_of_a_closed_door();
             }
@@ -155,19 +163,19 @@ impl Server {
     fn handle(&mut self, event: Event) {
         let now = Instant::now();
         let retry = match &event {
-            Event::StreamStarted { path, .. } => {
+            Event::StreamStarted { path, .. } | Event::StreamResumed { path, .. } => {
                 self.pulls.started(path);
                 None
             }
-            Event::StreamEnded { path, .. } | Event::PullFailed { path, .. } => {
-                self.pulls.failed(path, now)
-            }
+            Event::StreamInterrupted { path, .. }
+            | Event::StreamEnded { path, .. }
+            | Event::PullFailed { path, .. } => self.pulls.failed(path, now),
             Event::Warning(text) => return self.output.warning(text),
             _ => None,
         };
         let mut line = report::line(event, self.address);
         if let Line::PullFailed { retry_in_s, .. } = &mut line {
-            *retry_in_s = retry.unwrap_or_default().as_secs();
+            *retry_in_s = retry.map(|wait| wait.as_secs_f64().ceil() as u64);
         }
         self.output.line(&line);
     }

@@ -2,16 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use rillcast::engine::{self, Engine, Transport};
+use rillcast::engine::{self, Backoff, Engine, Transport};
 
 use crate::config::RtspUrl;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Time to the first new attempt; it doubles with each that fails.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Longest time between two attempts.
-const LAST_WAIT: Duration = Duration::from_secs(30);
+/// Time to the first new attempt, and the longest between two.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// What is fetched, and when it is tried again.
 #[derive(Debug)]
@@ -24,9 +22,15 @@ pub(super) struct Pulls {
 struct Pull {
     path: String,
     url: String,
-    wait: Duration,
+    backoff: Backoff,
     /// When the next attempt is due; `None` while one is under way or the stream is there.
     retry: Option<Instant>,
+}
+
+impl Pull {
+    fn new(path: String, url: String, retry: Option<Instant>) -> Pull {
+        Pull { path, url, backoff: Backoff::new(BACKOFF.0, BACKOFF.1), retry }
+    }
 }
 
 impl Pulls {
@@ -51,7 +55,7 @@ impl Pulls {
                 }
                 Err(error) => return Err(Failure::runtime(format!("--pull {path}: {error}"))),
             }
-            pulls.pulls.push(Pull { path, url, wait: FIRST_WAIT, retry: None });
+            pulls.pulls.push(Pull::new(path, url, None));
         }
         Ok(pulls)
     }
@@ -63,7 +67,7 @@ impl Pulls {
         for (path, RtspUrl(url)) in wanted {
             match self.find(&path) {
                 Some(pull) => pull.url = url,
-                None => self.pulls.push(Pull { path, url, wait: FIRST_WAIT, retry: Some(now) }),
+                None => self.pulls.push(Pull::new(path, url, Some(now))),
             }
         }
     }
@@ -71,7 +75,7 @@ impl Pulls {
     /// The stream at this path is there.
     pub(super) fn started(&mut self, path: &str) {
         if let Some(pull) = self.find(path) {
-            pull.wait = FIRST_WAIT;
+            pull.backoff.reset();
             pull.retry = None;
         }
     }
@@ -80,9 +84,8 @@ impl Pulls {
     /// again, unless that is settled already.
     pub(super) fn failed(&mut self, path: &str, now: Instant) -> Option<Duration> {
         let pull = self.find(path).filter(|pull| pull.retry.is_none())?;
-        let wait = pull.wait;
+        let wait = pull.backoff.wait();
         pull.retry = Some(now + wait);
-        pull.wait = wait.saturating_mul(2).min(LAST_WAIT);
         Some(wait)
     }
 
@@ -96,8 +99,7 @@ impl Pulls {
             if let Err(error) = engine.pull(&pull.path, &pull.url, Transport::Auto) {
                 // The name server is away, or somebody publishes to the path.
                 self.output.warning(error.to_string());
-                pull.retry = Some(now + pull.wait);
-                pull.wait = pull.wait.saturating_mul(2).min(LAST_WAIT);
+                pull.retry = Some(now + pull.backoff.wait());
             }
         }
     }
@@ -128,8 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn attempts_become_rarer_until_one_succeeds() {
-        let pull = Pull { path: "cam".into(), url: String::new(), wait: FIRST_WAIT, retry: None };
+    fn one_attempt_is_made_at_a_time_and_each_later_than_the_last() {
+        let pull = Pull::new("cam".into(), String::new(), None);
         let mut pulls = Pulls { output: Output::new(false), pulls: vec![pull] };
         let now = Instant::now();
         let mut attempt = || {
@@ -138,10 +140,10 @@ mod tests {
             pulls.pulls[0].retry = None;
             wait
         };
-        let waits: Vec<_> = (0..7).filter_map(|_| attempt()).map(|wait| wait.as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
+        let waits: Vec<_> = (0..5).filter_map(|_| attempt()).collect();
+        assert!(waits.is_sorted() && waits.len() == 5, "{waits:?}");
         pulls.started("cam");
-        assert_eq!(pulls.failed("cam", now), Some(FIRST_WAIT));
+        assert!(pulls.failed("cam", now) <= Some(BACKOFF.0));
         assert_eq!(pulls.failed("other", now), None);
     }
 }

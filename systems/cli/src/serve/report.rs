@@ -56,7 +56,8 @@ pub(super) enum Line {
         path: String,
         url: String,
         reason: String,
-        retry_in_s: u64,
+        /// None when it is tried again only when somebody wants it.
+        retry_in_s: Option<u64>,
     },
     /// The configuration was read again; options that changed but need a restart.
     Reloaded {
@@ -168,7 +169,7 @@ pub(super) fn line(event: Event, address: SocketAddr) -> Line {
         }
         Event::ChildEnded { path, peer, reason } => Line::ChildEnded { path, peer, reason },
         Event::PullFailed { path, url, reason } => {
-            Line::PullFailed { path, url, reason, retry_in_s: 0 }
+            Line::PullFailed { path, url, reason, retry_in_s: None }
         }
         Event::PublisherRefused { path, peer, reason } => {
             Line::PublisherRefused { path, peer, reason }
@@ -207,10 +208,8 @@ impl fmt::Display for Line {
                 write!(f, "! {peer} may not publish at {path}: {reason}")
             }
             Line::PullFailed { path, url, reason, retry_in_s } => {
-                write!(
-                    f,
-                    "cannot fetch {path} from {url}: {reason}; trying again in {retry_in_s} s"
-                )
+                write!(f, "cannot fetch {path} from {url}: {reason}")?;
+                retry_in_s.map_or(Ok(()), |seconds| write!(f, "; trying again in {seconds} s"))
             }
             Line::Reloaded { needs_restart } => {
                 f.write_str("the configuration was read again")?;

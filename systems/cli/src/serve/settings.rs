@@ -20,6 +20,8 @@ const DEFAULT_RTSP: SocketAddr =
 /// How long a stream waits for its source to come back.
 const DEFAULT_LINGER: Duration = Duration::from_secs(10);
 const MIB: usize = 1 << 20;
+/// How long a stream that is fetched on demand stays without a player.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// Largest file that is read.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -36,11 +38,17 @@ pub(super) fn rtsp_address(options: &Options) -> SocketAddr {
     options.rtsp.unwrap_or(DEFAULT_RTSP)
 }
 
+/// How long a stream that is fetched on demand stays without a player.
+pub(super) fn on_demand_grace(options: &Options) -> Duration {
+    options.on_demand_grace.map_or(DEFAULT_GRACE, Duration::from_secs)
+}
+
 /// The options with the defaults that have a value, to be shown.
 pub(crate) fn with_defaults(mut options: Options) -> Options {
     let engine = Config::default();
     options.rtsp.get_or_insert(DEFAULT_RTSP);
     options.realm.get_or_insert_with(|| REALM.to_owned());
+    options.on_demand_grace.get_or_insert(DEFAULT_GRACE.as_secs());
     options.linger.get_or_insert(DEFAULT_LINGER.as_secs());
     options.takeover.get_or_insert(engine.takeover);
     options.max_connections.get_or_insert(engine.max_connections);
