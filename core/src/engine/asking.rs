@@ -56,6 +56,7 @@ impl Worker {
     pub(super) fn ask_source(&mut self, id: StreamId, now: Duration) {
         let Some(live) = self.streams.get(&id) else { return };
         match live.feeder.clone() {
+            Feeder::Nobody if live.is_stood_in() => self.ask_stand_in(id, now),
             Feeder::Nobody => self.ask_by_datagram(id, now),
             Feeder::Connection(token) => {
                 self.ask_by_datagram(id, now);
@@ -124,6 +125,19 @@ impl Worker {
             if live.stream.request_key_frame(track, now) {
                 wishes.wish(track);
             }
+        }
+    }
+
+    fn ask_stand_in(&mut self, id: StreamId, now: Duration) {
+        let Some(live) = self.streams.get_mut(&id) else { return };
+        let mut tracks = (0u8..).take(live.stream.tracks().len());
+        let wanted = tracks.any(|track| live.stream.request_key_frame(track, now));
+        let source = self.stand_ins.iter().find(|(_, fed)| *fed == id).map(|(source, _)| *source);
+        if let Some(source) = source.filter(|_| wanted)
+            && let Some(live) = self.streams.get_mut(&source)
+        {
+            live.stream.wish_key_frames();
+            self.ask_for_key_frame(source, now);
         }
     }
 

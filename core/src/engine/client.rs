@@ -278,10 +278,10 @@ impl Worker {
         match client.job {
             Job::Pull { stream: Some(id), .. } => {
                 let reason = format!("{url}: {reason}");
-                if client.ended {
-                    self.end_stream(id, &reason);
-                } else {
+                if !client.ended {
                     self.orphan(id, &reason);
+                } else if !self.stand_in(id, &reason) {
+                    self.end_stream(id, &reason);
                 }
             }
             Job::Pull { stream: None, .. } => {

@@ -38,6 +38,12 @@ pub(super) enum Command {
     /// Where, and what encrypts the connections.
     Listen(SocketAddr, Option<Arc<dyn Acceptor>>, Reply<SocketAddr>),
     Pull(Remote, Reply<()>),
+    /// From now on the stream at `source` stands in at `path` for a publisher; `None`: none does.
+    Fallback {
+        path: String,
+        source: Option<String>,
+        reply: Reply<()>,
+    },
     /// From now on the path is fetched when somebody wants it; `None`: no longer.
     OnDemand {
         path: String,

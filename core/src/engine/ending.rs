@@ -34,6 +34,7 @@ impl Worker {
         let path = live.path.clone();
         self.paths.remove(&path);
         self.fan_out(id);
+        self.forget_stand_ins(id);
         self.say_bye(id, now);
         self.close_inlets_of(id);
         self.tell(Event::StreamEnded { path, reason: reason.to_owned() });

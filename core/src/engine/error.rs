@@ -36,6 +36,8 @@ pub enum Error {
         /// Index of the track that was asked for.
         track: usize,
     },
+    /// A fallback would stand in for itself, if only by way of others.
+    Circle(String),
     /// There is no such child, or it has left.
     NoChild(ChildId),
     /// More of something than the configuration allows.
@@ -55,6 +57,7 @@ impl fmt::Display for Error {
             Error::NoTrack { path, track } => {
                 write!(f, "{path} has no track {track} (the first is 0)")
             }
+            Error::Circle(path) => write!(f, "{path} would be its own fallback"),
             Error::NoChild(child) => write!(f, "there is no {child}"),
             Error::TooMany(what) => write!(f, "too many {what}"),
             Error::Stopped => f.write_str("the engine has stopped"),

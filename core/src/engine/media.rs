@@ -11,6 +11,7 @@ use crate::stats::{Cause, ChildLedger};
 
 use super::asking::Feeder;
 use super::command::StreamId;
+use super::fallback::StandIn;
 use super::figures::StreamFigures;
 
 /// A stream that the engine serves.
@@ -22,6 +23,11 @@ pub(super) struct Live {
     pub(super) pool: Pool,
     /// Who is asked for what the stream lacks.
     pub(super) feeder: Feeder,
+    /// Another stream that feeds this one while it has no publisher, or while his first key frame is
+    /// awaited.
+    pub(super) stand_in: Option<StandIn>,
+    /// It was said that its fallback cannot stand in.
+    pub(super) fallback_unfit: bool,
     /// It is among the streams that are looked at each tick.
     pub(super) ticking: bool,
     /// Since when it has no source. It may come back.
@@ -40,6 +46,8 @@ impl Live {
             stream,
             pool,
             feeder: Feeder::default(),
+            stand_in: None,
+            fallback_unfit: false,
             ticking: false,
             orphaned: None,
             ended: None,

@@ -16,6 +16,7 @@
 //! | `pull.rs`, `push.rs` | what such a connection is for: to fetch a stream, to carry one on |
 //! | `media.rs`, `inlet.rs` | streams and the sockets that feed them |
 //! | `on_demand.rs`, `backoff.rs` | streams that are fetched while somebody wants them |
+//! | `fallback.rs` | streams that stand in where there is no publisher |
 //! | `resume.rs` | streams whose source is gone, and comes back |
 //! | `ending.rs` | how streams, connections and the engine itself end |
 //! | `reporters.rs` | where the reports of UDP children come from |
@@ -55,6 +56,7 @@ mod ending;
 mod error;
 mod event;
 mod event_queue;
+mod fallback;
 mod figures;
 mod inlet;
 mod media;
@@ -204,6 +206,20 @@ impl Engine {
     pub fn forget_on_demand(&self, path: &str) -> Result<(), Error> {
         let path = normal_path(path);
         self.commands.ask(|reply| Command::OnDemand { path, demand: None, reply })
+    }
+
+    /// From now on the stream at `source`, another path of this engine, stands in at `path` while nobody
+    /// publishes there: before the first publisher comes, and after he has gone, whether he has said so or
+    /// not. Players of `path` stay; a publisher takes over at his next key frame. Both have to have the same
+    /// tracks, coded alike, as for a publisher that comes back ([`Config::linger`]); else the players are sent
+    /// away and may come again. Its packets are copied once for `path`. `None`: nothing stands in any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Circle`] when `path` would stand in for itself.
+    pub fn set_fallback(&self, path: &str, source: Option<&str>) -> Result<(), Error> {
+        let (path, source) = (normal_path(path), source.map(normal_path));
+        self.commands.ask(|reply| Command::Fallback { path, source, reply })
     }
 
     /// Publishes the stream at `path`, now or as soon as it comes, to `url` by RTSP RECORD. Returns

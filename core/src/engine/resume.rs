@@ -9,6 +9,7 @@ use super::asking::Feeder;
 use super::command::StreamId;
 use super::error::Error;
 use super::event::Event;
+use super::media::Live;
 use super::role::{Part, Role};
 use super::worker::Worker;
 
@@ -16,6 +17,9 @@ impl Worker {
     /// The source of a stream is gone without a word: the stream waits for another, if it may.
     pub(super) fn orphan(&mut self, id: StreamId, reason: &str) {
         let now = self.io.now();
+        if self.stand_in(id, reason) {
+            return;
+        }
         let waits = !self.config.linger.is_zero() && self.stop_by.is_none();
         let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
             return;
@@ -56,10 +60,14 @@ impl Worker {
         let Some((id, live)) = self.stream_at(&path) else {
             return self.add_stream(path, from, session);
         };
-        if live.orphaned.is_none() {
+        if live.has_source() {
             return Err(Error::PathTaken(path));
         }
-        if live.stream.resume(&session).is_err() {
+        let taken = match live.is_stood_in() {
+            true => live.stream.succeed(session.clone()),
+            false => live.stream.resume(&session),
+        };
+        if taken.is_err() {
             self.end_stream(id, "its source has come back with other tracks");
             return self.add_stream(path, from, session);
         }
@@ -99,7 +107,7 @@ impl Worker {
     /// Whether a path has a stream with a source.
     pub(super) fn has_source(&self, path: &str) -> bool {
         let live = self.paths.get(path).and_then(|id| self.streams.get(id));
-        live.is_some_and(|live| live.orphaned.is_none())
+        live.is_some_and(Live::has_source)
     }
 
     /// Sends away whoever publishes at a path, for another to go on.

@@ -145,7 +145,10 @@ impl Worker {
                 }
                 let reason = format!("its publisher is gone: {reason}");
                 match stream {
-                    Some(id) if ended => self.end_stream(id, &reason),
+                    Some(id) if ended && !self.stand_in(id, &reason) => {
+                        self.end_stream(id, &reason);
+                    }
+                    Some(_) if ended => {}
                     Some(id) => self.orphan(id, &reason),
                     None => {}
                 }

@@ -1,6 +1,7 @@
 //! Whole engines over loopback: everything but the codecs is real.
 
 mod end;
+mod fallback;
 mod key_frames;
 mod on_demand;
 mod pulls;
@@ -394,7 +395,11 @@ struct Publisher {
 
 impl Publisher {
     fn begin(address: SocketAddr, session: &sdp::Session, ssrc: u8) -> Publisher {
-        let url = format!("rtsp://{address}/s");
+        Publisher::begin_at(address, "s", session, ssrc)
+    }
+
+    fn begin_at(address: SocketAddr, path: &str, session: &sdp::Session, ssrc: u8) -> Publisher {
+        let url = format!("rtsp://{address}/{path}");
         let mut client = Client::connect(address);
         let sdp = session.for_announce(address.ip()).to_string();
         assert!(client.ask(&format!("ANNOUNCE {url}"), "", &sdp).contains("200 OK"));

@@ -72,6 +72,10 @@ pub(super) struct Worker {
     pub(super) pushes: Vec<Remote>,
     /// Connections by the address they come from.
     pub(super) door: Door,
+    /// Paths at which the stream of another path stands in for a publisher.
+    pub(super) fallbacks: HashMap<String, String>,
+    /// Streams that stand in, and for which.
+    pub(super) stand_ins: Vec<(StreamId, StreamId)>,
     /// Questions of who may come in.
     pub(super) gate: Gate,
     /// Streams that are fetched while somebody wants them, by path.
@@ -115,6 +119,8 @@ impl Worker {
         Worker {
             reporter,
             gate,
+            fallbacks: HashMap::new(),
+            stand_ins: Vec::new(),
             on_demand: HashMap::new(),
             awaiting_streams: Vec::new(),
             handle,
@@ -223,6 +229,9 @@ impl Worker {
             }
             Command::Pull(remote, reply) => {
                 let _ = reply.send(self.pull(remote));
+            }
+            Command::Fallback { path, source, reply } => {
+                let _ = reply.send(self.set_fallback(path, source));
             }
             Command::OnDemand { path, demand, reply } => {
                 self.set_on_demand(path, demand);

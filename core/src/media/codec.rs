@@ -67,7 +67,7 @@ impl Codec {
 }
 
 /// The AAC payload format of a media, when its parameters describe one that can be read.
-pub(super) fn aac_format(media: &Media) -> Option<aac::Format> {
+pub(crate) fn aac_format(media: &Media) -> Option<aac::Format> {
     let parameters: Vec<_> =
         media.format.fmtp.iter().filter_map(|(name, value)| Some((name, value?))).collect();
     aac::Format::from_parameters(parameters).ok()

@@ -28,6 +28,8 @@ pub(super) struct Splice {
     former: Option<u32>,
     /// The source is expected to change.
     expected: bool,
+    /// The one that is expected is not the present one, even if it bears its SSRC.
+    other: bool,
     /// SSRC of another source that is there, and has sent nothing yet with which a decoder could
     /// begin.
     awaited: Option<u32>,
@@ -69,9 +71,11 @@ pub(super) struct Arrival<'a> {
 }
 
 impl Splice {
-    /// The next source to be heard is the track's, with these names for its payload types.
-    pub(super) fn expect(&mut self, payload_types: Vec<(u8, u8)>) {
+    /// The next source to be heard is the track's, with these names for its payload types. `other`: it is
+    /// not the present one, which may have come back under its SSRC.
+    pub(super) fn expect(&mut self, payload_types: Vec<(u8, u8)>, other: bool) {
         self.expected = true;
+        self.other = other;
         self.payload_types = payload_types;
     }
 
@@ -89,12 +93,12 @@ impl Splice {
     }
 
     /// Renumbers an RTP packet in place, if it is of the present source, or the first of the next one.
-    /// What is of neither keeps its own SSRC. True when the source has changed with it.
+    /// What is of neither keeps an SSRC that is not the stream's. True when the source has changed with it.
     pub(super) fn apply(&mut self, packet: &mut [u8], arrival: Arrival<'_>) -> bool {
         // Whoever counts what is no RTP will see what is wrong with it.
         let Ok(header) = rtp::parse(packet) else { return false };
         let same = self.source == Some(header.ssrc);
-        let back = same && self.expected && self.goes_on(&header, &arrival);
+        let back = same && self.expected && !self.other && self.goes_on(&header, &arrival);
         let changes = !same || (self.expected && !back);
         if back {
             self.expected = false;
@@ -103,6 +107,9 @@ impl Splice {
             let silent = arrival.silent >= SILENCE;
             let late = self.former == Some(header.ssrc) && !self.expected && !silent;
             let welcome = self.source.is_none() || self.expected || arrival.chosen || silent;
+            if late {
+                disown(packet, &header, &arrival);
+            }
             if late || !welcome || !self.names(header.payload_type, arrival.payload_types) {
                 return false;
             }
@@ -110,6 +117,7 @@ impl Splice {
             let waits = self.source.is_some() && !(arrival.begins)(payload);
             self.awaited = waits.then_some(header.ssrc);
             if waits {
+                disown(packet, &header, &arrival);
                 return false;
             }
             self.former = self.source.replace(header.ssrc);
@@ -162,6 +170,11 @@ impl Splice {
         Some(if self.awaited.is_some() { Cause::AwaitingKey } else { Cause::Stranger })
     }
 
+    /// Another source is there, and has sent nothing yet with which a decoder could begin.
+    pub(super) fn wait_for(&mut self, ssrc: u32) {
+        self.awaited = Some(ssrc);
+    }
+
     /// SSRC of another source that is there, and is awaited to send a key frame.
     pub(super) fn awaited(&self) -> Option<u32> {
         self.awaited
@@ -196,6 +209,13 @@ impl Splice {
     }
 }
 
+/// Makes a packet that is not taken none of the stream's: it may bear the very SSRC that the stream has.
+fn disown(packet: &mut [u8], header: &rtp::Header, arrival: &Arrival<'_>) {
+    if arrival.onward.is_some_and(|onward| onward.ssrc == header.ssrc) {
+        rtp::set_ssrc(packet, !header.ssrc);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,7 +241,7 @@ mod tests {
         let mut splice = Splice::default();
         let first = Arrival { onward: None, ..arrival(true) };
         assert!(splice.apply(&mut packet(7, 1, 1), first));
-        splice.expect(vec![(97, 96)]);
+        splice.expect(vec![(97, 96)], false);
         splice
     }
 
@@ -269,7 +289,8 @@ mod tests {
         splice.apply(&mut packet(8, 500, 1000), arrival(true));
         let mut late = packet(7, 2, 2);
         assert!(!splice.apply(&mut late, arrival(true)));
-        assert_eq!(late, packet(7, 2, 2));
+        // Its SSRC is that of the stream: it must not pass for one of the present source.
+        assert_eq!(late, packet(!7, 2, 2));
         assert_eq!(splice.source(), Some((8, ONWARD.sequence.wrapping_sub(500))));
     }
 

@@ -8,7 +8,7 @@ use slab::Slab;
 
 use crate::media::rtcp;
 use crate::media::sdp;
-use crate::ring::{self, Producer, Reader, Subscriber};
+use crate::ring::{self, Producer, Reader, Subscriber, View};
 use crate::stats::{Cause, Ledger};
 
 use super::child::{Child, ChildKey, ChildLimits};
@@ -90,6 +90,8 @@ pub struct Stream {
     pacing: Vec<ChildKey>,
     /// Children for whom there is no key frame yet, and since when they wait for one.
     awaiting: Vec<(ChildKey, Duration)>,
+    /// Describes a source that is to take over at its next key frame from the one that feeds until then.
+    successor: Option<Box<sdp::Session>>,
     /// A reader on another thread may wait for a key frame.
     reader_awaits: bool,
     /// Bytes that have entered the ring.
@@ -127,6 +129,7 @@ impl Stream {
             tcp: tcp::Groups::default(),
             pacing: Vec::new(),
             awaiting: Vec::new(),
+            successor: None,
             reader_awaits: false,
             bytes: 0,
         })
@@ -149,6 +152,21 @@ impl Stream {
     pub fn subscriber(&mut self) -> Subscriber<Packet> {
         self.reader_awaits |= self.ring.newest_key().is_none();
         self.ring.subscriber()
+    }
+
+    /// Position in the ring of the next packet.
+    pub fn head(&self) -> u64 {
+        self.ring.head()
+    }
+
+    /// Position in the ring of the newest frame at which a decoder can begin.
+    pub fn newest_key(&self) -> Option<u64> {
+        self.ring.newest_key()
+    }
+
+    /// What is in the ring from a position on, without what is there no more.
+    pub fn packets(&mut self, from: u64) -> View<'_, Packet> {
+        self.fan.view(from)
     }
 
     /// The ledger of what came in.
@@ -186,6 +204,11 @@ impl Stream {
     /// [`is_holding`](Stream::is_holding).
     pub fn wants_key_frame(&self, now: Duration) -> bool {
         self.tracks.iter().any(|track| track.wants_key_frame(now))
+    }
+
+    /// Somebody cannot go on without key frames.
+    pub fn wish_key_frames(&mut self) {
+        self.tracks.iter_mut().for_each(Track::wish_key_frame);
     }
 
     /// What `reporter` is to ask the source of a track for now, as RTCP: packets that are missing

@@ -5,6 +5,7 @@ mod bench;
 mod coding;
 mod conduct;
 mod cut_through;
+mod fallback;
 mod hostile;
 mod inputs;
 mod key_frames;

@@ -82,6 +82,9 @@ impl Worker {
         }
         self.ask_for_key_frame(id, now);
         self.arm(id);
+        if !self.stand_ins.is_empty() {
+            self.feed_stand_ins(id);
+        }
     }
 
     pub(super) fn feed(&mut self, id: StreamId, packets: &mut Vec<Packet>, dropped: u64) {

@@ -59,6 +59,7 @@ impl Worker {
         self.end_announced(now);
         self.end_left();
         self.end_orphaned(now);
+        self.tend_fallbacks();
         self.tend_demands(now);
         self.cut_off_stalled(now);
         self.forget_ended(now);

@@ -7,6 +7,7 @@ use crate::stats::Cause;
 
 use super::super::inbox::Entered;
 use super::super::packet::{Kind, Packet};
+use super::super::track::Track;
 use super::{Incompatible, Stream};
 
 /// Key frames remembered for the history.
@@ -17,6 +18,39 @@ impl Stream {
     /// step of every packet whose bytes can still be changed. `chosen`: whoever sends here was let in
     /// by name, and may change his SSRC at will.
     pub fn splice(&mut self, track: u8, packet: &mut [u8], chosen: bool, now: Duration) {
+        if self.successor.is_some() && !self.succeeds(track, packet) {
+            if let Some(track) = self.tracks.get_mut(usize::from(track)) {
+                track.disown(packet);
+            }
+            return;
+        }
+        self.renumber(track, packet, chosen, now);
+    }
+
+    /// As [`splice`](Stream::splice), for packets of the source that feeds while another is awaited
+    /// to [take over](Stream::succeed).
+    pub fn splice_present(&mut self, track: u8, packet: &mut [u8], now: Duration) {
+        self.renumber(track, packet, true, now);
+    }
+
+    /// Whether the awaited source takes over with this packet; if so, it has.
+    fn succeeds(&mut self, number: u8, packet: &[u8]) -> bool {
+        let Some(successor) = &self.successor else { return false };
+        let Some(track) = self.tracks.get(usize::from(number)) else { return false };
+        let Some(theirs) = successor.media.get(usize::from(number)) else { return false };
+        // Sound alone is no start where there are pictures.
+        let leads = track.has_key_frames() || !self.tracks.iter().any(Track::has_key_frames);
+        let nothing_yet = self.tracks.iter().all(|track| track.ssrc().is_none());
+        let begins = leads && track.could_begin_with(packet, theirs);
+        if !begins && !nothing_yet {
+            return false;
+        }
+        let Some(session) = self.successor.take() else { return false };
+        self.expect(&session, true);
+        true
+    }
+
+    fn renumber(&mut self, track: u8, packet: &mut [u8], chosen: bool, now: Duration) {
         let number = usize::from(track);
         let Some(track) = self.tracks.get(number) else { return };
         if track.takes_as_it_is(packet) {
@@ -38,21 +72,62 @@ impl Stream {
     ///
     /// When its tracks are not the same, or are coded otherwise than the children have been told.
     pub fn resume(&mut self, session: &sdp::Session) -> Result<(), Incompatible> {
-        let theirs = &session.media;
-        if theirs.len() != self.tracks.len() {
-            return Err(Incompatible);
-        }
-        let pairs = self.session.media.iter().zip(theirs);
-        if !self.tracks.iter().zip(pairs).all(|(track, (a, b))| track.resumes(a, b)) {
-            return Err(Incompatible);
-        }
+        self.check(session)?;
+        self.successor = None;
+        self.expect(session, false);
+        Ok(())
+    }
+
+    /// As [`resume`](Stream::resume), by a source that is known to be another one, even if it should
+    /// bear the SSRC of the present one.
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Stream::resume).
+    pub fn replace(&mut self, session: &sdp::Session) -> Result<(), Incompatible> {
+        self.check(session)?;
+        self.successor = None;
+        self.expect(session, true);
+        Ok(())
+    }
+
+    /// As [`resume`](Stream::resume), with a key frame that is awaited while the present source feeds on:
+    /// the packets of this one go through [`splice_present`](Stream::splice_present) until then, those of the
+    /// other through [`splice`](Stream::splice), and are dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Stream::resume).
+    pub fn succeed(&mut self, session: sdp::Session) -> Result<(), Incompatible> {
+        self.check(&session)?;
+        self.successor = Some(Box::new(session));
+        Ok(())
+    }
+
+    /// Whether a source is awaited to take over.
+    pub fn has_successor(&self) -> bool {
+        self.successor.is_some()
+    }
+
+    /// The source that was to take over does not.
+    pub fn forget_successor(&mut self) {
+        self.successor = None;
+    }
+
+    fn check(&self, session: &sdp::Session) -> Result<(), Incompatible> {
+        let pairs = self.session.media.iter().zip(&session.media);
+        let same = self.tracks.len() == session.media.len()
+            && self.tracks.iter().zip(pairs).all(|(track, (a, b))| track.resumes(a, b));
+        if same { Ok(()) } else { Err(Incompatible) }
+    }
+
+    fn expect(&mut self, session: &sdp::Session, other: bool) {
         for number in 0..self.tracks.len() {
             self.empty_inbox(number);
         }
-        for (track, theirs) in self.tracks.iter_mut().zip(theirs) {
-            track.expect(theirs);
+        for (track, theirs) in self.tracks.iter_mut().zip(&session.media) {
+            track.expect(theirs, other);
         }
-        Ok(())
     }
 
     /// Takes a packet in. Its account is settled when this returns: published, consumed or dropped.

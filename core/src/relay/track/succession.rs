@@ -37,6 +37,25 @@ impl Track {
         }
     }
 
+    /// Whether a packet of a source described like this is one with which a decoder could begin.
+    pub(in crate::relay) fn could_begin_with(&self, packet: &[u8], theirs: &sdp::Media) -> bool {
+        let Ok(header) = rtp::parse(packet) else { return false };
+        let payload = packet.get(header.payload).unwrap_or_default();
+        let inspect = codec::inspect(self.codec, payload);
+        theirs.format.payload_type == header.payload_type
+            && inspect.begins
+            && (inspect.key || inspect.parameter_sets)
+    }
+
+    /// Makes a packet none of this track's: it is of a source that is to take over, but not yet.
+    pub(in crate::relay) fn disown(&mut self, packet: &mut [u8]) {
+        let Ok(header) = rtp::parse(packet) else { return };
+        self.splice.wait_for(header.ssrc);
+        if self.ssrc == Some(header.ssrc) {
+            rtp::set_ssrc(packet, !header.ssrc);
+        }
+    }
+
     /// Whether a packet is one of the present source's, which needs no change.
     pub(in crate::relay) fn takes_as_it_is(&self, packet: &[u8]) -> bool {
         self.splice.is_plain() && self.splice.is_source_of(packet)
@@ -73,15 +92,17 @@ impl Track {
                 let sets = b.parameter_sets();
                 sets.is_empty() || sets == a.parameter_sets()
             }
+            // Parameters that say the same in another order, or more than is needed.
+            Codec::Aac => codec::aac_format(ours) == codec::aac_format(theirs),
             _ => a.fmtp == b.fmtp,
         };
         same && decodable
     }
 
-    /// The next source to be heard is described like this.
-    pub(in crate::relay) fn expect(&mut self, theirs: &sdp::Media) {
+    /// The next source to be heard is described like this. `other`: it is not the present one come back.
+    pub(in crate::relay) fn expect(&mut self, theirs: &sdp::Media, other: bool) {
         let formats = theirs.formats().map(|format| format.payload_type);
-        self.splice.expect(formats.zip(self.payload_types.iter().copied()).collect());
+        self.splice.expect(formats.zip(self.payload_types.iter().copied()).collect(), other);
         self.resuming = true;
         self.left = false;
     }

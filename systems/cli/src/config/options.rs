@@ -60,6 +60,12 @@ pub(crate) struct Options {
     #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
     pub(crate) pull_on_demand: Vec<(String, RtspUrl)>,
 
+    /// While nobody publishes to PATH, its players get the stream at SOURCE, another path of this
+    /// server (may be given several times)
+    #[arg(long, value_name = "PATH=SOURCE", value_parser = keyed::parse::<StreamPath>)]
+    #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fallback: Vec<(String, StreamPath)>,
+
     /// How long a stream of --pull-on-demand stays after its last player has gone [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "day")]
@@ -149,6 +155,7 @@ impl Options {
     pub(crate) fn or(mut self, file: Options) -> Options {
         keyed::merge(&mut self.pull, file.pull);
         keyed::merge(&mut self.pull_on_demand, file.pull_on_demand);
+        keyed::merge(&mut self.fallback, file.fallback);
         keyed::merge(&mut self.rtp, file.rtp);
         keyed::merge(&mut self.user, file.user);
         keyed::merge(&mut self.allow_publish, file.allow_publish);
@@ -220,6 +227,30 @@ impl fmt::Debug for RtspUrl {
             Ok(url) => url.fmt(f),
             Err(_) => f.write_str("RtspUrl"),
         }
+    }
+}
+
+/// The path of a stream on this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StreamPath(pub(crate) String);
+
+impl FromStr for StreamPath {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<StreamPath, &'static str> {
+        match text.trim_matches('/') {
+            "" => Err("the path of the stream that stands in is missing"),
+            text if text.contains("://") => {
+                Err("it is a URL: fetch it by --pull, and name its path")
+            }
+            path => Ok(StreamPath(path.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for StreamPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

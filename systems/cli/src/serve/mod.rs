@@ -1,6 +1,7 @@
 //! `rillcast serve`: the streaming server.
 
 mod args;
+mod fallbacks;
 mod on_demand;
 mod pulls;
 mod reload;
@@ -27,6 +28,7 @@ use crate::files;
 use crate::output::Output;
 use crate::signal::{Hangup, Stop};
 use crate::tls;
+use fallbacks::Fallbacks;
 use on_demand::OnDemand;
 use pulls::Pulls;
 use reload::Reload;
@@ -79,12 +81,15 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     let pulls = Pulls::start(&engine, options.pull.clone(), output)?;
     let mut on_demand = OnDemand::default();
     on_demand.tell(&engine, &options)?;
+    let mut fallbacks = Fallbacks::default();
+    fallbacks.tell(&engine, &options)?;
     output.line(&listening(address, rtsps, backend, &paths));
     let reload = Reload::new(args, options, policy, certificate, hangup);
     let supervisor = Supervisor::new();
     supervisor.ready(&format!("serving at rtsp://{address}/"));
     let look = Instant::now();
-    let mut server = Server { engine, address, output, pulls, on_demand, reload, supervisor, look };
+    let mut server =
+        Server { engine, address, output, pulls, on_demand, fallbacks, reload, supervisor, look };
     server.warn_of_a_closed_door();
     while !stop.is_requested() {
         server.turn(TICK);
@@ -101,6 +106,7 @@ struct Server {
     output: Output,
     pulls: Pulls,
     on_demand: OnDemand,
+    fallbacks: Fallbacks,
     reload: Reload,
     supervisor: Supervisor,
     /// When the configuration file is to be looked at next.
@@ -136,7 +142,10 @@ impl Server {
         match self.reload.read() {
             Ok(needs_restart) => {
                 self.pulls.change(self.reload.options().pull.clone(), now);
-                if let Err(failure) = self.on_demand.tell(&self.engine, self.reload.options()) {
+                let options = self.reload.options();
+                let on_demand = self.on_demand.tell(&self.engine, options);
+                let fallbacks = self.fallbacks.tell(&self.engine, options);
+                for failure in [on_demand.err(), fallbacks.err()].into_iter().flatten() {
                     self.output.warning(failure.to_string());
                 }
                 self.output.line(&Line::Reloaded { needs_restart });
