@@ -18,6 +18,7 @@ use super::track::{Track, TrackFigures};
 use super::{tcp, udp};
 
 mod children;
+mod feedback;
 mod ingest;
 
 /// What bounds a stream.

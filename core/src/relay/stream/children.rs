@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::media::{rtcp, rtp};
 use crate::stats::ChildLedger;
 
 use super::super::child::{Child, ChildFigures, ChildKey, ChildLimits, Start, State, Transport};
@@ -223,69 +222,6 @@ impl Stream {
         if played {
             self.play(key, Start::Live);
             self.kick(key, now, egress);
-        }
-    }
-
-    /// What a child reports: the packets that it asks for over UDP are sent again (RFC 4585 §6.2.1), as
-    /// far as they are still there and it has not asked for too much; a key frame (PLI, §6.3.1; FIR,
-    /// RFC 5104 §4.3.1) is asked for at the source: see [`wants_key_frame`](Stream::wants_key_frame).
-    pub fn hear(&mut self, key: ChildKey, report: &[u8], now: Duration, egress: &mut dyn Egress) {
-        let Ok(compound) = rtcp::parse(report) else { return };
-        for packet in compound.packets() {
-            match packet {
-                rtcp::Packet::Nack { media, lost, .. } => {
-                    self.send_again(key, media, lost, now, egress);
-                }
-                rtcp::Packet::PictureLoss { media, .. }
-                | rtcp::Packet::FullIntraRequest { media, .. } => self.wish_key_frame(key, media),
-                _ => {}
-            }
-        }
-    }
-
-    /// A child cannot go on without a key frame of a track.
-    fn wish_key_frame(&mut self, key: ChildKey, ssrc: u32) {
-        let Some(child) = self.children.get(key).filter(|child| child.state != State::Paused)
-        else {
-            return;
-        };
-        let tracks = (0u8..).zip(&mut self.tracks);
-        let wanted = tracks.filter(|(number, _)| child.transport.wants(*number));
-        for (_, track) in wanted.filter(|(_, track)| track.ssrc() == Some(ssrc)) {
-            track.wish_key_frame();
-        }
-    }
-
-    fn send_again(
-        &mut self,
-        key: ChildKey,
-        ssrc: u32,
-        lost: impl Iterator<Item = u16>,
-        now: Duration,
-        egress: &mut dyn Egress,
-    ) {
-        let Some(child) = self.children.get_mut(key) else { return };
-        let Some(track) = self.tracks.iter().find(|track| track.ssrc() == Some(ssrc)) else {
-            return;
-        };
-        let datagrams = matches!(child.transport, Transport::Udp { .. });
-        if !datagrams || !matches!(child.state, State::Behind | State::Live) {
-            return;
-        }
-        for sequence in lost {
-            let Some(position) = track.resend.position(sequence).filter(|at| *at < self.cursor)
-            else {
-                continue;
-            };
-            let view = self.fan.view(position);
-            let packet = view.get(position).filter(|packet| {
-                packet.kind == Kind::Rtp && rtp::sequence(packet.data()) == Some(sequence)
-            });
-            let Some(packet) = packet else { continue };
-            if !child.allowance.take(now) {
-                return;
-            }
-            self.udp.send_again(child, packet, egress);
         }
     }
 
