@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+mod histogram;
+
+pub use histogram::Histogram;
+
 /// Why a packet that reached the stream did not enter its ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -129,11 +133,29 @@ pub struct ChildLedger {
     pub refused: u64,
     /// Not yet sent: what the child lags behind the stream.
     pub waiting: u64,
+    /// Of those sent: sent again because the child asked. They are offered a second time, too.
+    pub resent: u64,
 }
 
 impl ChildLedger {
     /// Whether every packet offered is accounted for.
     pub fn balances(&self) -> bool {
         self.offered == self.sent + self.unwanted + self.too_slow + self.refused + self.waiting
+    }
+
+    /// Packets that the child wanted and did not get.
+    pub fn lost(&self) -> u64 {
+        self.too_slow + self.refused
+    }
+
+    /// Adds the account of another child of the same stream.
+    pub fn add(&mut self, other: &ChildLedger) {
+        self.offered += other.offered;
+        self.sent += other.sent;
+        self.unwanted += other.unwanted;
+        self.too_slow += other.too_slow;
+        self.refused += other.refused;
+        self.waiting += other.waiting;
+        self.resent += other.resent;
     }
 }

@@ -156,8 +156,8 @@ fn stream_figures(figures: &StreamFigures) -> rill_stream_figures {
         dropped,
         tracks: figures.tracks.len() as u64,
         children: figures.children.len() as u64,
-        sent_to_former_children: figures.sent_to_former_children,
-        lost_by_former_children: figures.lost_by_former_children,
+        sent_to_former_children: figures.former_children.sent,
+        lost_by_former_children: figures.former_children.lost(),
     }
 }
 

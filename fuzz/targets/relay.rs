@@ -120,7 +120,7 @@ fn transport(number: u16, tcp: bool) -> Transport {
     }
 }
 
-fn balances(stream: &Stream) {
+fn balances(stream: &mut Stream) {
     assert!(stream.is_holding() || stream.ledger().balances(), "{:?}", stream.ledger());
     for child in stream.child_figures() {
         assert!(child.ledger.balances(), "{child:?}");
@@ -159,7 +159,9 @@ fuzz_target!(|steps: Vec<Step<'_>>| {
                 }
                 stream.ingest(Packet::new(Span::from_vec(bytes), kind, track, now));
             }
-            Step::FanOut => stream.fan_out(now, &mut net),
+            Step::FanOut => {
+                stream.fan_out(now, &mut net);
+            }
             Step::Time { milliseconds } => {
                 now += Duration::from_millis(milliseconds.into());
                 stream.tend(now);
@@ -212,6 +214,6 @@ fuzz_target!(|steps: Vec<Step<'_>>| {
         if stream.backlog() >= MAX_BACKLOG {
             stream.fan_out(now, &mut net);
         }
-        balances(&stream);
+        balances(&mut stream);
     }
 });

@@ -25,10 +25,11 @@ pub struct Server {
     seen: Vec<Value>,
     address: String,
     secure: Option<String>,
+    http: String,
 }
 
 impl Server {
-    /// Starts `rillcast serve --rtsp 127.0.0.1:0 --json` and waits until it listens.
+    /// Starts `rillcast serve` on free ports of 127.0.0.1 and waits until it listens.
     ///
     /// # Panics
     /// When it does not listen within the deadline.
@@ -42,7 +43,7 @@ impl Server {
     /// When it does not listen within the deadline.
     pub fn start_at(scene: &Scene, name: &str, listen: &str, options: &[&str]) -> Server {
         let mut command = program();
-        command.args(["serve", "--rtsp", listen, "--json"]).args(options);
+        command.args(["serve", "--rtsp", listen, "--http", "127.0.0.1:0", "--json"]).args(options);
         let mut process = Process::piped(scene, name, command);
         let output = BufReader::new(process.take_output());
         let (sender, events) = mpsc::channel();
@@ -54,10 +55,17 @@ impl Server {
                 }
             }
         });
-        let mut server =
-            Server { process, events, seen: Vec::new(), address: String::new(), secure: None };
+        let mut server = Server {
+            process,
+            events,
+            seen: Vec::new(),
+            address: String::new(),
+            secure: None,
+            http: String::new(),
+        };
         let listening = server.wait_for(PATIENCE, |event| event["event"] == "listening");
         server.secure = listening["rtsps"].as_str().map(str::to_owned);
+        server.http = listening["http"].as_str().expect("where the figures are").to_owned();
         let url = listening["rtsp"].as_str().expect("`listening` tells the RTSP address");
         server.address = url.trim_start_matches("rtsp://").trim_end_matches('/').to_owned();
         server
@@ -79,6 +87,11 @@ impl Server {
     /// When the server was started without `--rtsps`.
     pub fn secure_url(&self, path: &str) -> String {
         format!("{}{path}", self.secure.as_ref().expect("a server with --rtsps"))
+    }
+
+    /// The URL of the figures, with a slash at its end.
+    pub fn http(&self) -> &str {
+        &self.http
     }
 
     /// The `HOST:PORT` it listens on.
@@ -132,7 +145,7 @@ impl Server {
         self.process.signal("TERM");
         self.process.succeed(PATIENCE);
         self.seen.extend(self.events.iter());
-        self.seen
+        self.seen.clone()
     }
 
     /// Ends the server by a signal; how many of each kind it has refused before they came to a stream.
@@ -200,6 +213,35 @@ impl Server {
     /// The process, to be signalled or watched.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// Ends the server, if it has not ended yet, and looks into the books of every stream it ever had:
+    /// those that it closed before, and those that it closes now. A server that was killed has
+    /// closed none at its end.
+    fn audit(&mut self) {
+        if self.process.is_running() {
+            self.process.signal("TERM");
+        }
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(event) => self.seen.push(event),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
+            }
+        }
+        for ledger in self.seen.iter().filter(|event| event["event"] == "ledger") {
+            assert_eq!(ledger["balances"], true, "a packet is unaccounted for: {ledger}");
+        }
+    }
+}
+
+/// Whatever a test was about: at its end every packet is accounted for.
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.audit();
+        }
     }
 }
 

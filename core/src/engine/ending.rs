@@ -138,13 +138,13 @@ impl Worker {
         let stays = |live: &Live| {
             since(live).is_none_or(|age| age <= FAREWELL || live.stream.children().next().is_some())
         };
-        for (_, live) in self.streams.extract_if(|_, live| !stays(live)).collect::<Vec<_>>() {
-            self.close_books(&live);
+        for (_, mut live) in self.streams.extract_if(|_, live| !stays(live)).collect::<Vec<_>>() {
+            self.close_books(&mut live);
         }
     }
 
     /// Tells what became of every packet of a stream of which nothing more comes.
-    fn close_books(&self, live: &Live) {
+    fn close_books(&self, live: &mut Live) {
         self.tell(Event::StreamClosed(Box::new(live.figures())));
     }
 
@@ -245,8 +245,8 @@ impl Worker {
             self.say_teardown(token, "the engine stops");
             self.lose(token, "the engine stops");
         }
-        for (_, live) in std::mem::take(&mut self.streams) {
-            self.close_books(&live);
+        for (_, mut live) in std::mem::take(&mut self.streams) {
+            self.close_books(&mut live);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the engine counts, as a snapshot.
 
 use crate::relay::{ChildFigures, TrackFigures};
-use crate::stats::Ledger;
+use crate::stats::{ChildLedger, Histogram, Ledger};
 
 /// Everything that is counted, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -37,15 +37,28 @@ pub struct StreamFigures {
     pub tracks: Vec<TrackFigures>,
     /// Its children.
     pub children: Vec<ChildFigures>,
-    /// Packets that children had been sent when they left.
-    pub sent_to_former_children: u64,
-    /// Packets that children had lost when they left (too slow, or refused by the kernel).
-    pub lost_by_former_children: u64,
+    /// What those children were offered that have left, and what became of it, added up.
+    pub former_children: ChildLedger,
+    /// How long packets stayed in the engine: one sample per batch, from the arrival of its oldest packet
+    /// until the batch was handed to the kernel for the last live child. What a slow child waits for is
+    /// in its lag instead, and what comes while there is no child is not counted.
+    pub latency: Histogram,
 }
 
 impl StreamFigures {
     /// Whether every packet in, and every packet offered to each child, is accounted for.
     pub fn balances(&self) -> bool {
-        self.ledger.balances() && self.children.iter().all(|child| child.ledger.balances())
+        self.ledger.balances()
+            && self.former_children.balances()
+            && self.children.iter().all(|child| child.ledger.balances())
+    }
+
+    /// The accounts of all children that there are and were, added up.
+    pub fn all_children(&self) -> ChildLedger {
+        let mut sum = self.former_children;
+        for child in &self.children {
+            sum.add(&child.ledger);
+        }
+        sum
     }
 }

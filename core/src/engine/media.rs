@@ -7,7 +7,7 @@ use crate::io::{Datagram, Io, Lanes, Received, Token};
 use crate::media::rtp;
 use crate::relay::{Kind, PREFIX, Packet, Stream, canonical_channel};
 use crate::ring::{Filling, Pool, Span};
-use crate::stats::{Cause, ChildLedger};
+use crate::stats::{Cause, ChildLedger, Histogram};
 
 use super::asking::Feeder;
 use super::command::StreamId;
@@ -34,6 +34,8 @@ pub(super) struct Live {
     pub(super) orphaned: Option<Duration>,
     /// When the last of its packets came in; from then on its children only drain.
     pub(super) ended: Option<Duration>,
+    /// How long batches stayed here.
+    pub(super) latency: Histogram,
     former: ChildLedger,
 }
 
@@ -51,6 +53,7 @@ impl Live {
             ticking: false,
             orphaned: None,
             ended: None,
+            latency: Histogram::default(),
             former: ChildLedger::default(),
         }
     }
@@ -64,14 +67,12 @@ impl Live {
         })
     }
 
-    /// Adds up what a child that leaves was sent and lost.
+    /// Adds up the accounts of children that leave.
     pub(super) fn remember(&mut self, ledger: ChildLedger) {
-        self.former.sent += ledger.sent;
-        self.former.too_slow += ledger.too_slow;
-        self.former.refused += ledger.refused;
+        self.former.add(&ledger);
     }
 
-    pub(super) fn figures(&self) -> StreamFigures {
+    pub(super) fn figures(&mut self) -> StreamFigures {
         StreamFigures {
             path: self.path.clone(),
             from: self.from.clone(),
@@ -79,8 +80,8 @@ impl Live {
             ledger: *self.stream.ledger(),
             tracks: self.stream.track_figures(),
             children: self.stream.child_figures(),
-            sent_to_former_children: self.former.sent,
-            lost_by_former_children: self.former.too_slow + self.former.refused,
+            former_children: self.former,
+            latency: self.latency.clone(),
         }
     }
 

@@ -423,6 +423,16 @@ impl Engine {
         self.commands.ask(Command::Figures)
     }
 
+    /// As [`figures`](Engine::figures), if the engine's thread comes to it within `patience`; `None` when
+    /// it does not, which is a sign that something is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`].
+    pub fn figures_within(&self, patience: Duration) -> Result<Option<Figures>, Error> {
+        self.commands.ask_within(patience, Command::Figures).transpose()
+    }
+
     /// The next event, in the order in which they happened. `None` when there was none within
     /// `timeout` (`None` waits for ever) or the engine has stopped. Several threads may ask; each
     /// event goes to one of them.

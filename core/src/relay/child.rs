@@ -187,6 +187,7 @@ impl Child {
             too_slow: self.too_slow,
             refused: self.refused,
             waiting,
+            resent: self.resent,
         }
     }
 }
@@ -203,8 +204,8 @@ pub struct ChildFigures {
     pub transport: &'static str,
     /// Whether it is playing.
     pub playing: bool,
-    /// Packets sent again because it asked; they are in its ledger a second time.
-    pub resent: u64,
+    /// Age of the next packet for it when the newest one came in: how far it lags behind the stream.
+    pub lag: Duration,
     /// Its ledger.
     pub ledger: ChildLedger,
 }

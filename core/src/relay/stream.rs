@@ -237,10 +237,11 @@ impl Stream {
         self.tracks.get_mut(usize::from(track))?.receiver_report(reporter, now)
     }
 
-    /// Gives what is new to the live children and wakes the readers. Call it after each batch.
-    pub fn fan_out(&mut self, now: Duration, egress: &mut dyn Egress) {
+    /// Gives what is new to the live children and wakes the readers. Call it after each batch. Tells when
+    /// the oldest packet of the batch came in, if there is a child to whom it may have gone.
+    pub fn fan_out(&mut self, now: Duration, egress: &mut dyn Egress) -> Option<Duration> {
         if self.backlog() == 0 {
-            return;
+            return None;
         }
         self.ring.notify();
         let view = self.fan.view(self.cursor);
@@ -248,9 +249,11 @@ impl Stream {
         // What is cheaper a packet goes first: those who come second wait for less.
         self.tcp.fan_out(&mut self.children, &view, now, egress);
         self.udp.fan_out(&mut self.children, &view, egress);
+        let oldest = view.get(self.cursor).map(|packet| packet.arrival);
         self.cursor = view.end();
         drop(view);
         self.release_awaiting(now, egress);
+        oldest.filter(|_| !self.children.is_empty())
     }
 
     /// Whether the source has taken its leave: a BYE for each track that it has sent (RFC 3550

@@ -25,6 +25,7 @@ mod failure;
 mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod http;
 mod load;
 mod output;
 mod play;

@@ -125,7 +125,7 @@ fn every_mistake_is_told_in_one_sentence() {
 
 #[test]
 fn a_stream_from_its_first_to_its_last_line() {
-    let mut server = Running::start(&["serve", "--rtsp", "127.0.0.1:0"]);
+    let mut server = Running::start(&["serve", "--rtsp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
     let listening = server.event("listening");
     let url = listening["play"][0].as_str().expect("where to play").to_owned();
     let address = url.trim_start_matches("rtsp://").trim_end_matches("/live");
@@ -135,6 +135,13 @@ fn a_stream_from_its_first_to_its_last_line() {
     let said = String::from_utf8(taken.stderr).expect("UTF-8");
     assert_eq!(taken.status.code(), Some(1));
     assert!(said.contains("--rtsp 127.0.0.1:0 picks a free port"), "{said}");
+
+    let http = listening["http"].as_str().expect("where the figures are");
+    let http = http.trim_start_matches("http://").trim_end_matches('/');
+    let taken = run(&["serve", "--rtsp", "127.0.0.1:0", "--http", http]);
+    let said = String::from_utf8(taken.stderr).expect("UTF-8");
+    assert_eq!(taken.status.code(), Some(1));
+    assert!(said.contains("--http 127.0.0.1:0 picks a free port"), "{said}");
 
     let missing = run(&["play", &url]);
     let said = String::from_utf8(missing.stderr).expect("UTF-8");

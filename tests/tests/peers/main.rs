@@ -6,6 +6,7 @@ mod coding;
 mod conduct;
 mod cut_through;
 mod fallback;
+mod figures;
 mod hostile;
 mod inputs;
 mod key_frames;

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
-use crate::engine::{Config, Engine};
+use crate::engine::Config;
+use crate::engine::tests::Audited;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SDP: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
@@ -25,16 +26,15 @@ impl Access for Ask {
 
 type Questions = Receiver<(AccessRequest, Decision)>;
 
-fn asking(timeout: Duration) -> (Engine, SocketAddr, Questions) {
+fn asking(timeout: Duration) -> (Audited, SocketAddr, Questions) {
     let (sender, questions) = channel();
     let access: Arc<dyn Access> = Arc::new(Ask(Mutex::new(sender)));
     let (engine, address) = start(access, timeout);
     (engine, address, questions)
 }
 
-fn start(access: Arc<dyn Access>, access_timeout: Duration) -> (Engine, SocketAddr) {
-    let engine = Engine::start(Config { access, access_timeout, ..Config::default() });
-    let engine = engine.expect("an engine");
+fn start(access: Arc<dyn Access>, access_timeout: Duration) -> (Audited, SocketAddr) {
+    let engine = Audited::start(Config { access, access_timeout, ..Config::default() });
     let address = engine.listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
     (engine, address)
 }
@@ -250,7 +250,7 @@ fn too_many_guesses_have_to_wait() {
 fn the_engine_logs_in_to_another() {
     let access = Arc::new(OneUser(Secret::hash("u", "R", "right", true)));
     let (server, address) = start(access, PATIENCE);
-    let origin = Engine::start(Config::default()).expect("an engine");
+    let origin = Audited::start(Config::default());
     let session = crate::media::sdp::Session::parse(SDP.as_bytes()).expect("a session");
     let _source = origin.source("made", session).expect("a source");
     origin

@@ -6,14 +6,15 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::{ChildId, ChildOptions, Receiver};
+use crate::engine::tests::Audited;
 use crate::engine::{Config, Engine, Error, Event, PushError, RtpSource};
 use crate::media::sdp;
 use crate::relay::{ChildFigures, NextPackets, ReaderOptions, Start};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn engine() -> (Engine, RtpSource) {
-    let engine = Engine::start(Config::default()).expect("an engine");
+fn engine() -> (Audited, RtpSource) {
+    let engine = Audited::start(Config::default());
     let mut session = sdp::Session::new("test");
     session.media = vec![sdp::Media::h264::<&[u8]>(96, &[])];
     let source = engine.rtp_source("in", session).expect("a source");
@@ -141,7 +142,7 @@ fn a_child_is_paused_resumed_and_removed() {
     assert_eq!(child_figures(&engine)[0].ledger.sent, 2);
     engine.remove_child(child).expect("it goes");
     assert!(child_figures(&engine).is_empty());
-    assert_eq!(engine.figures().expect("figures").streams[0].sent_to_former_children, 2);
+    assert_eq!(engine.figures().expect("figures").streams[0].former_children.sent, 2);
     for result in [
         engine.remove_child(child),
         engine.pause_child(child),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Client, PATIENCE, Publisher, engine, play, serve, session, wait_for, write};
-use crate::engine::{Engine, Event, Transport};
+use crate::engine::{Event, Transport};
 use crate::media::rtcp::{self, Feedback};
 
 /// A PLI for the source 7, as a player sends it in its RTSP connection.
@@ -63,7 +63,7 @@ fn a_publisher_is_asked_through_two_engines_at_most_twice_a_second() {
 
 #[test]
 fn a_source_in_the_process_is_told() {
-    let engine: Engine = engine();
+    let engine = engine();
     let mut source = engine.source("s", session()).expect("a source");
     write(&mut source, 1);
     assert!(!source.key_frame_wanted(0));

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use super::{Client, PATIENCE, engine, serve, session, wait_for};
+use super::{Audited, Client, PATIENCE, engine, serve, session, wait_for};
 use crate::engine::command::{Command, Remote};
-use crate::engine::{Config, Engine, Event, Transport};
+use crate::engine::{Config, Event, Transport};
 
 /// A listener that answers no more attempts to connect, as a host behind a silent firewall: its queue
 /// is full. What fills it has to be kept.
@@ -38,7 +38,7 @@ fn the_next_address_is_tried_when_one_does_not_answer_or_refuses() {
     drop(closed);
 
     let connect_timeout = Duration::from_secs(2);
-    let player = Engine::start(Config { connect_timeout, ..Config::default() }).expect("an engine");
+    let player = Audited::start(Config { connect_timeout, ..Config::default() });
     let remote = Remote {
         path: "copy".into(),
         url: format!("rtsp://{live}/s"),

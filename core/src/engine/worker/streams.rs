@@ -78,7 +78,10 @@ impl Worker {
         let now = self.io.now();
         let Worker { io, connections, pairs, streams, .. } = self;
         if let Some(live) = streams.get_mut(&id) {
-            live.stream.fan_out(now, &mut Sockets { io: &mut **io, connections, pairs });
+            let sockets = &mut Sockets { io: &mut **io, connections, pairs };
+            if let Some(arrival) = live.stream.fan_out(now, sockets) {
+                live.latency.record(io.now().saturating_sub(arrival));
+            }
         }
         self.ask_for_key_frame(id, now);
         self.arm(id);
@@ -120,7 +123,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn figures(&self) -> Figures {
+    pub(super) fn figures(&mut self) -> Figures {
         Figures {
             backend: self.io.name(),
             gso: self.io.gso().to_string(),
@@ -128,7 +131,7 @@ impl Worker {
             refused_connections: self.door.refused(),
             bad_requests: self.bad_requests,
             stray_frames: self.stray_frames,
-            streams: self.streams.values().map(Live::figures).collect(),
+            streams: self.streams.values_mut().map(Live::figures).collect(),
         }
     }
 }

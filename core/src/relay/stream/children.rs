@@ -278,18 +278,24 @@ impl Stream {
     }
 
     /// Figures of the children.
-    pub fn child_figures(&self) -> Vec<ChildFigures> {
-        let sent = self.udp.sent();
+    pub fn child_figures(&mut self) -> Vec<ChildFigures> {
+        let (sent, cursor) = (self.udp.sent(), self.cursor);
+        let view = self.fan.view(0);
+        let arrival = |position| view.get(position).map(|packet| packet.arrival);
+        let newest = cursor.checked_sub(1).and_then(arrival);
         let figures = |(key, child): (ChildKey, &Child)| {
             let mut seen = child.clone();
-            settle_live(&mut seen, sent.get(&key).copied().unwrap_or(0), self.cursor);
+            settle_live(&mut seen, sent.get(&key).copied().unwrap_or(0), cursor);
+            let ledger = seen.ledger(cursor);
+            let next = (ledger.waiting > 0).then_some(seen.cursor.max(view.start()));
+            let lag = newest.zip(next.and_then(arrival)).map(|(new, old)| new.saturating_sub(old));
             ChildFigures {
                 key,
                 tag: child.tag,
                 transport: child.transport.name(),
                 playing: child.state != State::Paused,
-                resent: child.resent,
-                ledger: seen.ledger(self.cursor),
+                lag: lag.unwrap_or_default(),
+                ledger,
             }
         };
         self.children.iter().map(figures).collect()

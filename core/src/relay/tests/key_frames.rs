@@ -70,7 +70,7 @@ fn what_a_child_asks_for_is_asked_of_the_source_at_most_twice_a_second() {
         // It has come: nothing more is to be asked for.
         feed(&mut stream, &mut net, 2, true);
         assert_eq!(request(&mut stream, ms(5000)), None);
-        super::check(&stream);
+        super::check(&mut stream);
     }
 }
 
@@ -106,7 +106,7 @@ fn a_child_that_finds_no_key_frame_has_one_asked_for() {
     assert!(!net.datagrams(1).is_empty());
     assert_eq!(request(&mut stream, ms(1000)), None);
     stream.remove_child(key);
-    super::check(&stream);
+    super::check(&mut stream);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn feed(stream: &mut Stream, net: &mut Net, packets: Vec<super::Packet>) {
     stream.fan_out(now, net);
 }
 
-fn check(stream: &Stream) {
+fn check(stream: &mut Stream) {
     assert!(stream.ledger().balances(), "{:?}", stream.ledger());
     for child in stream.child_figures() {
         assert!(child.ledger.balances(), "{child:?}");
@@ -54,7 +54,7 @@ fn first_packet_of_a_frame_is_out_before_the_last_is_in() {
     assert_eq!(net.frames(1).len(), written + 1);
     feed(&mut stream, &mut net, rest);
     assert_eq!(net.datagrams(1).len(), sent + 3);
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_child_begins_with_the_newest_key_frame_and_is_told_so() {
     assert_eq!(sequences, [16, 17, 18, 19]);
     feed(&mut stream, &mut net, frame(20, 30_000, false, 2));
     assert_eq!(net.datagrams(1).len(), 6);
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_child_catches_up_with_a_stream_faster_than_its_burst() {
     }
     assert!(!stream.pacing(), "it never gets live");
     assert_eq!(stream.child_figures()[0].ledger.too_slow, 0);
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_child_of_a_stream_without_key_frame_waits_for_one() {
     assert!(net.datagrams(1).is_empty());
     feed(&mut stream, &mut net, frame(4, 6000, true, 2));
     assert_eq!(h264::sequence(&net.datagrams(1)[0]), 4);
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn packets_of_one_size_go_out_as_one_run_with_a_shorter_one_at_its_end() {
     feed(&mut stream, &mut net, frame(1, 3000, false, 70));
     // 64 is what one send takes; the last packet of a frame is shorter.
     assert_eq!(net.runs, [64, 6]);
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_connection_that_takes_half_a_packet_gets_the_other_half_first() {
     net.drain(1);
     stream.writable(slow, at(1), &mut net);
     assert_eq!(net.frames(1), net.frames(2));
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_connection_that_lags_too_far_goes_on_at_the_newest_key_frame() {
     assert_eq!(sequences, [0, 9, 10]);
     let ledger = stream.child_figures()[0].ledger;
     assert_eq!((ledger.too_slow, ledger.waiting), (8, 0));
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn duplicates_and_foreign_payload_types_are_dropped_and_counted() {
     feed(&mut stream, &mut net, vec![foreign]);
     assert_eq!(stream.ledger().dropped(Cause::Duplicate), 1);
     assert_eq!(stream.ledger().dropped(Cause::PayloadType), 1);
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn what_the_kernel_refuses_is_the_childs_loss_and_nobody_elses() {
     let ledgers: Vec<_> = stream.child_figures().iter().map(|child| child.ledger).collect();
     assert_eq!((ledgers[0].refused, ledgers[0].sent), (3, 1));
     assert_eq!((ledgers[1].refused, ledgers[1].sent), (0, 4));
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -229,9 +229,9 @@ fn pause_and_play_again_keep_the_ledger() {
         feed(&mut stream, &mut net, frame(2 + 4 * key as u16, 3000, false, 2));
         stream.pause(key);
         feed(&mut stream, &mut net, frame(4 + 4 * key as u16, 6000, false, 2));
-        check(&stream);
+        check(&mut stream);
         begin(&mut stream, &mut net, key, at(0));
-        check(&stream);
+        check(&mut stream);
     }
     let ledger = stream.remove_child(0).unwrap();
     assert!(ledger.balances() && ledger.sent > 0, "{ledger:?}");
@@ -247,7 +247,7 @@ fn the_end_is_a_bye_behind_the_last_packet() {
     stream.fan_out(at(1), &mut net);
     let frames = net.frames_of(1, Kind::Rtcp);
     assert!(crate::media::rtcp::parse(frames.last().unwrap()).unwrap().has_bye());
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_source_has_left_when_it_said_bye_for_every_track_and_sent_nothing_since() {
     assert!(stream.source_left());
     feed(&mut stream, &mut net, frame(2, 3000, false, 2));
     assert!(!stream.source_left(), "it goes on");
-    check(&stream);
+    check(&mut stream);
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn a_child_that_gives_up_a_track_gets_the_others_on() {
     assert_eq!((net.datagrams(1).len(), net.frames(2).len()), (datagrams, frames));
     feed(&mut stream, &mut net, of_track(1, frame(1, 3000, false, 2)));
     assert_eq!((net.datagrams(1).len(), net.frames(2).len()), (datagrams + 2, frames + 2));
-    check(&stream);
+    check(&mut stream);
 }
 
 /// What somebody does in one step of [`live_through`]: what, who, and how much.
@@ -341,7 +341,7 @@ fn live_through(steps: Vec<Step>, limits: super::Limits, longest: usize) {
             }
             _ => now += 1,
         }
-        check(&stream);
+        check(&mut stream);
     }
     for (_, port, plays) in children {
         let arrived: Vec<u16> = net

@@ -102,15 +102,15 @@ fn run(mut down: Link, mut up: Link, answers: bool) -> Outcome {
             up.send(&request, now);
         }
     }
-    super::check(&upstream);
-    super::check(&downstream);
+    super::check(&mut upstream);
+    super::check(&mut downstream);
     assert!(!downstream.is_holding());
     let frames = below.frames_of(PLAYER, Kind::Rtp);
     Outcome {
         sent,
         seen: frames.iter().map(|data| super::h264::sequence(data)).collect(),
         lost_on_the_way: down.lost,
-        resent: upstream.child_figures()[0].resent,
+        resent: upstream.child_figures()[0].ledger.resent,
         repaired: downstream.track_figures()[0].repaired,
     }
 }

@@ -12,5 +12,5 @@ mod print;
 #[cfg(fuzzing)]
 pub(crate) use file::parse;
 pub(crate) use file::{Watched, read};
-pub(crate) use options::{Options, RtspUrl, StreamPath};
+pub(crate) use options::{HttpAddress, Options, RtspUrl, StreamPath};
 pub(crate) use print::print;

@@ -14,6 +14,8 @@ use crate::tls::Trust;
 
 /// The port that is suggested where none is given.
 const DEFAULT_PORT: u16 = 8554;
+/// The same for HTTP.
+const DEFAULT_HTTP_PORT: u16 = 8080;
 
 /// The options of `rillcast serve`; each is a flag and a key of the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
@@ -49,6 +51,12 @@ pub(crate) struct Options {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) trust: Trust,
+
+    /// Address to serve the figures on, over HTTP: /metrics, /api/streams, /healthz. `off` serves none
+    /// [default: 127.0.0.1:8080, if it is free]
+    #[arg(long, value_name = "ADDR:PORT")]
+    #[serde(with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) http: Option<HttpAddress>,
 
     /// Fetch the stream at an RTSP URL and serve it under PATH (may be given several times)
     #[arg(long, value_name = "PATH=URL", value_parser = keyed::parse::<RtspUrl>)]
@@ -167,6 +175,7 @@ impl Options {
             key: self.key.or(file.key),
             self_signed: self.self_signed.or(file.self_signed),
             trust: self.trust.or(file.trust),
+            http: self.http.or(file.http),
             realm: self.realm.or(file.realm),
             auth_hook: self.auth_hook.or(file.auth_hook),
             token_key: self.token_key.or(file.token_key),
@@ -187,18 +196,52 @@ impl Options {
 
 /// Reads an address with its port; for one that is not whole, the error names the whole one.
 fn address(text: &str) -> Result<SocketAddr, String> {
+    address_with(text, DEFAULT_PORT)
+}
+
+fn address_with(text: &str, usual: u16) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
     let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
     let near = match (text.parse::<IpAddr>(), port) {
-        (Ok(ip), _) => SocketAddr::new(ip, DEFAULT_PORT).to_string(),
+        (Ok(ip), _) => SocketAddr::new(ip, usual).to_string(),
         (Err(_), Some(port)) => {
             format!("127.0.0.1:{port} (this machine only) or 0.0.0.0:{port} (all who reach it)")
         }
-        (Err(_), None) => format!("0.0.0.0:{DEFAULT_PORT}"),
+        (Err(_), None) => format!("0.0.0.0:{usual}"),
     };
     Err(format!("ADDR:PORT is wanted, as in {near}"))
+}
+
+/// Where the figures are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HttpAddress {
+    At(SocketAddr),
+    Nowhere,
+}
+
+impl FromStr for HttpAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<HttpAddress, String> {
+        match text {
+            "off" => Ok(HttpAddress::Nowhere),
+            text => match address_with(text, DEFAULT_HTTP_PORT) {
+                Ok(address) => Ok(HttpAddress::At(address)),
+                Err(why) => Err(format!("{why}, or `off`")),
+            },
+        }
+    }
+}
+
+impl fmt::Display for HttpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HttpAddress::At(address) => address.fmt(f),
+            HttpAddress::Nowhere => f.write_str("off"),
+        }
+    }
 }
 
 /// The URL of a stream that is fetched. It may hold a password.
@@ -329,5 +372,14 @@ mod tests {
             let text = address(given).expect_err(given);
             assert!(text.contains(wanted), "{given}: {text}");
         }
+    }
+
+    #[test]
+    fn figures_are_somewhere_or_nowhere() {
+        for text in ["127.0.0.1:0", "[::1]:80", "off"] {
+            assert_eq!(text.parse::<HttpAddress>().unwrap().to_string(), text);
+        }
+        let wrong = "192.0.2.1".parse::<HttpAddress>().unwrap_err();
+        assert!(wrong.ends_with("as in 192.0.2.1:8080, or `off`"), "{wrong}");
     }
 }

@@ -148,10 +148,7 @@ impl Outcome {
     ) -> Outcome {
         let percent = |time: Duration| time.as_secs_f64() * 100.0 / report.seconds.max(1e-3);
         let (udp, tcp) = (report.total.udp, report.total.tcp);
-        let undelivered = figures.streams.iter().map(|stream| {
-            let now = stream.children.iter().map(|c| c.ledger.too_slow + c.ledger.refused);
-            now.sum::<u64>() + stream.lost_by_former_children
-        });
+        let undelivered = figures.streams.iter().map(|stream| stream.all_children().lost());
         let mut outcome = Outcome {
             event: "result",
             viewers,

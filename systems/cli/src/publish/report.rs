@@ -52,19 +52,13 @@ impl Summary {
             frames: sent.frames,
             bytes: sent.bytes,
         });
-        let children = || figures.into_iter().flat_map(|stream| &stream.children);
-        let lost =
-            |child: &rillcast::relay::ChildFigures| child.ledger.too_slow + child.ledger.refused;
-        let former = figures.map_or((0, 0), |stream| {
-            (stream.sent_to_former_children, stream.lost_by_former_children)
-        });
+        let children = figures.map(StreamFigures::all_children).unwrap_or_default();
+        let refused = figures.map_or(0, |stream| stream.ledger.total_dropped());
         Summary {
             seconds: (time.as_secs_f64() * 1e3).round() / 1e3,
             tracks: tracks.collect(),
-            packets: former.0 + children().map(|child| child.ledger.sent).sum::<u64>(),
-            dropped: former.1
-                + children().map(lost).sum::<u64>()
-                + figures.map_or(0, |stream| stream.ledger.total_dropped()),
+            packets: children.sent,
+            dropped: children.lost() + refused,
         }
     }
 }

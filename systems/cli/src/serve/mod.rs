@@ -2,6 +2,7 @@
 
 mod args;
 mod fallbacks;
+mod http;
 mod on_demand;
 mod pulls;
 mod reload;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use args::ServeArgs;
+pub(crate) use pulls::{PullBoard, PullPhase, PullState};
 pub(crate) use settings::read_key;
 #[cfg(test)]
 pub(crate) use settings::with_defaults;
@@ -25,6 +27,7 @@ use crate::access::Policy;
 use crate::config;
 use crate::failure::Failure;
 use crate::files;
+use crate::http::{Observer, Site};
 use crate::output::Output;
 use crate::signal::{Hangup, Stop};
 use crate::tls;
@@ -56,6 +59,7 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
         .map_err(|error| Failure::runtime(format!("cannot handle SIGHUP: {error}")))?;
     files::raise_limit();
     let engine = Engine::start(settings::engine(&options, policy.clone())?).map_err(failed)?;
+    let engine = Arc::new(engine);
     let wanted = settings::rtsp_address(&options);
     let address = engine.listen(wanted).map_err(|error| cannot_listen(wanted, &error))?;
     let (rtsps, certificate) = match settings::rtsps(&options)? {
@@ -83,7 +87,10 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     on_demand.tell(&engine, &options)?;
     let mut fallbacks = Fallbacks::default();
     fallbacks.tell(&engine, &options)?;
-    output.line(&listening(address, rtsps, backend, &paths));
+    let site = Site::new(Observer::new(engine.clone(), pulls.board()));
+    let figures = http::start(options.http, site)?;
+    output.line(&listening(address, rtsps, figures.url(), backend, &paths));
+    figures.warn(output);
     let reload = Reload::new(args, options, policy, certificate, hangup);
     let supervisor = Supervisor::new();
     supervisor.ready(&format!("serving at rtsp://{address}/"));
@@ -97,11 +104,12 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
     server.supervisor.stopping();
     while server.turn(Duration::ZERO) {}
     server.print_ledgers();
+    drop(figures);
     Ok(())
 }
 
 struct Server {
-    engine: Engine,
+    engine: Arc<Engine>,
     address: SocketAddr,
     output: Output,
     pulls: Pulls,
@@ -206,6 +214,7 @@ impl Server {
 fn listening(
     address: SocketAddr,
     rtsps: Option<SocketAddr>,
+    http: Option<String>,
     backend: &'static str,
     paths: &[String],
 ) -> Line {
@@ -215,7 +224,7 @@ fn listening(
         paths => (None, paths.iter().map(|path| report::url(address, path)).collect()),
     };
     let rtsps = rtsps.map(|address| format!("rtsps://{address}/"));
-    Line::Listening { rtsp: format!("rtsp://{address}/"), rtsps, backend, publish, play }
+    Line::Listening { rtsp: format!("rtsp://{address}/"), rtsps, http, backend, publish, play }
 }
 
 fn cannot_listen(address: SocketAddr, error: &engine::Error) -> Failure {

@@ -1,5 +1,6 @@
 //! Streams that the server fetches, again and again: a camera that restarts comes back.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rillcast::engine::{self, Backoff, Engine, Transport};
@@ -16,6 +17,55 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 pub(super) struct Pulls {
     output: Output,
     pulls: Vec<Pull>,
+    board: PullBoard,
+}
+
+/// What is fetched and how it goes, for others to read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PullBoard(Arc<Mutex<Vec<PullState>>>);
+
+impl PullBoard {
+    /// How it goes with each.
+    pub(crate) fn read(&self) -> Vec<PullState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn write(&self, states: Vec<PullState>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = states;
+    }
+}
+
+/// How it goes with a stream that is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PullState {
+    /// Where it is served.
+    pub(crate) path: String,
+    /// What goes on.
+    pub(crate) phase: PullPhase,
+    /// Attempts that failed, and interruptions.
+    pub(crate) failures: u64,
+}
+
+/// What goes on with a stream that is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PullPhase {
+    /// An attempt is under way.
+    Connecting,
+    /// The stream is there.
+    Up,
+    /// The next attempt is made then.
+    Waiting(Instant),
+}
+
+impl PullPhase {
+    /// The name in figures.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            PullPhase::Connecting => "connecting",
+            PullPhase::Up => "up",
+            PullPhase::Waiting(_) => "waiting",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -25,11 +75,24 @@ struct Pull {
     backoff: Backoff,
     /// When the next attempt is due; `None` while one is under way or the stream is there.
     retry: Option<Instant>,
+    /// The stream is there.
+    up: bool,
+    failures: u64,
 }
 
 impl Pull {
     fn new(path: String, url: String, retry: Option<Instant>) -> Pull {
-        Pull { path, url, backoff: Backoff::new(BACKOFF.0, BACKOFF.1), retry }
+        let backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+        Pull { path, url, backoff, retry, up: false, failures: 0 }
+    }
+
+    fn state(&self) -> PullState {
+        let phase = match self.retry {
+            Some(at) => PullPhase::Waiting(at),
+            None if self.up => PullPhase::Up,
+            None => PullPhase::Connecting,
+        };
+        PullState { path: self.path.clone(), phase, failures: self.failures }
     }
 }
 
@@ -43,7 +106,7 @@ impl Pulls {
         wanted: Vec<(String, RtspUrl)>,
         output: Output,
     ) -> Result<Pulls, Failure> {
-        let mut pulls = Pulls { pulls: Vec::new(), output };
+        let mut pulls = Pulls { pulls: Vec::new(), output, board: PullBoard::default() };
         for (path, RtspUrl(url)) in wanted {
             if pulls.pulls.iter().any(|pull| pull.path == path) {
                 return Err(Failure::usage(format!("--pull: the path {path} is given twice")));
@@ -57,6 +120,7 @@ impl Pulls {
             }
             pulls.pulls.push(Pull::new(path, url, None));
         }
+        pulls.post();
         Ok(pulls)
     }
 
@@ -70,6 +134,7 @@ impl Pulls {
                 None => self.pulls.push(Pull::new(path, url, Some(now))),
             }
         }
+        self.post();
     }
 
     /// The stream at this path is there.
@@ -77,6 +142,8 @@ impl Pulls {
         if let Some(pull) = self.find(path) {
             pull.backoff.reset();
             pull.retry = None;
+            pull.up = true;
+            self.post();
         }
     }
 
@@ -86,22 +153,40 @@ impl Pulls {
         let pull = self.find(path).filter(|pull| pull.retry.is_none())?;
         let wait = pull.backoff.wait();
         pull.retry = Some(now + wait);
+        pull.up = false;
+        pull.failures += 1;
+        self.post();
         Some(wait)
     }
 
     /// Tries again what is due.
     pub(super) fn retry(&mut self, engine: &Engine, now: Instant) {
+        let mut tried = false;
         for pull in &mut self.pulls {
             if pull.retry.is_none_or(|at| at > now) {
                 continue;
             }
             pull.retry = None;
+            tried = true;
             if let Err(error) = engine.pull(&pull.path, &pull.url, Transport::Auto) {
                 // The name server is away, or somebody publishes to the path.
                 self.output.warning(error.to_string());
                 pull.retry = Some(now + pull.backoff.wait());
+                pull.failures += 1;
             }
         }
+        if tried {
+            self.post();
+        }
+    }
+
+    /// Where others read how it goes.
+    pub(super) fn board(&self) -> PullBoard {
+        self.board.clone()
+    }
+
+    fn post(&self) {
+        self.board.write(self.pulls.iter().map(Pull::state).collect());
     }
 
     fn find(&mut self, path: &str) -> Option<&mut Pull> {
@@ -117,7 +202,8 @@ mod tests {
     fn what_is_fetched_can_be_changed() {
         let url = |n: u8| RtspUrl(format!("rtsp://10.0.0.{n}/x"));
         let now = Instant::now();
-        let mut pulls = Pulls { pulls: Vec::new(), output: Output::new(true) };
+        let mut pulls =
+            Pulls { pulls: Vec::new(), output: Output::new(true), board: PullBoard::default() };
         pulls.change(vec![("a".into(), url(1)), ("b".into(), url(2))], now);
         assert!(pulls.pulls.iter().all(|pull| pull.retry == Some(now)));
         pulls.started("a");
@@ -132,7 +218,9 @@ mod tests {
     #[test]
     fn one_attempt_is_made_at_a_time_and_each_later_than_the_last() {
         let pull = Pull::new("cam".into(), String::new(), None);
-        let mut pulls = Pulls { output: Output::new(false), pulls: vec![pull] };
+        let board = PullBoard::default();
+        let mut pulls =
+            Pulls { output: Output::new(false), pulls: vec![pull], board: board.clone() };
         let now = Instant::now();
         let mut attempt = || {
             let wait = pulls.failed("cam", now);
@@ -143,7 +231,11 @@ mod tests {
         let waits: Vec<_> = (0..5).filter_map(|_| attempt()).collect();
         assert!(waits.is_sorted() && waits.len() == 5, "{waits:?}");
         pulls.started("cam");
-        assert!(pulls.failed("cam", now) <= Some(BACKOFF.0));
+        let up = PullState { path: "cam".into(), phase: PullPhase::Up, failures: 5 };
+        assert_eq!(board.read(), [up]);
+        let wait = pulls.failed("cam", now).expect("another attempt");
+        assert!(wait <= BACKOFF.0);
+        assert_eq!(board.read()[0].phase, PullPhase::Waiting(now + wait));
         assert_eq!(pulls.failed("other", now), None);
     }
 }

@@ -14,6 +14,8 @@ pub(super) enum Line {
     Listening {
         rtsp: String,
         rtsps: Option<String>,
+        /// Where the figures are.
+        http: Option<String>,
         backend: &'static str,
         /// Where to publish, as an example; none when streams come by themselves.
         publish: Option<String>,
@@ -119,7 +121,7 @@ pub(super) struct StreamLedger {
 impl StreamLedger {
     /// The books as the figures have them.
     pub(super) fn new(stream: &StreamFigures) -> StreamLedger {
-        let children = &stream.children;
+        let all = stream.all_children();
         let dropped = Cause::ALL
             .into_iter()
             .map(|cause| (cause.name(), stream.ledger.dropped(cause)))
@@ -130,14 +132,9 @@ impl StreamLedger {
             published: stream.ledger.published,
             consumed: stream.ledger.consumed,
             dropped: dropped.collect(),
-            children: children.len(),
-            sent: stream.sent_to_former_children
-                + children.iter().map(|child| child.ledger.sent).sum::<u64>(),
-            lost_by_children: stream.lost_by_former_children
-                + children
-                    .iter()
-                    .map(|child| child.ledger.too_slow + child.ledger.refused)
-                    .sum::<u64>(),
+            children: stream.children.len(),
+            sent: all.sent,
+            lost_by_children: all.lost(),
             balances: stream.balances(),
             ended: stream.ended,
         }
@@ -182,7 +179,7 @@ pub(super) fn line(event: Event, address: SocketAddr) -> Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Line::Listening { rtsp, rtsps, publish, play, .. } => {
+            Line::Listening { rtsp, rtsps, http, publish, play, .. } => {
                 write!(f, "serving at {rtsp}")?;
                 if let Some(rtsps) = rtsps {
                     write!(f, " and {rtsps}")?;
@@ -190,7 +187,8 @@ impl fmt::Display for Line {
                 if let Some(url) = publish {
                     write!(f, "\n  publish: rillcast publish test {url}")?;
                 }
-                play.iter().try_for_each(|url| write!(f, "\n  play:    ffplay {url}"))
+                play.iter().try_for_each(|url| write!(f, "\n  play:    ffplay {url}"))?;
+                http.iter().try_for_each(|url| write!(f, "\n  figures: {url}metrics"))
             }
             Line::StreamStarted { from, play, .. } => write!(f, "+ stream {play} from {from}"),
             Line::StreamInterrupted { path, reason } => {

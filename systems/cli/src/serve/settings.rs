@@ -10,13 +10,16 @@ use rillcast::engine::Config;
 use rillcast::media::sdp::Session;
 
 use crate::access::{Key, Policy, REALM, Rules};
-use crate::config::{self, Options};
+use crate::config::{self, HttpAddress, Options};
 use crate::failure::Failure;
 use crate::tls::Certificate;
 
 /// Where RTSP is served when nothing else is said: on this machine only.
 const DEFAULT_RTSP: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8554);
+/// Where the figures are served when nothing else is said.
+pub(super) const DEFAULT_HTTP: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 /// How long a stream waits for its source to come back.
 const DEFAULT_LINGER: Duration = Duration::from_secs(10);
 const MIB: usize = 1 << 20;
@@ -47,6 +50,7 @@ pub(super) fn on_demand_grace(options: &Options) -> Duration {
 pub(crate) fn with_defaults(mut options: Options) -> Options {
     let engine = Config::default();
     options.rtsp.get_or_insert(DEFAULT_RTSP);
+    options.http.get_or_insert(HttpAddress::At(DEFAULT_HTTP));
     options.realm.get_or_insert_with(|| REALM.to_owned());
     options.on_demand_grace.get_or_insert(DEFAULT_GRACE.as_secs());
     options.linger.get_or_insert(DEFAULT_LINGER.as_secs());
@@ -149,6 +153,7 @@ pub(super) fn with_fixed(new: Options, old: &Options) -> Options {
         key: old.key.clone(),
         self_signed: old.self_signed,
         trust: old.trust.clone(),
+        http: old.http,
         rtp: old.rtp.clone(),
         linger: old.linger,
         takeover: old.takeover,
@@ -171,6 +176,7 @@ pub(super) fn need_a_restart(old: &Options, new: &Options) -> Vec<&'static str> 
         ("self-signed", old.self_signed != new.self_signed),
         ("ca", old.trust.ca != new.trust.ca),
         ("insecure", old.trust.insecure != new.trust.insecure),
+        ("http", old.http != new.http),
         ("rtp", old.rtp != new.rtp),
         ("linger", old.linger != new.linger),
         ("takeover", old.takeover != new.takeover),
