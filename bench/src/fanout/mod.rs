@@ -8,6 +8,9 @@
 //!  receivers ◀──── UDP or TCP ────────────┘
 //! ```
 //!
+//! Other relays can take part, as commands: these are fed the same packets, and their receivers are RTSP
+//! players (`rtsp.rs`).
+//!
 //! Each relay gets the same stream for the same time, all of them in turn and that several times over,
 //! so that what else the machine does hits all alike. What counts is the processor time of the relaying
 //! process for each packet that has arrived; on loopback the kernel does the receiver's half of the work
@@ -19,12 +22,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use pin::Processors;
+
 mod pin;
 mod process;
 mod receivers;
 mod relay;
 mod report;
 mod round;
+mod rtsp;
 mod source;
 
 pub use relay::relay;
@@ -45,8 +51,7 @@ pub enum Transport {
 }
 
 /// Who relays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Subject {
     /// The engine.
     Engine,
@@ -58,27 +63,19 @@ pub enum Subject {
     Gso,
     /// C: a `writev` per frame and receiver.
     Writev,
+    /// Another relay: its place in [`Plan::peers`].
+    Peer(usize),
 }
 
-impl Subject {
-    /// Those that can serve a transport, the engine first.
-    pub fn of(transport: Transport) -> &'static [Subject] {
-        match transport {
-            Transport::Udp => &[Subject::Engine, Subject::Gso, Subject::Sendmmsg, Subject::Sendto],
-            Transport::Tcp => &[Subject::Engine, Subject::Writev],
-        }
-    }
-
-    /// The name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Subject::Engine => "engine",
-            Subject::Sendto => "sendto",
-            Subject::Sendmmsg => "sendmmsg",
-            Subject::Gso => "gso",
-            Subject::Writev => "writev",
-        }
-    }
+/// Another relay, to be measured beside.
+#[derive(Clone, Debug, Serialize)]
+pub struct Peer {
+    /// What it is called in the report.
+    pub name: String,
+    /// What a shell starts it by, as one process. The variables `RTP_PORT` (where the stream comes in,
+    /// plain RTP over UDP at 127.0.0.1), `RTSP_PORT` (where players are awaited) and `SDP` (a file that
+    /// describes the stream) are set. It has to serve the stream at `rtsp://127.0.0.1:$RTSP_PORT/bench`.
+    pub command: String,
 }
 
 /// What is measured.
@@ -98,6 +95,8 @@ pub struct Plan {
     pub seconds: f64,
     /// How many times.
     pub repetitions: usize,
+    /// Other relays, measured in the same turns.
+    pub peers: Vec<Peer>,
     /// The program that becomes a relay: it has to call [`relay`] when it is started with `arguments`.
     #[serde(skip)]
     pub program: PathBuf,
@@ -111,6 +110,27 @@ impl Plan {
     pub fn packets_per_frame(&self) -> usize {
         let bytes = self.bitrate as f64 / 8.0 / f64::from(self.fps.max(1));
         ((bytes / PAYLOAD as f64).round() as usize).clamp(1, 54)
+    }
+
+    /// Who takes part, the engine first.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let own: &[Subject] = match self.transport {
+            Transport::Udp => &[Subject::Engine, Subject::Gso, Subject::Sendmmsg, Subject::Sendto],
+            Transport::Tcp => &[Subject::Engine, Subject::Writev],
+        };
+        own.iter().copied().chain((0..self.peers.len()).map(Subject::Peer)).collect()
+    }
+
+    /// What a relay is called.
+    pub fn name(&self, subject: Subject) -> &str {
+        match subject {
+            Subject::Engine => "engine",
+            Subject::Sendto => "sendto",
+            Subject::Sendmmsg => "sendmmsg",
+            Subject::Gso => "gso",
+            Subject::Writev => "writev",
+            Subject::Peer(index) => self.peers.get(index).map_or("", |peer| &peer.name),
+        }
     }
 
     fn interval(&self) -> Duration {
@@ -163,11 +183,14 @@ fn doing(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
 ///
 /// When a relay cannot be started or sockets are refused.
 pub fn run(plan: &Plan, told: &mut dyn FnMut(&Round)) -> Result<Report, Error> {
-    pin::harness();
+    let processors = Processors::choose();
+    if let Some(processors) = processors {
+        pin::to(processors.harness);
+    }
     let mut rounds = Vec::new();
     for repetition in 0..plan.repetitions.max(1) {
-        for subject in Subject::of(plan.transport) {
-            let round = round::measure(plan, *subject, repetition)?;
+        for subject in plan.subjects() {
+            let round = round::measure(plan, subject, repetition, processors)?;
             told(&round);
             rounds.push(round);
         }

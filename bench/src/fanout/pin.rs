@@ -2,21 +2,34 @@
 
 use core_affinity::CoreId;
 
-/// The processors that this process may use, first and last; `None` when there is only one.
-fn ends() -> Option<(CoreId, CoreId)> {
-    let cores = core_affinity::get_core_ids()?;
-    let (first, last) = (*cores.first()?, *cores.last()?);
-    (first != last).then_some((first, last))
+/// Who runs where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Processors {
+    /// Source and receivers.
+    pub(super) harness: usize,
+    /// The relay.
+    pub(super) relay: usize,
 }
 
-/// Puts this thread, and those it starts, on the last processor; returns the number of the one that is
-/// left for the relay.
-pub(super) fn harness() -> Option<usize> {
-    let (first, last) = ends()?;
-    core_affinity::set_for_current(last).then_some(first.id)
+impl Processors {
+    /// Of those that this process may use; `None` when there is only one.
+    pub(super) fn choose() -> Option<Processors> {
+        let cores = core_affinity::get_core_ids()?;
+        let (relay, harness) = (cores.first()?.id, cores.last()?.id);
+        (relay != harness).then_some(Processors { harness, relay })
+    }
+
+    /// Does something on the relay's processor, where a process started by it stays.
+    pub(super) fn at_relay<T>(processors: Option<Processors>, work: impl FnOnce() -> T) -> T {
+        let Some(Processors { harness, relay }) = processors else { return work() };
+        to(relay);
+        let done = work();
+        to(harness);
+        done
+    }
 }
 
-/// Puts this thread, and those it starts, on a processor.
+/// Puts this thread, and those it starts, on a processor. The system may refuse: then it decides itself.
 pub(super) fn to(processor: usize) {
     core_affinity::set_for_current(CoreId { id: processor });
 }

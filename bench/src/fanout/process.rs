@@ -2,19 +2,23 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde::de::DeserializeOwned;
 
-use super::relay::{Done, Ready, Task};
+use super::relay::{Done, Ready, Task, free_port};
+use super::source::description;
 use super::{Error, Plan, doing};
 
 /// A relay that runs. Dropping it ends it.
 pub(super) struct Process {
     child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    /// Its standard output, and the input that it waits on, where it is told what to do by them.
+    pipes: Option<(ChildStdin, BufReader<ChildStdout>)>,
+    /// The description of the stream, where it was given one as a file.
+    description: Option<PathBuf>,
     /// Where it takes the stream.
     pub(super) ingest: SocketAddr,
 }
@@ -31,6 +35,7 @@ pub(super) struct Usage {
 }
 
 impl Process {
+    /// Starts this program as a relay.
     pub(super) fn start(plan: &Plan, task: &Task) -> Result<Process, Error> {
         let mut child = Command::new(&plan.program)
             .args(&plan.arguments)
@@ -38,15 +43,34 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(doing("start the relaying process"))?;
-        let pipes = (child.stdin.take(), child.stdout.take());
-        let (Some(mut input), Some(output)) = pipes else {
+        let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::Relay("it has no pipes".into()));
         };
         let task = serde_json::to_string(task).map_err(|error| Error::Relay(error.to_string()))?;
         writeln!(input, "{task}").map_err(doing("tell the relaying process what to do"))?;
         let mut output = BufReader::new(output);
         let ready: Ready = hear(&mut output)?;
-        Ok(Process { child, input: Some(input), output, ingest: ready.ingest })
+        let pipes = Some((input, output));
+        Ok(Process { child, pipes, description: None, ingest: ready.ingest })
+    }
+
+    /// Starts another relay by its command, and returns where it awaits players.
+    pub(super) fn peer(command: &str) -> Result<(Process, SocketAddr), Error> {
+        let (rtp, rtsp) = (free_port()?, free_tcp_port()?);
+        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let sdp = std::env::temp_dir().join(format!("rillcast-bench-{rtp}.sdp"));
+        fs::write(&sdp, description(rtp)).map_err(doing("write the stream's description"))?;
+        let child = Command::new("sh")
+            .args(["-c", &format!("exec {command}")])
+            .env("RTP_PORT", rtp.to_string())
+            .env("RTSP_PORT", rtsp.to_string())
+            .env("SDP", &sdp)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(doing("start another relay"))?;
+        let process = Process { child, pipes: None, description: Some(sdp), ingest: here(rtp) };
+        Ok((process, here(rtsp)))
     }
 
     pub(super) fn usage(&self) -> Result<Usage, Error> {
@@ -70,18 +94,32 @@ impl Process {
 
     /// Ends it in order.
     pub(super) fn finish(mut self) -> Result<Done, Error> {
-        drop(self.input.take());
-        hear(&mut self.output)
+        match self.pipes.take() {
+            Some((input, mut output)) => {
+                drop(input);
+                hear(&mut output)
+            }
+            None => Ok(Done::default()),
+        }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        drop(self.input.take());
+        drop(self.pipes.take());
         // It has ended, or ends by this.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(file) = &self.description {
+            // Somebody may have cleaned up before.
+            let _ = fs::remove_file(file);
+        }
     }
+}
+
+fn free_tcp_port() -> Result<u16, Error> {
+    let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    Ok(free.map_err(doing("find a free port"))?.port())
 }
 
 fn number(text: &str) -> u64 {

@@ -1,7 +1,7 @@
 //! All receivers, on one thread: what arrived, and how late.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use rillcast::io::{Io, Lanes, Mmsg, Token, UdpOptions};
 use rillcast::ring::Pool;
 
 use super::source::sent_at;
-use super::{Error, Plan, Transport, doing};
+use super::{Error, Plan, Transport, doing, rtsp};
 
 /// How long arrivals gather before the next look. Without it the relay, on the same machine, would pay
 /// for waking this thread at nearly every send, which elsewhere it never does.
@@ -19,6 +19,13 @@ const GATHER: Duration = Duration::from_micros(500);
 const WAIT: Duration = Duration::from_millis(10);
 /// The longest interleaved frame, and what is read at once.
 const INPUT: usize = 256 << 10;
+/// Where receivers are: at a port of their own.
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Buffers as the system gives them to any program.
+fn options(plan: &Plan) -> UdpOptions {
+    UdpOptions { gro: plan.gro, send_buffer: 0, recv_buffer: 0 }
+}
 
 /// What arrived so far.
 #[derive(Clone, Debug, Default)]
@@ -31,54 +38,68 @@ pub(super) struct Arrived {
 
 /// The receivers, until it is dropped.
 pub(super) struct Receivers {
-    /// Where relays send to, one address a receiver; for TCP they all connect to one.
+    /// Where a relay is to send to, one address a receiver; for TCP it connects to one for each.
     pub(super) addresses: Vec<SocketAddr>,
     arrived: Arc<Mutex<Arrived>>,
-    stop: Option<Sender<()>>,
+    /// Players that have begun. The thread ends with it.
+    sessions: Option<Sender<rtsp::Session>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Receivers {
+    /// Receivers that a relay is told of.
     pub(super) fn start(plan: &Plan, epoch: Instant) -> Result<Receivers, Error> {
-        let mut io = Mmsg::new().map_err(doing("open the sockets of the receivers"))?;
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut thread = Thread::new(epoch)?;
         let mut addresses = Vec::with_capacity(plan.children);
-        let listener = match plan.transport {
+        match plan.transport {
             Transport::Udp => {
-                let options = UdpOptions { gro: plan.gro, send_buffer: 0, recv_buffer: 0 };
                 for _ in 0..plan.children {
-                    let socket =
-                        io.bind_udp(any, &options).map_err(doing("bind a receiver's socket"))?;
+                    let socket = thread
+                        .io
+                        .bind_udp(LOOPBACK, &options(plan))
+                        .map_err(doing("bind a receiver's socket"))?;
                     addresses.push(socket.local_addr);
                 }
-                None
             }
             Transport::Tcp => {
-                let (token, address) =
-                    io.listen(any).map_err(doing("listen for the relay's connections"))?;
+                let (token, address) = thread
+                    .io
+                    .listen(LOOPBACK)
+                    .map_err(doing("listen for the relay's connections"))?;
                 addresses.resize(plan.children, address);
-                Some(token)
+                thread.listener = Some(token);
             }
-        };
-        let arrived = Arc::new(Mutex::new(Arrived::default()));
-        let (stop, stopped) = channel();
-        let thread = Thread {
-            io,
-            epoch,
-            listener,
-            connections: HashMap::new(),
-            // One buffer is enough: nothing is kept.
-            pool: Pool::new(Pool::CHUNK_SIZE, 16),
-            lanes: Lanes::default(),
-            input: vec![0; INPUT],
-            arrived: arrived.clone(),
-            fresh: Arrived::default(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("receivers".into())
-            .spawn(move || thread.run(&stopped))
-            .map_err(doing("start the receivers' thread"))?;
-        Ok(Receivers { addresses, arrived, stop: Some(stop), thread: Some(thread) })
+        }
+        thread.spawn(addresses)
+    }
+
+    /// RTSP players of the relay at `server`. The stream has to flow while this lasts.
+    pub(super) fn players(
+        plan: &Plan,
+        epoch: Instant,
+        server: SocketAddr,
+    ) -> Result<Receivers, Error> {
+        let mut thread = Thread::new(epoch)?;
+        let mut ports = vec![None; plan.children];
+        if plan.transport == Transport::Udp {
+            for ports in &mut ports {
+                let (rtp, rtcp) = thread
+                    .io
+                    .bind_udp_pair(LOOPBACK.ip(), &options(plan))
+                    .map_err(doing("bind a player's sockets"))?;
+                thread.unread.insert(rtcp.token);
+                *ports = Some((rtp.local_addr.port(), rtcp.local_addr.port()));
+            }
+        }
+        let receivers = thread.spawn(Vec::new())?;
+        for ports in ports {
+            let session = rtsp::play(server, plan.transport, ports)?;
+            // It reads from now on: a player that does not is no player for long.
+            if let Some(sessions) = &receivers.sessions {
+                sessions.send(session).map_err(|_| Error::Relay("the receivers ended".into()))?;
+            }
+        }
+        Ok(receivers)
     }
 
     /// What arrived since the beginning; the latencies are those since the last call.
@@ -91,7 +112,7 @@ impl Receivers {
 
 impl Drop for Receivers {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.sessions.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -106,6 +127,8 @@ struct Thread {
     listener: Option<Token>,
     /// What is left over of an interleaved frame.
     connections: HashMap<Token, Vec<u8>>,
+    /// Sockets at which reports arrive, which do not count.
+    unread: HashSet<Token>,
     pool: Pool,
     lanes: Lanes,
     input: Vec<u8>,
@@ -114,17 +137,51 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(mut self, stopped: &Receiver<()>) {
+    fn new(epoch: Instant) -> Result<Thread, Error> {
+        Ok(Thread {
+            io: Mmsg::new().map_err(doing("open the sockets of the receivers"))?,
+            epoch,
+            listener: None,
+            connections: HashMap::new(),
+            unread: HashSet::new(),
+            // Nothing is kept, so few buffers are enough.
+            pool: Pool::new(Pool::CHUNK_SIZE, 16),
+            lanes: Lanes::default(),
+            input: vec![0; INPUT],
+            arrived: Arc::default(),
+            fresh: Arrived::default(),
+        })
+    }
+
+    fn spawn(self, addresses: Vec<SocketAddr>) -> Result<Receivers, Error> {
+        let arrived = self.arrived.clone();
+        let (sessions, begun) = channel();
+        let thread = std::thread::Builder::new()
+            .name("receivers".into())
+            .spawn(move || self.run(&begun))
+            .map_err(doing("start the receivers' thread"))?;
+        Ok(Receivers { addresses, arrived, sessions: Some(sessions), thread: Some(thread) })
+    }
+
+    fn run(mut self, begun: &Receiver<rtsp::Session>) {
         let mut events = Vec::new();
-        while stopped.try_recv() != Err(TryRecvError::Disconnected) {
+        loop {
+            match begun.try_recv() {
+                Ok(session) => self.adopt(session),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return,
+            }
             if let Err(error) = self.io.wait(Some(WAIT), &mut events) {
                 return tracing::error!(%error, "the receivers' sockets cannot be waited for");
             }
             for event in events.drain(..) {
-                match self.listener {
-                    Some(listener) if listener == event.token => self.accept(listener),
-                    Some(_) => self.read(event.token),
-                    None => self.receive(event.token),
+                let token = event.token;
+                if self.listener == Some(token) {
+                    self.accept(token);
+                } else if self.connections.contains_key(&token) {
+                    self.read(token);
+                } else {
+                    self.receive(token);
                 }
             }
             self.publish();
@@ -144,10 +201,22 @@ impl Thread {
         }
     }
 
+    fn adopt(&mut self, session: rtsp::Session) {
+        let rtsp::Session { connection, left_over } = session;
+        let nonblocking = connection.set_nonblocking(true);
+        match nonblocking.and_then(|()| self.io.adopt(connection.into())) {
+            Ok(token) => drop(self.connections.insert(token, left_over)),
+            Err(error) => tracing::error!(%error, "a player's connection cannot be used"),
+        }
+    }
+
     fn receive(&mut self, token: Token) {
         let mut datagrams = Vec::new();
         loop {
             let received = self.io.receive(token, &mut self.lanes, &mut self.pool, &mut datagrams);
+            if self.unread.contains(&token) {
+                datagrams.clear();
+            }
             for datagram in datagrams.drain(..) {
                 for packet in datagram.span.chunks(datagram.segment.max(1)) {
                     self.fresh.take(packet, self.epoch);
@@ -176,7 +245,7 @@ impl Thread {
         while let [b'$', channel, high, low, behind @ ..] = rest {
             let size = usize::from(u16::from_be_bytes([*high, *low]));
             let Some((packet, next)) = behind.split_at_checked(size) else { break };
-            // RTCP has a channel of its own.
+            // RTCP has a channel of its own. No answers come between: nothing is asked any more.
             if *channel == 0 {
                 self.fresh.take(packet, self.epoch);
             }

@@ -10,7 +10,7 @@ use rillcast::relay::Start;
 use serde::{Deserialize, Serialize};
 
 use super::source::description;
-use super::{Error, Subject, Transport, doing, pin};
+use super::{Error, Subject, Transport, doing};
 use crate::floor::{self, Children};
 
 /// What a relay is told on its standard input, as one line of JSON. It relays until the input ends.
@@ -19,8 +19,6 @@ pub(super) struct Task {
     pub(super) subject: Subject,
     pub(super) transport: Transport,
     pub(super) children: Vec<SocketAddr>,
-    /// The processor to run on.
-    pub(super) processor: Option<usize>,
 }
 
 /// What it says when it is ready, as one line of JSON on its standard output.
@@ -50,11 +48,9 @@ pub fn relay() -> Result<(), Error> {
     std::io::stdin().lock().read_line(&mut line).map_err(doing("read what to relay"))?;
     let task: Task = serde_json::from_str(&line)
         .map_err(|error| Error::Relay(format!("what to relay cannot be read: {error}")))?;
-    if let Some(processor) = task.processor {
-        pin::to(processor);
-    }
     let done = match task.subject {
         Subject::Engine => by_engine(task)?,
+        Subject::Peer(_) => return Err(Error::Relay("another relay has a command".into())),
         _ => by_floor(task)?,
     };
     say(&done)
@@ -93,7 +89,7 @@ fn by_engine(task: Task) -> Result<Done, Error> {
 }
 
 /// An even port, free together with the one above it.
-fn free_port() -> Result<u16, Error> {
+pub(super) fn free_port() -> Result<u16, Error> {
     for _ in 0..64 {
         let rtp = UdpSocket::bind(("127.0.0.1", 0)).map_err(doing("bind a port"))?;
         let port = rtp.local_addr().map_err(doing("bind a port"))?.port();

@@ -31,7 +31,7 @@ impl Spread {
 #[derive(Clone, Debug, Serialize)]
 pub struct Figures {
     /// Who relayed.
-    pub subject: Subject,
+    pub relay: String,
     /// Processor time for each packet delivered, in nanoseconds.
     pub cpu_ns: Spread,
     /// The same as a multiple of the floor's in the same repetition.
@@ -62,16 +62,16 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(plan: &Plan, rounds: Vec<Round>) -> Report {
-        let figures = Subject::of(plan.transport).iter();
+        let subjects = plan.subjects().into_iter();
         Report {
-            figures: figures.map(|subject| figures_of(*subject, &rounds)).collect(),
+            figures: subjects.map(|subject| figures_of(plan, subject, &rounds)).collect(),
             packets_per_frame: plan.packets_per_frame(),
             plan: plan.clone(),
         }
     }
 }
 
-fn figures_of(subject: Subject, rounds: &[Round]) -> Figures {
+fn figures_of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Figures {
     let own = || rounds.iter().filter(move |round| round.subject == subject);
     // The best of what is written in C, repetition by repetition.
     let floor = |repetition: usize| {
@@ -86,7 +86,7 @@ fn figures_of(subject: Subject, rounds: &[Round]) -> Figures {
         latencies.get(index).map_or(f64::NAN, |late| f64::from(*late) / 1000.0)
     };
     Figures {
-        subject,
+        relay: plan.name(subject).to_owned(),
         cpu_ns: Spread::of(own().map(|round| round.cpu_ns)),
         ratio: Spread::of(own().map(|round| round.cpu_ns / floor(round.repetition))),
         load: Spread::of(own().map(|round| round.load)),
@@ -124,16 +124,19 @@ impl fmt::Display for Report {
         )?;
         for figures in &self.figures {
             let (cpu, ratio) = (figures.cpu_ns, figures.ratio);
-            let [p50, p99, p999] = figures.latency_ms;
+            let latency = match figures.latency_ms {
+                [p50, p99, p999] if p50.is_finite() => format!("{p50:.1} / {p99:.1} / {p999:.1}"),
+                _ => "not known".into(),
+            };
             writeln!(
                 f,
                 "{:<9} {:>22} {:>19} {:>6} {:>4.0}% {:>24} {:>9.4} {:>8.1}",
-                figures.subject.name(),
+                figures.relay,
                 format!("{:.0} ({:.0}-{:.0})", cpu.median, cpu.min, cpu.max),
                 format!("{:.2} ({:.2}-{:.2})", ratio.median, ratio.min, ratio.max),
                 figures.lost,
                 figures.load.median * 100.0,
-                format!("{p50:.1} / {p99:.1} / {p999:.1}"),
+                latency,
                 figures.switches.median,
                 figures.resident.median / f64::from(1 << 20),
             )?;

@@ -4,14 +4,17 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::pin::Processors;
 use super::process::Process;
 use super::receivers::Receivers;
 use super::relay::Task;
-use super::source::Source;
-use super::{Error, Plan, Subject, pin};
+use super::source::{Flowing, KEY_INTERVAL, Source};
+use super::{Error, Plan, Subject};
 
 /// Of the stream before anything is measured.
 const WARM_UP: Duration = Duration::from_millis(700);
+/// For what is under way before the stream begins.
+const SETTLE: Duration = Duration::from_millis(300);
 /// How long the last packets may be on their way.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -21,6 +24,7 @@ pub struct Round {
     /// Which time it was, from 0.
     pub repetition: usize,
     /// Who relayed.
+    #[serde(skip)]
     pub subject: Subject,
     /// Packets that reached a receiver while it was measured.
     pub packets: u64,
@@ -42,24 +46,43 @@ pub struct Round {
     pub latencies: Vec<u32>,
 }
 
-pub(super) fn measure(plan: &Plan, subject: Subject, repetition: usize) -> Result<Round, Error> {
+pub(super) fn measure(
+    plan: &Plan,
+    subject: Subject,
+    repetition: usize,
+    processors: Option<Processors>,
+) -> Result<Round, Error> {
     let epoch = Instant::now();
-    let receivers = Receivers::start(plan, epoch)?;
-    let process = Process::start(
-        plan,
-        &Task {
-            subject,
-            transport: plan.transport,
-            children: receivers.addresses.clone(),
-            processor: pin::harness(),
-        },
-    )?;
-    let mut source = Source::new(plan, process.ingest, epoch)?;
     let interval = plan.interval();
+    let (process, receivers, mut source) = match subject {
+        Subject::Peer(index) => {
+            let command = plan.peers.get(index).map_or("", |peer| &peer.command);
+            let start = || Process::peer(command);
+            let (process, server) = Processors::at_relay(processors, start)?;
+            let source = Source::new(plan, process.ingest, epoch)?;
+            // Many relays answer players only when the stream flows.
+            let flowing = Flowing::start(source, interval)?;
+            let receivers = Receivers::players(plan, epoch, server)?;
+            // And they let them begin with a key frame; one of them may have come too early.
+            std::thread::sleep(KEY_INTERVAL * 2);
+            (process, receivers, flowing.stop()?)
+        }
+        _ => {
+            let receivers = Receivers::start(plan, epoch)?;
+            let children = receivers.addresses.clone();
+            let task = Task { subject, transport: plan.transport, children };
+            let process = Processors::at_relay(processors, || Process::start(plan, &task))?;
+            let source = Source::new(plan, process.ingest, epoch)?;
+            (process, receivers, source)
+        }
+    };
     let frames = |time: Duration| (time.as_secs_f64() / interval.as_secs_f64()).ceil() as u32;
     let warm = frames(WARM_UP).max(1);
     let measured = frames(Duration::from_secs_f64(plan.seconds.max(0.1))).max(1);
 
+    // What players were given at their beginning does not count.
+    std::thread::sleep(SETTLE);
+    let first = receivers.arrived().packets;
     let start = Instant::now();
     let mut sent = 0;
     // Between two frames, so that what is under way does not count.
@@ -79,7 +102,7 @@ pub(super) fn measure(plan: &Plan, subject: Subject, repetition: usize) -> Resul
     let (after, used_after) = (receivers.arrived(), process.usage()?);
     let seconds = began.elapsed().as_secs_f64();
 
-    let expected = sent * plan.children as u64;
+    let expected = first + sent * plan.children as u64;
     let deadline = Instant::now() + DRAIN;
     let mut arrived = after.packets;
     while arrived < expected && Instant::now() < deadline {

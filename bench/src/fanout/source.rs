@@ -2,6 +2,8 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rillcast::io::{Destination, Io, Mmsg, Run, UdpOptions, UdpSocket};
@@ -12,28 +14,34 @@ const RTP_HEADER: usize = 12;
 /// Bytes of a packet.
 const PACKET: usize = RTP_HEADER + PAYLOAD;
 const PAYLOAD_TYPE: u8 = 96;
+/// Of a picture of 640 x 360, so that relays that look for them are content.
+const PARAMETER_SETS: &str = "Z0LAHtkAoC/5cBEAAAMAAQAAAwA8DxYuSA==,aMuDyyA=";
 const CLOCK: u32 = 90_000;
-/// A key frame each two seconds.
-const KEY_INTERVAL: Duration = Duration::from_secs(2);
-/// Where in a packet the time of sending stands, in nanoseconds since the measurement's epoch: behind
-/// RTP header, FU indicator and FU header.
-const STAMP: usize = RTP_HEADER + 2;
+/// From key frame to key frame.
+pub(super) const KEY_INTERVAL: Duration = Duration::from_secs(2);
+/// Where in a packet the mark stands, and behind it the time of sending, in nanoseconds since the
+/// measurement's epoch: after RTP header, FU indicator, FU header and the beginning of a slice.
+const MARK_AT: usize = RTP_HEADER + 3;
+/// How a slice begins that is the first of its picture (H.264 §7.3.3: `first_mb_in_slice` 0, all of type I).
+const SLICE: u8 = 0x88;
+/// A relay that packs the stream anew leaves none at this place, and its latency is not known.
+const MARK: [u8; 8] = *b"rillcast";
 
 /// The description of the stream, for a relay that receives it at `port`.
 pub(super) fn description(port: u16) -> String {
     format!(
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=bench\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
          m=video {port} RTP/AVP {PAYLOAD_TYPE}\r\na=rtpmap:{PAYLOAD_TYPE} H264/{CLOCK}\r\n\
-         a=fmtp:{PAYLOAD_TYPE} packetization-mode=1\r\n"
+         a=fmtp:{PAYLOAD_TYPE} packetization-mode=1;sprop-parameter-sets={PARAMETER_SETS}\r\n"
     )
 }
 
 /// When the last packet of a frame was sent, since the epoch; `None` for the packets before it.
 pub(super) fn sent_at(packet: &[u8]) -> Option<Duration> {
     let marked = packet.get(1)? & 0x80 != 0;
-    let stamp = packet.get(STAMP..STAMP + 8)?;
+    let (mark, stamp) = packet.get(MARK_AT..MARK_AT + 16)?.split_at(MARK.len());
     let nanoseconds = u64::from_be_bytes(stamp.try_into().ok()?);
-    marked.then(|| Duration::from_nanos(nanoseconds))
+    (marked && mark == MARK).then(|| Duration::from_nanos(nanoseconds))
 }
 
 /// Sends frames, each by one call, so that a relay gets it at once.
@@ -89,11 +97,15 @@ impl Source {
             }
             // FU-A (RFC 6184 §5.8) of a slice: of an IDR picture, or another.
             let nal = if key { 5 } else { 1 };
-            if let [indicator, fragment, stamp @ ..] = payload {
+            if let [indicator, fragment, slice, rest @ ..] = payload {
                 *indicator = 0x7c;
                 *fragment = u8::from(first) << 7 | u8::from(last) << 6 | nal;
-                if let Some(stamp) = stamp.get_mut(..8) {
-                    stamp.copy_from_slice(&now.to_be_bytes());
+                *slice = SLICE;
+                if let Some((mark, rest)) = rest.split_at_mut_checked(MARK.len()) {
+                    mark.copy_from_slice(&MARK);
+                    if let Some(stamp) = rest.get_mut(..8) {
+                        stamp.copy_from_slice(&now.to_be_bytes());
+                    }
                 }
             }
             self.sequence = self.sequence.wrapping_add(1);
@@ -107,5 +119,33 @@ impl Source {
             .fan_out(self.socket.token, &[run], to, &mut Vec::new())
             .map_err(doing("send to the relay"))?;
         Ok(sent.sent)
+    }
+}
+
+/// A source that sends by itself, until it is stopped.
+pub(super) struct Flowing {
+    stop: Sender<()>,
+    thread: JoinHandle<Result<Source, Error>>,
+}
+
+impl Flowing {
+    pub(super) fn start(mut source: Source, interval: Duration) -> Result<Flowing, Error> {
+        let (stop, stopped) = channel();
+        let thread = std::thread::Builder::new()
+            .name("source".into())
+            .spawn(move || {
+                while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                    source.send()?;
+                }
+                Ok(source)
+            })
+            .map_err(doing("start the source's thread"))?;
+        Ok(Flowing { stop, thread })
+    }
+
+    pub(super) fn stop(self) -> Result<Source, Error> {
+        drop(self.stop);
+        let ended = self.thread.join();
+        ended.unwrap_or_else(|_| Err(Error::Relay("the source's thread had panicked".into())))
     }
 }

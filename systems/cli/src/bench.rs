@@ -1,7 +1,7 @@
 //! `rillcast bench`: what relaying costs here, beside the least that the kernel takes.
 
 use clap::{Args, Subcommand, ValueEnum};
-use rillcast_bench::fanout::{self, Error, Plan, Round};
+use rillcast_bench::fanout::{self, Error, Peer, Plan, Round};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -12,6 +12,7 @@ Examples:
   rillcast bench fanout                          200 receivers by UDP
   rillcast bench fanout --children 1000 --gro    1,000 that let the kernel join packets
   rillcast bench fanout --transport tcp          200 interleaved in TCP
+  rillcast bench fanout --peer 'serve=rillcast serve --rtsp 127.0.0.1:$RTSP_PORT --rtp bench=$SDP'
 
 Close other programs before: the figures are of this machine as it is.";
 
@@ -65,6 +66,13 @@ struct FanoutArgs {
     #[arg(long)]
     gro: bool,
 
+    /// Another relay to measure beside, as NAME=COMMAND; may be given more than once. The command is run
+    /// by a shell as one process; it finds RTP_PORT (plain RTP to 127.0.0.1 comes in there), RTSP_PORT
+    /// and SDP (a file that describes the stream) in its environment, and serves
+    /// rtsp://127.0.0.1:$RTSP_PORT/bench
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = peer)]
+    peer: Vec<Peer>,
+
     /// Seconds that each relay is measured each time
     #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
@@ -82,7 +90,8 @@ pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
 }
 
 fn fanout(args: FanoutArgs, output: Output) -> Result<(), Failure> {
-    let descriptors = u64::from(args.children) + 100;
+    // A player has a connection and two sockets.
+    let descriptors = u64::from(args.children) * 3 + 100;
     if rlimit::increase_nofile_limit(descriptors).is_ok_and(|limit| limit < descriptors) {
         let text = format!("{} receivers need {descriptors} open files: ulimit -n", args.children);
         return Err(Failure::runtime(text));
@@ -100,12 +109,26 @@ fn fanout(args: FanoutArgs, output: Output) -> Result<(), Failure> {
         gro: args.gro,
         seconds: f64::from(args.seconds),
         repetitions: args.repetitions as usize,
+        peers: args.peer,
         program,
         arguments: vec!["bench".into(), "relay".into()],
     };
-    let report = fanout::run(&plan, &mut |round| output.line(&Progress { event: "round", round }));
+    let mut told = |round: &Round| {
+        let relay = plan.name(round.subject);
+        output.line(&Progress { event: "round", relay, round });
+    };
+    let report = fanout::run(&plan, &mut told);
     output.line(&Outcome { event: "result", report: report.map_err(failed)? });
     Ok(())
+}
+
+fn peer(text: &str) -> Result<Peer, String> {
+    match text.split_once('=') {
+        Some((name, command)) if !name.is_empty() && !command.trim().is_empty() => {
+            Ok(Peer { name: name.into(), command: command.into() })
+        }
+        _ => Err("write it as NAME=COMMAND".into()),
+    }
 }
 
 fn failed(error: Error) -> Failure {
@@ -116,14 +139,14 @@ fn failed(error: Error) -> Failure {
 #[derive(Serialize)]
 struct Progress<'a> {
     event: &'static str,
+    relay: &'a str,
     #[serde(flatten)]
     round: &'a Round,
 }
 
 impl std::fmt::Display for Progress<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Round { repetition, subject, cpu_ns, lost, .. } = self.round;
-        let name = subject.name();
+        let (Round { repetition, cpu_ns, lost, .. }, name) = (self.round, self.relay);
         write!(f, "  {:>2} {name:<9} {cpu_ns:>6.0} ns/packet, {lost} lost", repetition + 1)
     }
 }

@@ -16,7 +16,7 @@ fn fanout(options: &[&str]) -> Vec<Value> {
 }
 
 fn check(figures: &[Value], relays: &[&str]) {
-    let names: Vec<_> = figures.iter().filter_map(|figures| figures["subject"].as_str()).collect();
+    let names: Vec<_> = figures.iter().filter_map(|figures| figures["relay"].as_str()).collect();
     assert_eq!(names, relays);
     for figures in figures {
         assert_eq!(figures["lost"], 0, "{figures}");
