@@ -5,7 +5,7 @@ use std::io::{Seek as _, Write as _};
 use std::path::Path;
 
 use crate::config;
-use crate::source::{self, Unit};
+use crate::source::{self, Source as _, Unit};
 
 /// Access units taken from one file at most.
 const UNITS: usize = 2_000;

@@ -29,7 +29,7 @@ pub(crate) fn read(file: &Path) -> Result<Options, Failure> {
 }
 
 /// Reads the text of a configuration file. An error is the number of a line and what is wrong there.
-pub(super) fn parse(text: &str) -> Result<Options, (usize, String)> {
+pub(crate) fn parse(text: &str) -> Result<Options, (usize, String)> {
     let line = |at: usize| text.bytes().take(at).filter(|b| *b == b'\n').count() + 1;
     let wrong = |error: toml::de::Error| {
         let at = error.span().map_or(0, |span| span.start);
