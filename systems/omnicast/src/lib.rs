@@ -7,10 +7,12 @@
 //!
 //! | module | what is there | in the paper |
 //! |---|---|---|
+//! | [`proxy`] | the proxy server | §3.3 |
 //! | [`uscp`] | the User Session Control Protocol that nodes and the proxy speak | §3.3.1, table 1 |
 
 #![forbid(unsafe_code)]
 
+pub mod proxy;
 pub mod uscp;
 
 mod node_id;

@@ -1,0 +1,112 @@
+//! The interface that every algorithm implements.
+
+use super::{Config, Error, NodeFacts, NodeId, Placement, Totals};
+
+/// The paper's `STopologyAlgorithm` (section 3.3.2): adds a node, removes a node, chooses a server node.
+///
+/// One of these holds the nodes of one channel: a tree with the streaming servers as roots. It does no
+/// I/O and reads no clock, so that one that is fed the same calls decides the same.
+///
+/// A call can move other nodes than the one it names: the children of a node that left, those that a
+/// lowered capacity has no room for, a weak node that makes way for a strong one. After **every** call
+/// that changes something, take them all from [`poll_changed`](Self::poll_changed) and tell them:
+///
+/// ```ignore
+/// while let Some(node) = topology.poll_changed() {
+///     match topology.placement(node) {
+///         Some(placement) => reassign(node, placement),
+///         None => match topology.choose_server(node) {
+///             Ok(placement) => reassign(node, placement),
+///             Err(error) => tell(node, error), // it comes again when there is room
+///         },
+///     }
+/// }
+/// ```
+///
+/// A subtree keeps its shape when its topmost node is moved: only that one node needs a new session.
+pub trait TopologyAlgorithm: Send {
+    /// The name by which it is chosen on the command line.
+    fn name(&self) -> &'static str;
+
+    /// The bounds that it keeps.
+    fn config(&self) -> Config;
+
+    /// Adds a streaming server, which can serve `capacity` nodes.
+    ///
+    /// # Errors
+    /// [`Error::Present`], [`Error::TooMany`].
+    fn add_root(&mut self, id: NodeId, capacity: u32) -> Result<(), Error>;
+
+    /// Adds a node that has no server node yet: [`choose_server`](Self::choose_server) comes next, or
+    /// [`adopt`](Self::adopt) for one that receives already (the proxy server was started anew).
+    ///
+    /// # Errors
+    /// [`Error::Present`], [`Error::TooMany`].
+    fn add(&mut self, id: NodeId, facts: NodeFacts) -> Result<(), Error>;
+
+    /// Removes a node or a streaming server, be it that it left or that it died. Its children have no
+    /// server node from now on and come out of [`poll_changed`](Self::poll_changed).
+    ///
+    /// For one that leaves politely, move the children before it is told that it may go.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`].
+    fn remove(&mut self, id: NodeId) -> Result<(), Error>;
+
+    /// Chooses a server node and standbys for a node that has none. One that has a server node is told
+    /// again which.
+    ///
+    /// # Errors
+    /// [`Error::Full`]: the node stays without a server and comes out of
+    /// [`poll_changed`](Self::poll_changed) when there may be room. [`Error::Unknown`], [`Error::IsRoot`].
+    fn choose_server(&mut self, id: NodeId) -> Result<Placement, Error>;
+
+    /// A node says that its server node is gone, or starves it (`ReConfiguration`): chooses another.
+    ///
+    /// The word of one node is not taken for the truth: the server node stays where it is, but this node
+    /// is not sent to it again while there is another, and when a second node says so too it is *demoted*:
+    /// it gets no more children until its capacity is set anew. Streaming servers are never demoted. How
+    /// often a node may ask is for the caller to limit.
+    ///
+    /// # Errors
+    /// As [`choose_server`](Self::choose_server); and [`Error::Unplaced`].
+    fn report_server(&mut self, id: NodeId) -> Result<Placement, Error>;
+
+    /// A node has gone to `server` by itself, as to a standby: puts it there.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Circle`], [`Error::Unfit`]: it must not stay there, and hangs in the
+    /// topology where it did: call [`report_server`](Self::report_server) or
+    /// [`choose_server`](Self::choose_server). [`Error::Unknown`] of either, [`Error::IsRoot`].
+    fn adopt(&mut self, id: NodeId, server: NodeId) -> Result<Placement, Error>;
+
+    /// Chooses standbys anew, without `bad`, for instance because that one refused.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], [`Error::IsRoot`], [`Error::Unplaced`].
+    fn choose_standbys(&mut self, id: NodeId, bad: Option<NodeId>) -> Result<Placement, Error>;
+
+    /// A node or streaming server can serve `capacity` children from now on (`NodeInformation`). When it
+    /// has more, those whose move disturbs fewest others lose their server node, and come out of
+    /// [`poll_changed`](Self::poll_changed). It also ends a demotion.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`].
+    fn set_capacity(&mut self, id: NodeId, capacity: u32) -> Result<(), Error>;
+
+    /// Where a node hangs; `None` when it has no server node, or is a streaming server, or unknown.
+    fn placement(&self, id: NodeId) -> Option<Placement>;
+
+    /// What is known of a node or streaming server, its present capacity included.
+    fn facts(&self, id: NodeId) -> Option<NodeFacts>;
+
+    /// How many children a node has; `None` when it is unknown.
+    fn children(&self, id: NodeId) -> Option<u32>;
+
+    /// A node whose placement is another than the one last told, or that has no server node and may get
+    /// one by [`choose_server`](Self::choose_server). Each comes once; `None` when all are told.
+    fn poll_changed(&mut self) -> Option<NodeId>;
+
+    /// The topology in figures, without looking at each node.
+    fn totals(&self) -> Totals;
+}

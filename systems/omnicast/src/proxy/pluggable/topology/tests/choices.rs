@@ -1,0 +1,199 @@
+//! Examples of what each algorithm chooses.
+
+use super::super::{Config, Error, Kind, NodeFacts, NodeId};
+use super::world::{ROOT, World};
+
+/// A topology with a streaming server for `root` nodes, and nodes with these capacities, numbered from 1.
+fn with(kind: Kind, root: u32, capacities: &[u32]) -> World {
+    let mut world = World::new(kind, Config::default(), root);
+    for &capacity in capacities {
+        world.join(capacity);
+        world.settle();
+    }
+    world
+}
+
+fn server(world: &World, node: u64) -> u64 {
+    world.topology.placement(NodeId(node)).unwrap().server.0
+}
+
+fn servers(world: &World, nodes: std::ops::RangeInclusive<u64>) -> Vec<u64> {
+    nodes.map(|node| server(world, node)).collect()
+}
+
+/// Those that choose as the paper does.
+const PAPER: [Kind; 2] = [Kind::HopCount, Kind::Indexed];
+
+#[test]
+fn fewest_hops_then_most_room_then_the_first() {
+    for kind in PAPER {
+        let world = with(kind, 3, &[2, 3, 3, 1, 1, 1]);
+        // 2 and 3 have most room; then 2, 3 and 1 have two places each.
+        assert_eq!(servers(&world, 1..=6), [0, 0, 0, 2, 3, 1]);
+    }
+}
+
+#[test]
+fn the_chain_of_the_paper() {
+    for kind in PAPER {
+        let world = with(kind, 1, &[1; 9]);
+        assert_eq!(servers(&world, 1..=9), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(world.topology.totals().depth, 9);
+        // All are full; when a node's server goes, there is a place where that one was.
+        assert_eq!(world.topology.placement(NodeId(3)).unwrap().standbys, [NodeId(1)]);
+    }
+}
+
+#[test]
+fn the_end_of_a_node_moves_its_children_only() {
+    for kind in PAPER {
+        let mut world = with(kind, 1, &[1; 9]);
+        world.topology.remove(NodeId(2)).unwrap();
+        assert_eq!(world.topology.poll_changed(), Some(NodeId(3)));
+        assert_eq!(world.topology.placement(NodeId(3)), None);
+        assert_eq!(world.topology.totals().unfed, 7);
+        let placement = world.topology.choose_server(NodeId(3)).unwrap();
+        assert_eq!((placement.server, placement.hops), (NodeId(1), 2));
+        assert_eq!(world.topology.placement(NodeId(9)).unwrap().hops, 8);
+        assert_eq!(server(&world, 9), 8, "below the node that moved all is as it was");
+        assert_eq!(world.topology.totals().unfed, 0);
+    }
+}
+
+#[test]
+fn a_node_takes_over_at_its_standby() {
+    for kind in PAPER {
+        let mut world = with(kind, 2, &[3, 3, 0, 0]);
+        assert_eq!(server(&world, 3), 1);
+        let standby = world.topology.placement(NodeId(3)).unwrap().standbys[0];
+        assert_eq!(standby, NodeId(2));
+        world.topology.remove(NodeId(1)).unwrap();
+        let placement = world.topology.adopt(NodeId(3), standby).unwrap();
+        assert_eq!(placement.server, standby);
+        // 2 and 4 have lost a standby only; 3 is not told what it has told.
+        assert_eq!(world.topology.poll_changed(), Some(NodeId(4)));
+        assert_eq!(world.topology.poll_changed(), Some(NodeId(2)));
+        assert_eq!(world.topology.poll_changed(), None);
+        assert_eq!((server(&world, 2), server(&world, 4)), (0, 2));
+    }
+}
+
+#[test]
+fn nobody_hangs_below_itself() {
+    for kind in PAPER {
+        let mut world = with(kind, 1, &[2, 2, 2]);
+        let refused = world.topology.adopt(NodeId(1), NodeId(3));
+        assert_eq!(refused, Err(Error::Circle(NodeId(1), NodeId(3))));
+        assert_eq!(
+            world.topology.adopt(NodeId(1), NodeId(1)),
+            Err(Error::Circle(NodeId(1), NodeId(1)))
+        );
+        assert_eq!(world.topology.adopt(ROOT, NodeId(1)), Err(Error::IsRoot(ROOT)));
+    }
+}
+
+#[test]
+fn a_lowered_capacity_moves_those_without_children() {
+    for kind in PAPER {
+        // 1 serves 2, 3 and 4; 5 and 6 are below 2 and 3.
+        let mut world = with(kind, 1, &[3, 1, 1, 0]);
+        world.join(0);
+        assert_eq!(servers(&world, 2..=5), [1, 1, 1, 2]);
+        world.topology.set_capacity(NodeId(1), 1).unwrap();
+        let mut moved = Vec::new();
+        while let Some(node) = world.topology.poll_changed() {
+            if world.topology.placement(node).is_none() {
+                moved.push(node.0);
+            }
+        }
+        moved.sort_unstable();
+        assert_eq!(moved, [3, 4]);
+        assert_eq!(server(&world, 2), 1);
+    }
+}
+
+#[test]
+fn who_waits_comes_when_there_is_room() {
+    for kind in PAPER {
+        let mut world = with(kind, 1, &[0]);
+        world.topology.add(NodeId(9), NodeFacts::default()).unwrap();
+        assert_eq!(world.topology.choose_server(NodeId(9)), Err(Error::Full));
+        assert_eq!(world.topology.poll_changed(), None, "nothing has changed");
+        world.topology.remove(NodeId(1)).unwrap();
+        assert_eq!(world.topology.poll_changed(), Some(NodeId(9)));
+        assert_eq!(world.topology.choose_server(NodeId(9)).unwrap().server, ROOT);
+    }
+}
+
+#[test]
+fn two_complaints_demote_and_one_does_not() {
+    for kind in PAPER {
+        let mut world = with(kind, 2, &[9, 4, 0, 0, 0]);
+        assert_eq!(servers(&world, 3..=5), [1, 1, 1]);
+        assert_eq!(world.topology.report_server(NodeId(3)).unwrap().server, NodeId(2));
+        world.join(0);
+        assert_eq!(server(&world, 6), 1, "the word of one is not enough");
+        assert_eq!(world.topology.report_server(NodeId(4)).unwrap().server, NodeId(2));
+        world.join(0);
+        assert_eq!(server(&world, 7), 2);
+        world.topology.set_capacity(NodeId(1), 9).unwrap();
+        world.join(0);
+        assert_eq!(server(&world, 8), 1, "it has measured anew");
+    }
+}
+
+#[test]
+fn a_node_with_one_possible_server_keeps_it() {
+    for kind in PAPER {
+        let mut world = with(kind, 1, &[1]);
+        assert_eq!(world.topology.report_server(NodeId(1)).unwrap().server, ROOT);
+        for _ in 0..5 {
+            assert_eq!(world.topology.report_server(NodeId(1)).unwrap().server, ROOT);
+        }
+    }
+}
+
+#[test]
+fn what_hangs_too_far_away_is_cut_off() {
+    for kind in PAPER {
+        let config = Config { max_hops: 3, standbys: 1 };
+        let mut topology = kind.build(config);
+        topology.add_root(ROOT, 1).unwrap();
+        for id in 1..=3 {
+            topology.add(NodeId(id), NodeFacts { capacity: 1, ..NodeFacts::default() }).unwrap();
+            topology.choose_server(NodeId(id)).unwrap();
+        }
+        // A newcomer takes the place of the streaming server's child: 2 and 3 get one hop further away.
+        topology.add(NodeId(4), NodeFacts { capacity: 1, ..NodeFacts::default() }).unwrap();
+        assert_eq!(
+            topology.choose_server(NodeId(4)),
+            Err(Error::Full),
+            "3 is as far away as allowed"
+        );
+        topology.remove(NodeId(1)).unwrap();
+        topology.adopt(NodeId(4), ROOT).unwrap();
+        let orphan = topology.adopt(NodeId(2), NodeId(4)).unwrap();
+        assert_eq!(orphan.hops, 2);
+        assert_eq!(topology.placement(NodeId(3)).unwrap().hops, 3);
+        assert_eq!(topology.set_capacity(NodeId(9), 1), Err(Error::Unknown(NodeId(9))));
+    }
+}
+
+#[test]
+fn the_same_node_is_not_added_twice() {
+    let mut topology = Kind::Indexed.build(Config::default());
+    topology.add_root(ROOT, 1).unwrap();
+    assert_eq!(topology.add(ROOT, NodeFacts::default()), Err(Error::Present(ROOT)));
+    assert_eq!(topology.add_root(ROOT, 1), Err(Error::Present(ROOT)));
+    assert!(topology.placement(ROOT).is_none());
+}
+
+#[test]
+fn names_are_parsed_back() {
+    for kind in Kind::ALL {
+        assert_eq!(kind.name().parse(), Ok(kind));
+        assert_eq!(kind.build(Config::default()).name(), kind.name());
+    }
+    let error = "star".parse::<Kind>().unwrap_err().to_string();
+    assert!(error.contains("\"star\"") && error.contains("hop-count"), "{error}");
+}
