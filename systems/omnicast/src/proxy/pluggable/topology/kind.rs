@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use super::hop_count::HopCount;
 use super::indexed::Indexed;
+use super::mesh::Mesh;
+use super::stable::Stable;
+use super::two_trees::TwoTrees;
 use super::{Config, TopologyAlgorithm};
 
 /// The algorithms.
@@ -15,17 +18,27 @@ pub enum Kind {
     /// The same choice in O(log n).
     #[default]
     Indexed,
+    /// Strong and long-lived nodes near the streaming server.
+    Stable,
+    /// Two interior-disjoint trees: a place is reserved for every node in the other one.
+    TwoTrees,
+    /// Places are kept free for those that lose their server.
+    Mesh,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 2] = [Kind::HopCount, Kind::Indexed];
+    pub const ALL: [Kind; 5] =
+        [Kind::HopCount, Kind::Indexed, Kind::Stable, Kind::TwoTrees, Kind::Mesh];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Kind::HopCount => "hop-count",
             Kind::Indexed => "indexed",
+            Kind::Stable => "stable",
+            Kind::TwoTrees => "two-trees",
+            Kind::Mesh => "mesh",
         }
     }
 
@@ -34,6 +47,9 @@ impl Kind {
         match self {
             Kind::HopCount => Box::new(HopCount::new(config)),
             Kind::Indexed => Box::new(Indexed::new(config)),
+            Kind::Stable => Box::new(Stable::new(config)),
+            Kind::TwoTrees => Box::new(TwoTrees::new(config)),
+            Kind::Mesh => Box::new(Mesh::new(config)),
         }
     }
 }

@@ -4,6 +4,9 @@
 //! |---|---|---|
 //! | [`HopCount`](Kind::HopCount) | fewest hops, then most room; looks at every node | the paper's; reference |
 //! | [`Indexed`](Kind::Indexed) | the same in O(log n) | the default |
+//! | [`Stable`](Kind::Stable) | fewest hops, then the oldest; strong nodes displace weak leaves | nodes that come and go, of unequal strength |
+//! | [`TwoTrees`](Kind::TwoTrees) | as `Indexed` in one of two trees; a place in the other is reserved | room for two places per node |
+//! | [`Mesh`](Kind::Mesh) | as `Indexed`, but keeps a place at each node for those that lose their server | many sudden ends |
 //!
 //! [`TopologyAlgorithm`] says what they have in common; `placing` is the part of the code that they
 //! share, and a `policy` is what sets one apart.
@@ -14,11 +17,14 @@ mod forest;
 mod hop_count;
 mod indexed;
 mod kind;
+mod mesh;
 mod placing;
 mod policy;
 mod queue;
 mod search;
+mod stable;
 mod standbys;
+mod two_trees;
 mod types;
 
 #[cfg(test)]

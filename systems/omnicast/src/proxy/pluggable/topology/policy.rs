@@ -1,5 +1,6 @@
 //! In what the algorithms differ: which nodes are looked at first, and what is kept back.
 
+use super::Config;
 use super::forest::{Forest, Node, Slot};
 use super::search::Search;
 use super::standbys::Standbys;
@@ -12,6 +13,9 @@ pub(super) trait Policy: Default + Send {
 
     /// How many trees there are; streaming servers are in all of them.
     const TREES: u8 = 1;
+
+    /// How many standbys a node has at most, whatever is configured.
+    const MOST_STANDBYS: usize = Config::MAX_STANDBYS;
 
     /// Whether a node that lost its server node stays with its first standby that has room: it has gone
     /// there by itself already.

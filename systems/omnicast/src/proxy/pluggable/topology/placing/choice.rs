@@ -17,7 +17,8 @@ impl<P: Policy> Placing<P> {
     pub(super) fn place(&mut self, slot: Slot) -> Result<(), Error> {
         let found = self.find_server(slot);
         let hops = found.map_or(u16::MAX, |server| self.forest[server].hops + 1);
-        if let Some(leaf) = self.policy.makes_way(&self.forest, slot, hops) {
+        let leaf = self.policy.makes_way(&self.forest, slot, hops);
+        if let Some(leaf) = leaf.filter(|&leaf| self.forest[leaf].hops < self.config.max_hops) {
             self.take_place_of(slot, leaf);
         } else if let Some(server) = found {
             self.join_tree_of(slot, server);

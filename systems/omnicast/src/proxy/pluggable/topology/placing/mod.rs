@@ -47,7 +47,7 @@ pub(super) struct Placing<P: Policy> {
 impl<P: Policy> Placing<P> {
     /// An empty topology.
     pub(super) fn new(config: Config) -> Placing<P> {
-        let standbys = config.standbys.min(Config::MAX_STANDBYS);
+        let standbys = config.standbys.min(P::MOST_STANDBYS);
         // A child of the node that is furthest away must still have a number of hops.
         let max_hops = config.max_hops.clamp(1, MAX_HOPS);
         Placing {

@@ -180,6 +180,63 @@ fn what_hangs_too_far_away_is_cut_off() {
 }
 
 #[test]
+fn a_strong_newcomer_takes_the_place_of_a_weak_leaf() {
+    let mut world = with(Kind::Stable, 2, &[0, 1]);
+    world.join(4);
+    world.settle();
+    // 1 can serve nobody, so it makes way for 3 and receives from it.
+    assert_eq!(servers(&world, 1..=3), [3, 0, 0]);
+    assert_eq!(world.moves, 1);
+    world.join(0);
+    assert_eq!(server(&world, 4), 2, "the older one serves");
+}
+
+#[test]
+fn a_strong_node_is_let_in_even_if_all_are_full() {
+    let world = with(Kind::Stable, 1, &[0, 2]);
+    assert_eq!(servers(&world, 1..=2), [2, 0]);
+}
+
+#[test]
+fn no_end_of_a_node_takes_both_trees_from_another() {
+    let world = with(Kind::TwoTrees, 6, &[4; 300]);
+    let path = |from: NodeId| {
+        std::iter::successors(Some(from), |&at| world.told.get(&at).map(|told| told.server))
+    };
+    for (&node, told) in &world.told {
+        let [standby] = told.standbys[..] else {
+            assert_eq!(told.server, ROOT, "{node} is in one tree only");
+            continue;
+        };
+        for above in path(told.server).filter(|&above| above != ROOT) {
+            assert!(path(standby).all(|other| other != above), "{above} is above {node} twice");
+        }
+    }
+}
+
+#[test]
+fn a_reserved_place_is_given_to_who_has_none() {
+    // A place for each node, and none for a second one.
+    let world = with(Kind::TwoTrees, 2, &[1; 40]);
+    assert_eq!(world.topology.totals().unfed, 0);
+}
+
+#[test]
+fn the_children_of_a_dead_node_go_to_their_standbys() {
+    let mut world = with(Kind::Mesh, 4, &[4; 60]);
+    let children: Vec<NodeId> =
+        world.told.iter().filter(|(_, told)| told.server == NodeId(1)).map(|(&id, _)| id).collect();
+    assert_eq!(children.len(), 3, "one place is kept");
+    let expected: Vec<NodeId> =
+        children.iter().map(|child| world.told[child].standbys[0]).collect();
+    world.topology.remove(NodeId(1)).unwrap();
+    world.capacity.remove(&NodeId(1));
+    world.settle();
+    let servers: Vec<NodeId> = children.iter().map(|child| world.told[child].server).collect();
+    assert_eq!(servers, expected);
+}
+
+#[test]
 fn the_same_node_is_not_added_twice() {
     let mut topology = Kind::Indexed.build(Config::default());
     topology.add_root(ROOT, 1).unwrap();

@@ -51,6 +51,21 @@ fn indexed_conforms() {
 }
 
 #[test]
+fn stable_conforms() {
+    conforms(Kind::Stable);
+}
+
+#[test]
+fn two_trees_conform() {
+    conforms(Kind::TwoTrees);
+}
+
+#[test]
+fn mesh_conforms() {
+    conforms(Kind::Mesh);
+}
+
+#[test]
 fn indexed_chooses_as_the_reference() {
     proptest!(ProptestConfig::with_cases(CASES), |(config in config(), steps in vec(step(), 1..STEPS))| {
         let mut reference = World::new(Kind::HopCount, config, 3);
