@@ -107,7 +107,7 @@ impl Egress for Net {
 
 fn target(port: u16) -> Option<Target> {
     let to = |port| Destination::new(SocketAddr::from(([127, 0, 0, 1], port)));
-    Some(Target { pair: 0, rtp: to(port), rtcp: to(port + 1) })
+    Some(Target { pair: 0, rtp: to(port), rtcp: to(port + 1), retransmission: Some(99) })
 }
 
 fn transport(number: u16, tcp: bool) -> Transport {

@@ -144,7 +144,7 @@ impl Worker {
                 Some((rtp, rtcp)) => {
                     let pair = self.shared_pair(unspecified(rtp.ip()))?;
                     let (rtp, rtcp) = (Destination::new(*rtp), Destination::new(*rtcp));
-                    Some(Target { pair, rtp, rtcp })
+                    Some(Target { pair, rtp, rtcp, retransmission: None })
                 }
                 None => None,
             });

@@ -39,6 +39,10 @@ pub struct Config {
     pub linger: Duration,
     /// A publisher may take a path from the one that is there.
     pub takeover: bool,
+    /// Tracks are described to players with the profile RTP/AVPF, and packets lost over UDP are sent again
+    /// to those who set them up with it in a stream of their own (RFC 4588). Others get them again as they
+    /// were.
+    pub retransmission: bool,
     /// How long a pull or a push may take to come about.
     pub connect_timeout: Duration,
     /// How servers with `rtsps://` URLs are checked; none: they cannot be used.
@@ -52,7 +56,8 @@ pub struct Config {
 
 impl Default for Config {
     /// 32 MiB a stream and 4 GiB in all, 60 s sessions, 10,000 connections (5,000 of one address), 4,096
-    /// streams, streams end with their source, no taking over, 10 s to connect, everyone let in.
+    /// streams, streams end with their source, no taking over,
+    /// no retransmission streams, 10 s to connect, everyone let in.
     fn default() -> Config {
         Config {
             limits: Limits::default(),
@@ -66,6 +71,7 @@ impl Default for Config {
             max_streams: 4096,
             linger: Duration::ZERO,
             takeover: false,
+            retransmission: false,
             connect_timeout: Duration::from_secs(10),
             #[cfg(feature = "tls")]
             tls: None,

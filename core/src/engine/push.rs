@@ -95,7 +95,12 @@ fn push_transport(
         Some(Negotiated::Udp { server_port: Some((rtp, rtcp)), source }) => {
             let to = source.unwrap_or(server);
             let address = |port: &u16| Destination::new(SocketAddr::new(to, *port));
-            Some(Target { pair: *pair, rtp: address(rtp), rtcp: address(rtcp) })
+            Some(Target {
+                pair: *pair,
+                rtp: address(rtp),
+                rtcp: address(rtcp),
+                retransmission: None,
+            })
         }
         _ => None,
     };

@@ -48,6 +48,8 @@ pub(super) struct Player {
     pub(super) stream: StreamId,
     /// Transports by track.
     pub(super) tracks: Vec<Option<Chosen>>,
+    /// Payload types by track of packets sent again, where a stream of their own was agreed for them.
+    pub(super) retransmissions: Vec<Option<u8>>,
     /// Its child of the stream, from its first PLAY on.
     pub(super) child: Option<ChildKey>,
 }

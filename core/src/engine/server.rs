@@ -119,8 +119,13 @@ impl Worker {
 
     fn describe(&mut self, token: Token, path: &str) -> Result<Answer, Status> {
         let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?;
+        let offers = self.config.retransmission;
         let (_, live) = self.stream_at(path).ok_or(Status::NOT_FOUND)?;
-        Ok(Answer::Describe { sdp: live.stream.session().for_players(local.ip()).to_string() })
+        let mut described = live.stream.session().for_players(local.ip());
+        if offers {
+            described.offer_retransmission();
+        }
+        Ok(Answer::Describe { sdp: described.to_string() })
     }
 
     // --- the end ---

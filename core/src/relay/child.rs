@@ -7,6 +7,7 @@ use crate::stats::ChildLedger;
 
 use super::egress::{ConnId, PairId};
 use super::resend::Allowance;
+use super::retransmission::Retransmission;
 use super::tcp::Layout;
 
 /// Names a child within its stream. A key is used again after the child was removed.
@@ -21,6 +22,9 @@ pub struct Target {
     pub rtp: Destination,
     /// Address for RTCP.
     pub rtcp: Destination,
+    /// Payload type of packets sent again, where it was agreed that they go in a stream of their own
+    /// (RFC 4588). Without it they are sent again as they were.
+    pub retransmission: Option<u8>,
 }
 
 /// How a child receives.
@@ -59,6 +63,17 @@ impl Transport {
                 }
             }
             Transport::Tcp { layout, .. } => *layout = layout.without(tracks),
+        }
+    }
+
+    fn retransmissions(&self) -> Vec<Option<Retransmission>> {
+        let agreed =
+            |target: &Option<Target>| Some(Retransmission::new(target.as_ref()?.retransmission?));
+        match self {
+            Transport::Udp { targets } if targets.iter().any(|target| agreed(target).is_some()) => {
+                targets.iter().map(agreed).collect()
+            }
+            Transport::Udp { .. } | Transport::Tcp { .. } => Vec::new(),
         }
     }
 
@@ -134,10 +149,13 @@ pub(super) struct Child {
     pub(super) allowance: Allowance,
     /// Packets sent again.
     pub(super) resent: u64,
+    /// Streams in which they are, by track; empty where none was agreed.
+    pub(super) retransmissions: Vec<Option<Retransmission>>,
 }
 
 impl Child {
     pub(super) fn new(transport: Transport, limits: ChildLimits, tag: u64, now: Duration) -> Child {
+        let retransmissions = transport.retransmissions();
         Child {
             transport,
             limits,
@@ -155,6 +173,7 @@ impl Child {
             paced: 0,
             allowance: Allowance::default(),
             resent: 0,
+            retransmissions,
         }
     }
 

@@ -9,7 +9,7 @@
 //!    ▼
 //!  ring ─▶ fan_out ─┬─▶ UDP groups: runs of equal packets × every member          (udp.rs)
 //!    │              ├─▶ TCP groups: one slice list per frame × every member       (tcp.rs)
-//!    │              └─▶ hear: what a UDP child asks for once more                 (resend.rs)
+//!    │              └─▶ hear: what a UDP child asks for once more   (resend.rs, retransmission.rs)
 //!    └─▶ FrameReader, PacketReader on any other thread          (reader.rs, packet_reader.rs)
 //! ```
 //!
@@ -28,6 +28,7 @@ mod packet_reader;
 mod reader;
 mod recycle;
 mod resend;
+mod retransmission;
 mod splice;
 mod stream;
 mod tcp;

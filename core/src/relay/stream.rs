@@ -252,6 +252,9 @@ impl Stream {
         let oldest = view.get(self.cursor).map(|packet| packet.arrival);
         self.cursor = view.end();
         drop(view);
+        if self.ended {
+            self.end_retransmissions(now, egress);
+        }
         self.release_awaiting(now, egress);
         oldest.filter(|_| !self.children.is_empty())
     }

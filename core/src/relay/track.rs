@@ -72,6 +72,13 @@ struct Frame {
     key: bool,
 }
 
+/// The payload types that go through. What a source sends again in a stream of its own (RFC 4588) is not
+/// for others.
+fn payload_types(media: &sdp::Media) -> Vec<u8> {
+    let others = media.alternatives.iter().filter(|format| !format.is_retransmission());
+    std::iter::once(&media.format).chain(others).map(|format| format.payload_type).collect()
+}
+
 impl Track {
     pub(super) fn new(number: u8, media: &sdp::Media) -> Track {
         let sets = media.format.parameter_sets();
@@ -81,7 +88,7 @@ impl Track {
             kind: media.kind,
             encoding: media.format.encoding.clone(),
             clock_rate: media.format.clock_rate,
-            payload_types: media.formats().map(|format| format.payload_type).collect(),
+            payload_types: payload_types(media),
             parameter_sets: ParameterSets::from_nals(sets.iter().map(Vec::as_slice)),
             learned: false,
             ssrc: None,
@@ -102,6 +109,11 @@ impl Track {
             resend: History::default(),
             key_wish: KeyWish::default(),
         }
+    }
+
+    /// Its index in the stream's session description.
+    pub(super) fn number(&self) -> u8 {
+        self.number
     }
 
     /// Whether a decoder can begin only at certain frames.

@@ -119,7 +119,7 @@ impl Groups {
     /// Makes a child live: from now on it gets what its groups get.
     pub(super) fn add(&mut self, key: ChildKey, targets: &[Option<Target>]) {
         for (track, target) in (0u8..).zip(targets) {
-            let Some(Target { pair, rtp, rtcp }) = target else { continue };
+            let Some(Target { pair, rtp, rtcp, .. }) = target else { continue };
             let known = self.groups.iter().position(|g| g.pair == *pair && g.track == track);
             let index = known.unwrap_or_else(|| {
                 self.groups.push(Group::new(*pair, track));
@@ -207,7 +207,7 @@ impl Groups {
             end += 1;
         }
         for (track, target) in (0u8..).zip(targets) {
-            let Some(Target { pair, rtp, rtcp }) = target else { continue };
+            let Some(Target { pair, rtp, rtcp, .. }) = target else { continue };
             for (kind, to) in [(Kind::Rtp, rtp), (Kind::Rtcp, rtcp)] {
                 let packets = (child.cursor..end)
                     .filter_map(|position| view.get(position))
@@ -230,14 +230,30 @@ impl Groups {
         self.send_extra(child, report, egress);
     }
 
-    /// Sends one child a packet of the stream once more.
+    /// Sends one child a packet of the stream once more, as it was or, where that was agreed, in a
+    /// stream of its own.
     pub(super) fn send_again(
         &mut self,
         child: &mut Child,
         packet: &Packet,
         egress: &mut dyn Egress,
     ) {
-        child.resent += self.send_extra(child, packet, egress);
+        let number = usize::from(packet.track);
+        let Some(Some(agreed)) = child.retransmissions.get_mut(number) else {
+            child.resent += self.send_extra(child, packet, egress);
+            return;
+        };
+        let Transport::Udp { ref targets } = child.transport else { return };
+        let Some(Some(target)) = targets.get(number) else { return };
+        let Some(repacked) = agreed.repack(packet.data()) else { return };
+        let to = std::slice::from_ref(&target.rtp);
+        let slices = repacked.slices();
+        let failed = &mut self.gather.failed;
+        egress.datagrams(target.pair, Kind::Rtp, &[Run::new(&slices, 0)], to, failed);
+        child.resent += 1;
+        child.offered += 1;
+        child.attempted += 1;
+        child.refused += failed.drain(..).len() as u64;
     }
 
     /// Sends one child a packet that the stream does not offer it; returns how many that was.

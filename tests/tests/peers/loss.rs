@@ -27,7 +27,7 @@ nft list table inet lossy | grep -o 'counter packets [0-9]*' >&2
 "#;
 
 /// Whether this machine lets us have a network of our own.
-fn has_namespaces() -> bool {
+pub(crate) fn has_namespaces() -> bool {
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--net", "nft", "list", "ruleset"]);
     command.output().is_ok_and(|output| output.status.success())

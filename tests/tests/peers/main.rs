@@ -15,6 +15,7 @@ mod on_demand;
 mod program;
 mod publishers;
 mod resume;
+mod retransmission;
 mod tls;
 
 use std::thread;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::io::{Destination, Token};
 use crate::relay::{ChildKey, Layout, Target, Transport};
 use crate::rtsp::server::{Chosen, Setup, SetupAnswer, TrackStart};
-use crate::rtsp::{Answer, Range, Status};
+use crate::rtsp::{Answer, Profile, Range, Status};
 
 use super::super::command::StreamId;
 use super::super::egress::Sockets;
@@ -26,7 +26,8 @@ impl Worker {
         let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
         let (id, live) = self.stream_at(path).ok_or(Status::NOT_FOUND)?;
         let tracks = live.stream.tracks().len();
-        let track = match live.stream.session().for_players(local).track_of_url(&setup.control) {
+        let described = live.stream.session().for_players(local);
+        let track = match described.track_of_url(&setup.control) {
             Some(track) => track,
             None if !setup.control.is_empty() => return Err(Status::NOT_FOUND),
             None if tracks == 1 => 0,
@@ -46,9 +47,14 @@ impl Worker {
             }
             Chosen::Tcp { .. } => None,
         };
+        // The profile tells that the offer is taken (RFC 4588 §9.1).
+        let offered = self.config.retransmission && setup.profile == Profile::Avpf;
+        let retransmission = described.retransmission_types().get(track).copied().flatten();
         let server = self.server(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
         if let Part::Idle = server.part {
-            let player = Player { stream: id, tracks: vec![None; tracks], child: None };
+            let tracks = vec![None; tracks];
+            let retransmissions = tracks.iter().map(|_| None).collect();
+            let player = Player { stream: id, tracks, retransmissions, child: None };
             server.part = Part::Player(player);
         }
         let Part::Player(player) = &mut server.part else {
@@ -65,6 +71,9 @@ impl Worker {
             return Err(Status::UNSUPPORTED_TRANSPORT);
         }
         *player.tracks.get_mut(track).ok_or(Status::NOT_FOUND)? = Some(setup.transport);
+        if let Some(agreed) = player.retransmissions.get_mut(track) {
+            *agreed = retransmission.filter(|_| offered);
+        }
         Ok(Answer::Setup(SetupAnswer { track, server_port, source: None, ssrc }))
     }
 
@@ -130,8 +139,8 @@ impl Worker {
         if let Some(key) = player.child {
             return Ok((id, key));
         }
-        let tracks = player.tracks.clone();
-        let transport = self.transport_of(token, peer, &tracks)?;
+        let (tracks, retransmissions) = (player.tracks.clone(), player.retransmissions.clone());
+        let transport = self.transport_of(token, peer, &tracks, &retransmissions)?;
         let name = transport.name();
         if let Transport::Udp { targets } = &transport {
             let addresses = targets.iter().flatten().map(|target| target.rtcp.addr());
@@ -153,6 +162,7 @@ impl Worker {
         token: Token,
         peer: SocketAddr,
         tracks: &[Option<Chosen>],
+        retransmissions: &[Option<u8>],
     ) -> Result<Transport, Status> {
         let interleaved =
             tracks.iter().flatten().any(|chosen| matches!(chosen, Chosen::Tcp { .. }));
@@ -168,9 +178,10 @@ impl Worker {
         // Only ever to the address that the request came from: a server that sends where it is
         // told to is a weapon.
         let to = |port| Destination::new(SocketAddr::new(peer.ip(), port));
-        let targets = tracks.iter().map(|chosen| match chosen {
+        let targets = tracks.iter().zip(retransmissions).map(|(chosen, agreed)| match chosen {
             Some(Chosen::Udp { client_rtp, client_rtcp }) => {
-                Some(Target { pair, rtp: to(*client_rtp), rtcp: to(*client_rtcp) })
+                let (rtp, rtcp) = (to(*client_rtp), to(*client_rtcp));
+                Some(Target { pair, rtp, rtcp, retransmission: *agreed })
             }
             _ => None,
         });

@@ -128,6 +128,13 @@ pub fn set_payload_type(packet: &mut [u8], payload_type: u8) {
     }
 }
 
+/// Says that there is no padding behind the payload.
+pub fn clear_padding(packet: &mut [u8]) {
+    if let Some(header) = packet.first_chunk_mut::<HEADER_LEN>() {
+        header[0] &= !0x20;
+    }
+}
+
 /// Changes the marker bit.
 pub fn set_marker(packet: &mut [u8], marker: bool) {
     if let Some(header) = packet.first_chunk_mut::<HEADER_LEN>() {

@@ -3,7 +3,8 @@
 //! [`Session::parse`] takes what publishers, cameras and hand-written files really contain and
 //! brings it into one shape; `Display` (`to_string`) writes it. What the relay does not know, it
 //! keeps, so that any payload passes through. Between the two stand the changes a relay makes:
-//! [`Session::for_players`], [`Session::for_announce`], [`Session::for_rtp`].
+//! [`Session::for_players`], [`Session::for_announce`], [`Session::for_rtp`],
+//! [`Session::offer_retransmission`].
 //!
 //! # What is forgiven
 //!
@@ -24,6 +25,7 @@ mod parameter_sets;
 mod parse;
 mod payload_types;
 mod relay;
+mod retransmission;
 mod session;
 mod write;
 

@@ -83,6 +83,8 @@ impl Session {
             media.port = 0;
             media.connection = None;
             media.direction = None;
+            // Packets are sent again on each stage of the way by itself.
+            media.alternatives.retain(|format| !format.is_retransmission());
             media.control = (!control.is_empty()).then(|| format!("{control}={track}"));
             media.attributes.retain(is_of_the_media);
             // The share of RTCP (RFC 3556); its being 0 would keep players from reporting.

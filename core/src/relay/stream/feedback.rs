@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use crate::media::{rtcp, rtp};
+use crate::ring::Span;
 
 use super::super::child::{ChildKey, State, Transport};
 use super::super::egress::Egress;
-use super::super::packet::Kind;
+use super::super::packet::{Kind, Packet};
 use super::Stream;
 
 impl Stream {
     /// What a child reports: the packets that it asks for over UDP are sent again (RFC 4585 §6.2.1), as
-    /// far as they are still there and it has not asked for too much; a key frame (PLI, §6.3.1; FIR,
+    /// far as they are still there and it has not asked for too much, as they were or as its
+    /// [target](super::super::Target::retransmission) says; a key frame (PLI, §6.3.1; FIR,
     /// RFC 5104 §4.3.1) is asked for at the source: see [`wants_key_frame`](Stream::wants_key_frame).
     pub fn hear(&mut self, key: ChildKey, report: &[u8], now: Duration, egress: &mut dyn Egress) {
         let Ok(compound) = rtcp::parse(report) else { return };
@@ -70,6 +72,29 @@ impl Stream {
                 return;
             }
             self.udp.send_again(child, packet, egress);
+        }
+        let number = track.number();
+        let agreed = child.retransmissions.get_mut(usize::from(number)).and_then(Option::as_mut);
+        let last = track.last_report().map(Packet::data);
+        if let Some(report) = agreed.zip(last).and_then(|(agreed, last)| agreed.report(last, now)) {
+            let report = Packet::new(Span::from_vec(report), Kind::Rtcp, number, now);
+            self.udp.report(child, &report, egress);
+        }
+    }
+
+    /// The stream is over, and so are those in which packets were sent again.
+    pub(super) fn end_retransmissions(&mut self, now: Duration, egress: &mut dyn Egress) {
+        for (_, child) in &mut self.children {
+            for track in &self.tracks {
+                let number = track.number();
+                let agreed = child.retransmissions.get_mut(usize::from(number));
+                let agreed = agreed.and_then(Option::as_mut).zip(track.ssrc());
+                let Some(bye) = agreed.and_then(|(agreed, ssrc)| agreed.bye(ssrc)) else {
+                    continue;
+                };
+                let bye = Packet::new(Span::from_vec(bye), Kind::Rtcp, number, now);
+                self.udp.report(child, &bye, egress);
+            }
         }
     }
 }

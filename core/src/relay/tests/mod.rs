@@ -2,6 +2,7 @@
 
 mod key_frames;
 mod repair;
+mod retransmission;
 mod succession;
 mod support;
 

@@ -70,11 +70,17 @@ fn address(port: u16) -> SocketAddr {
 
 fn target(port: u16) -> Option<Target> {
     let (rtp, rtcp) = (Destination::new(address(port)), Destination::new(address(port + 1000)));
-    Some(Target { pair: 0, rtp, rtcp })
+    Some(Target { pair: 0, rtp, rtcp, retransmission: None })
 }
 
 pub(super) fn udp_child(port: u16) -> Transport {
     Transport::Udp { targets: vec![target(port)] }
+}
+
+/// A child to which packets are sent again under a payload type of their own.
+pub(super) fn udp_retransmitted(port: u16, payload_type: u8) -> Transport {
+    let agreed = |target| Target { retransmission: Some(payload_type), ..target };
+    Transport::Udp { targets: vec![target(port).map(agreed)] }
 }
 
 /// A child of two tracks at one address.

@@ -131,6 +131,12 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) takeover: Option<bool>,
 
+    /// Offer players to send packets lost over UDP again in a stream of their own (RFC 4588), as GStreamer
+    /// wants them. Tracks then have the profile RTP/AVPF, which some old players do not know
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retransmission: Option<bool>,
+
     /// RTSP connections at once [default: 10000]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,6 +188,7 @@ impl Options {
             on_demand_grace: self.on_demand_grace.or(file.on_demand_grace),
             linger: self.linger.or(file.linger),
             takeover: self.takeover.or(file.takeover),
+            retransmission: self.retransmission.or(file.retransmission),
             max_connections: self.max_connections.or(file.max_connections),
             max_connections_per_address: self
                 .max_connections_per_address

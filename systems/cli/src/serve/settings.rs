@@ -55,6 +55,7 @@ pub(crate) fn with_defaults(mut options: Options) -> Options {
     options.on_demand_grace.get_or_insert(DEFAULT_GRACE.as_secs());
     options.linger.get_or_insert(DEFAULT_LINGER.as_secs());
     options.takeover.get_or_insert(engine.takeover);
+    options.retransmission.get_or_insert(engine.retransmission);
     options.max_connections.get_or_insert(engine.max_connections);
     options.max_connections_per_address.get_or_insert(engine.max_connections_per_address);
     options.max_memory.get_or_insert(engine.total_buffer / MIB);
@@ -70,6 +71,7 @@ pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Result<Config, F
         tls: Some(options.trust.config()?),
         linger: options.linger.map_or(DEFAULT_LINGER, Duration::from_secs),
         takeover: options.takeover.unwrap_or(default.takeover),
+        retransmission: options.retransmission.unwrap_or(default.retransmission),
         max_connections: options.max_connections.unwrap_or(default.max_connections),
         max_connections_per_address: options
             .max_connections_per_address
@@ -157,6 +159,7 @@ pub(super) fn with_fixed(new: Options, old: &Options) -> Options {
         rtp: old.rtp.clone(),
         linger: old.linger,
         takeover: old.takeover,
+        retransmission: old.retransmission,
         max_connections: old.max_connections,
         max_connections_per_address: old.max_connections_per_address,
         max_memory: old.max_memory,
@@ -180,6 +183,7 @@ pub(super) fn need_a_restart(old: &Options, new: &Options) -> Vec<&'static str> 
         ("rtp", old.rtp != new.rtp),
         ("linger", old.linger != new.linger),
         ("takeover", old.takeover != new.takeover),
+        ("retransmission", old.retransmission != new.retransmission),
         ("max-connections", old.max_connections != new.max_connections),
         (
             "max-connections-per-address",
