@@ -50,7 +50,7 @@ fn yes(ask: &Ask) -> Answer {
         Ask::Setup(setup) => {
             let udp = matches!(setup.transport, Chosen::Udp { .. });
             let server_port = udp.then_some((7000, 7001));
-            Answer::Setup(SetupAnswer { track: 0, server_port, source: None, ssrc: Some(7) })
+            Answer::Setup(SetupAnswer { track: 0, server_port, group: None, source: None, ssrc: Some(7) })
         }
         Ask::Play { .. } => Answer::Play { range: None, rtp_info: Vec::new() },
         Ask::Announce | Ask::Pause { .. } | Ask::Record { .. } | Ask::Teardown { .. } => {

@@ -24,7 +24,7 @@ const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 
 /// Buffers as the system gives them to any program.
 fn options(plan: &Plan) -> UdpOptions {
-    UdpOptions { gro: plan.gro, send_buffer: 0, recv_buffer: 0 }
+    UdpOptions { gro: plan.gro, send_buffer: 0, recv_buffer: 0, multicast: None }
 }
 
 /// What arrived so far.

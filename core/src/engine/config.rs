@@ -7,6 +7,7 @@ use crate::io::UdpOptions;
 use crate::relay::{Limits, Start};
 
 use super::access::{Access, AllowAll};
+use super::multicast::Multicast;
 
 /// Settings of an [`Engine`](super::Engine). `Config::default()` suits a server with a few hundred
 /// children a stream.
@@ -43,6 +44,8 @@ pub struct Config {
     /// to those who set them up with it in a stream of their own (RFC 4588). Others get them again as they
     /// were.
     pub retransmission: bool,
+    /// Players may have a stream sent to a multicast group, once for all of them, where this says how.
+    pub multicast: Option<Multicast>,
     /// How long a pull or a push may take to come about.
     pub connect_timeout: Duration,
     /// How servers with `rtsps://` URLs are checked; none: they cannot be used.
@@ -57,7 +60,8 @@ pub struct Config {
 impl Default for Config {
     /// 32 MiB a stream and 4 GiB in all, 60 s sessions, 10,000 connections (5,000 of one address), 4,096
     /// streams, streams end with their source, no taking over,
-    /// no retransmission streams, 10 s to connect, everyone let in.
+    /// no retransmission streams, no
+    /// multicast, 10 s to connect, everyone let in.
     fn default() -> Config {
         Config {
             limits: Limits::default(),
@@ -72,6 +76,7 @@ impl Default for Config {
             linger: Duration::ZERO,
             takeover: false,
             retransmission: false,
+            multicast: None,
             connect_timeout: Duration::from_secs(10),
             #[cfg(feature = "tls")]
             tls: None,

@@ -55,7 +55,7 @@ pub enum Event {
         path: String,
         /// Address of the player.
         peer: String,
-        /// `udp` or `tcp`.
+        /// `udp`, `multicast` or `tcp`.
         transport: &'static str,
     },
     /// A player is gone.

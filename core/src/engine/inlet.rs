@@ -125,7 +125,7 @@ impl Worker {
         sockets: &mut Vec<(Token, u8, Kind)>,
     ) -> Result<(), Error> {
         let media = UdpOptions { gro: true, ..self.config.udp.clone() };
-        let reports = UdpOptions { gro: false, recv_buffer: 0, send_buffer: 0 };
+        let reports = UdpOptions { gro: false, recv_buffer: 0, send_buffer: 0, multicast: None };
         for (track, described) in (0u8..).zip(&session.media) {
             if described.port == 0 {
                 return Err(Error::Session(format!("track {track} names no port to receive at")));

@@ -15,6 +15,7 @@
 //! | `client.rs` | connections that the engine opens itself: how they come about, go on and end |
 //! | `pull.rs`, `push.rs` | what such a connection is for: to fetch a stream, to carry one on |
 //! | `media.rs`, `inlet.rs` | streams and the sockets that feed them |
+//! | `multicast.rs`, `multicast/` | streams sent to multicast groups |
 //! | `on_demand.rs`, `backoff.rs` | streams that are fetched while somebody wants them |
 //! | `fallback.rs` | streams that stand in where there is no publisher |
 //! | `resume.rs` | streams whose source is gone, and comes back |
@@ -60,6 +61,7 @@ mod fallback;
 mod figures;
 mod inlet;
 mod media;
+mod multicast;
 mod on_demand;
 mod pull;
 mod push;
@@ -99,6 +101,7 @@ pub use config::{Config, Transport};
 pub use error::Error;
 pub use event::Event;
 pub use figures::{Figures, StreamFigures};
+pub use multicast::{GroupRange, Multicast};
 use on_demand::OnDemand;
 pub use rtp_source::{PushError, RtpSource};
 #[cfg(feature = "tls")]

@@ -54,6 +54,13 @@ pub(super) struct Player {
     pub(super) child: Option<ChildKey>,
 }
 
+impl Player {
+    /// Whether it listens to a group, and shares its child with others.
+    pub(super) fn is_multicast(&self) -> bool {
+        self.tracks.iter().flatten().any(|chosen| *chosen == Chosen::Multicast)
+    }
+}
+
 /// A publisher, from its ANNOUNCE on.
 pub(super) struct Publisher {
     pub(super) path: String,

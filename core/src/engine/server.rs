@@ -23,7 +23,8 @@ impl Worker {
             .ok()?;
         let timeout = self.config.session_timeout;
         // Datagrams would not be encrypted.
-        let config = ServerConfig { timeout, udp: !secure, ..ServerConfig::default() };
+        let (udp, multicast) = (!secure, !secure && self.config.multicast.is_some());
+        let config = ServerConfig { timeout, udp, multicast, ..ServerConfig::default() };
         let session = crate::rtsp::ServerSession::new(config, seed, self.io.now());
         let server = Server { session, part: Part::Idle, granted: None, waiting: None };
         Some(Role::Server(Box::new(server)))
@@ -139,8 +140,13 @@ impl Worker {
             Part::Idle => {}
             Part::Player(player) => {
                 self.reporters.remove(token);
-                if let Some(key) = player.child {
-                    self.child_gone(player.stream, key, peer, reason);
+                self.leave_group(token, player.stream);
+                match player.child {
+                    Some(_) if player.is_multicast() => {
+                        self.tell_child_gone(player.stream, peer, reason);
+                    }
+                    Some(key) => self.child_gone(player.stream, key, peer, reason),
+                    None => {}
                 }
             }
             Part::Publisher(publisher) => {
@@ -165,6 +171,11 @@ impl Worker {
         let Some(live) = self.streams.get_mut(&id) else { return };
         let Some(ledger) = live.stream.remove_child(key) else { return };
         live.remember(ledger);
+        self.tell_child_gone(id, peer, reason);
+    }
+
+    fn tell_child_gone(&self, id: StreamId, peer: SocketAddr, reason: &str) {
+        let Some(live) = self.streams.get(&id) else { return };
         let path = live.path.clone();
         self.tell(Event::ChildEnded { path, peer: peer.to_string(), reason: reason.to_owned() });
     }

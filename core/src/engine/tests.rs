@@ -4,6 +4,7 @@ mod audited;
 mod end;
 mod fallback;
 mod key_frames;
+mod multicast;
 mod on_demand;
 mod pulls;
 

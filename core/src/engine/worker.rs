@@ -25,6 +25,7 @@ use super::error::Error;
 use super::event::Event;
 use super::event_queue::Teller;
 use super::media::{Ingest, Live};
+use super::multicast::Casts;
 use super::on_demand::OnDemand;
 use super::reporters::Reporters;
 
@@ -68,6 +69,8 @@ pub(super) struct Worker {
     shared_pairs: HashMap<IpAddr, PairId>,
     /// Connections of UDP players, by where their reports come from.
     pub(super) reporters: Reporters,
+    /// Streams that are sent to multicast groups.
+    pub(super) casts: Casts,
     /// Pushes of streams that are not there yet.
     pub(super) pushes: Vec<Remote>,
     /// Connections by the address they come from.
@@ -139,6 +142,7 @@ impl Worker {
             pairs: Slab::new(),
             shared_pairs: HashMap::new(),
             reporters: Reporters::default(),
+            casts: Casts::default(),
             pushes: Vec::new(),
             door: Door::default(),
             readers: Vec::new(),

@@ -77,8 +77,8 @@ pub use lanes::Lanes;
 pub use mmsg::Mmsg;
 pub use token::{Event, Token};
 pub use udp::{
-    Datagram, Failure, FanOut, Gso, MAX_DATAGRAM, MAX_SEGMENTS, Received, Run, UdpOptions,
-    UdpSocket,
+    Datagram, Failure, FanOut, Gso, MAX_DATAGRAM, MAX_SEGMENTS, MulticastOptions, Received, Run,
+    UdpOptions, UdpSocket,
 };
 
 /// How long all calls of [`Io::fan_out`] between two [`wait`](Io::wait)s together wait for full socket

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -25,13 +25,25 @@ pub struct UdpOptions {
     pub send_buffer: usize,
     /// Whether the kernel may hand over several datagrams as one aggregate (GRO).
     pub gro: bool,
+    /// How it sends to IPv4 multicast groups; `None`: as the system has it, which is not beyond the local
+    /// network.
+    pub multicast: Option<MulticastOptions>,
 }
 
 impl Default for UdpOptions {
     /// 4 MiB each way, GRO on.
     fn default() -> Self {
-        Self { recv_buffer: 4 << 20, send_buffer: 4 << 20, gro: true }
+        Self { recv_buffer: 4 << 20, send_buffer: 4 << 20, gro: true, multicast: None }
     }
+}
+
+/// How a UDP socket sends to IPv4 multicast groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MulticastOptions {
+    /// Time to live: routers that a datagram may pass, plus one.
+    pub ttl: u8,
+    /// Address of the interface to send from; `None`: the one that the route to the group has.
+    pub interface: Option<Ipv4Addr>,
 }
 
 /// A UDP socket that was bound.

@@ -45,9 +45,11 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// `udp` or `tcp`.
+    /// `udp`, `multicast` or `tcp`.
     pub fn name(&self) -> &'static str {
+        let group = |target: &Target| target.rtp.addr().ip().is_multicast();
         match self {
+            Transport::Udp { targets } if targets.iter().flatten().any(group) => "multicast",
             Transport::Udp { .. } => "udp",
             Transport::Tcp { .. } => "tcp",
         }
@@ -219,7 +221,7 @@ pub struct ChildFigures {
     /// The number that its owner gave it: of an [engine](crate::engine)'s child its
     /// [`ChildId`](crate::engine::ChildId), 0 of a player that came by RTSP.
     pub tag: u64,
-    /// `udp` or `tcp`.
+    /// `udp`, `multicast` or `tcp`.
     pub transport: &'static str,
     /// Whether it is playing.
     pub playing: bool,

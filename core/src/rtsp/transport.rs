@@ -44,6 +44,12 @@ pub struct Transport {
     pub explicit_udp: bool,
     /// Multicast was asked for.
     pub multicast: bool,
+    /// `destination=`: where the packets go to. Only ever what a server has chosen, a multicast group.
+    pub destination: Option<IpAddr>,
+    /// `port=RTP-RTCP` of a multicast group.
+    pub port: Option<(u16, u16)>,
+    /// `ttl=` of a multicast group.
+    pub ttl: Option<u8>,
     /// `interleaved=RTP-RTCP`.
     pub interleaved: Option<(u8, u8)>,
     /// `client_port=RTP-RTCP`.
@@ -91,13 +97,14 @@ impl Transport {
             let value = value.trim().trim_matches('"').trim();
             match name.trim().to_ascii_lowercase().as_str() {
                 "multicast" => transport.multicast = true,
+                "destination" => transport.destination = address(value),
+                "port" => transport.port = pair(value),
+                "ttl" => transport.ttl = value.parse().ok(),
                 "interleaved" => transport.interleaved = pair(value),
                 "client_port" => transport.client_port = pair(value),
                 "server_port" => transport.server_port = pair(value),
                 "ssrc" => transport.ssrc = u32::from_str_radix(value.trim(), 16).ok(),
-                "source" => {
-                    transport.source = value.trim_matches(['[', ']']).parse().ok();
-                }
+                "source" => transport.source = address(value),
                 "mode" => transport.mode = mode(value),
                 _ => {}
             }
@@ -118,6 +125,15 @@ impl fmt::Display for Transport {
             Lower::Udp => {}
         }
         f.write_str(if self.multicast { ";multicast" } else { ";unicast" })?;
+        if let Some(destination) = self.destination {
+            write!(f, ";destination={destination}")?;
+        }
+        if let Some((rtp, rtcp)) = self.port {
+            write!(f, ";port={rtp}-{rtcp}")?;
+        }
+        if let Some(ttl) = self.ttl {
+            write!(f, ";ttl={ttl}")?;
+        }
         if let Some((rtp, rtcp)) = self.interleaved {
             write!(f, ";interleaved={rtp}-{rtcp}")?;
         }
@@ -148,6 +164,10 @@ fn split_specs(value: &str) -> impl Iterator<Item = &str> {
         quoted ^= c == '"';
         c == ',' && !quoted
     })
+}
+
+fn address(value: &str) -> Option<IpAddr> {
+    value.trim_matches(['[', ']']).parse().ok()
 }
 
 /// `a-b`, or `a` alone, which means `a` and the next.

@@ -11,6 +11,7 @@ mod hostile;
 mod inputs;
 mod key_frames;
 mod loss;
+mod multicast;
 mod on_demand;
 mod program;
 mod publishers;

@@ -45,7 +45,7 @@ impl Worker {
                 })?;
                 self.pairs.get(pair).map(|pair| pair.ports)
             }
-            Chosen::Tcp { .. } => None,
+            Chosen::Multicast | Chosen::Tcp { .. } => None,
         };
         // The profile tells that the offer is taken (RFC 4588 §9.1).
         let offered = self.config.retransmission && setup.profile == Profile::Avpf;
@@ -66,15 +66,27 @@ impl Worker {
         if player.child.is_some() {
             return Err(Status::METHOD_NOT_VALID_IN_THIS_STATE);
         }
-        let udp = |chosen: &Chosen| matches!(chosen, Chosen::Udp { .. });
-        if player.tracks.iter().flatten().any(|other| udp(other) != udp(&setup.transport)) {
+        let kind = std::mem::discriminant::<Chosen>;
+        if player.tracks.iter().flatten().any(|other| kind(other) != kind(&setup.transport)) {
             return Err(Status::UNSUPPORTED_TRANSPORT);
         }
+        let group = match setup.transport {
+            Chosen::Multicast => Some(self.join_group(token, id, track)?),
+            Chosen::Udp { .. } | Chosen::Tcp { .. } => None,
+        };
+        let player = self.player(token).ok_or(Status::INTERNAL_SERVER_ERROR)?;
         *player.tracks.get_mut(track).ok_or(Status::NOT_FOUND)? = Some(setup.transport);
         if let Some(agreed) = player.retransmissions.get_mut(track) {
             *agreed = retransmission.filter(|_| offered);
         }
-        Ok(Answer::Setup(SetupAnswer { track, server_port, source: None, ssrc }))
+        Ok(Answer::Setup(SetupAnswer { track, server_port, group, source: None, ssrc }))
+    }
+
+    fn player(&mut self, token: Token) -> Option<&mut Player> {
+        match &mut self.server(token)?.part {
+            Part::Player(player) => Some(player),
+            Part::Idle | Part::Publisher(_) => None,
+        }
     }
 
     /// Whether a player may have packets sent to these ports of its address: no well-known ones, none
@@ -104,13 +116,16 @@ impl Worker {
     }
 
     pub(super) fn play(&mut self, token: Token) -> Result<Answer, Status> {
-        let start = self.config.start;
-        let (id, key) = self.child_of(token)?;
-        let live = self.streams.get_mut(&id).ok_or(Status::SESSION_NOT_FOUND)?;
-        let points = live.stream.play(key, start).ok_or(Status::SESSION_NOT_FOUND)?;
-        let wanted = match self.server(token).map(|server| &server.part) {
-            Some(Part::Player(player)) => player.tracks.iter().map(Option::is_some).collect(),
-            _ => Vec::new(),
+        let player = self.player(token).ok_or(Status::METHOD_NOT_VALID_IN_THIS_STATE)?;
+        let wanted: Vec<bool> = player.tracks.iter().map(Option::is_some).collect();
+        let points = if player.is_multicast() {
+            let id = player.stream;
+            self.play_group(token, id)?
+        } else {
+            let start = self.config.start;
+            let (id, key) = self.child_of(token)?;
+            let live = self.streams.get_mut(&id).ok_or(Status::SESSION_NOT_FOUND)?;
+            live.stream.play(key, start).ok_or(Status::SESSION_NOT_FOUND)?
         };
         let known = (0..).zip(points).zip(wanted).filter(|(_, wanted)| *wanted);
         let starts: Option<Vec<TrackStart>> = known
@@ -150,7 +165,7 @@ impl Worker {
         let live = live.ok_or(Status::NOT_FOUND)?;
         let key = live.stream.add_child(transport, now);
         let path = live.path.clone();
-        if let Some(Part::Player(player)) = self.server(token).map(|server| &mut server.part) {
+        if let Some(player) = self.player(token) {
             player.child = Some(key);
         }
         self.tell(Event::ChildStarted { path, peer: peer.to_string(), transport: name });
@@ -189,6 +204,10 @@ impl Worker {
     }
 
     pub(super) fn pause(&mut self, token: Token) -> Result<Answer, Status> {
+        if let Some(id) = self.player(token).filter(|p| p.is_multicast()).map(|p| p.stream) {
+            self.pause_group(token, id);
+            return Ok(Answer::Done);
+        }
         let child = self.connections.get(&token).and_then(|connection| connection.role.child());
         if let Some((id, key)) = child
             && let Some(live) = self.streams.get_mut(&id)
@@ -207,12 +226,14 @@ impl Worker {
         let now = self.io.now();
         let server = self.server(token).ok_or(Status::SESSION_NOT_FOUND)?;
         let Part::Player(player) = &mut server.part else { return Ok(Answer::Done) };
+        let shared = player.is_multicast();
         for track in tracks {
             if let Some(transport) = player.tracks.get_mut(*track) {
                 *transport = None;
             }
         }
-        let (id, child) = (player.stream, player.child);
+        // Others may still listen to what one leaves.
+        let (id, child) = (player.stream, player.child.filter(|_| !shared));
         let Worker { io, connections, pairs, streams, .. } = self;
         if let (Some(key), Some(live)) = (child, streams.get_mut(&id)) {
             let sockets = &mut Sockets { io: &mut **io, connections, pairs };

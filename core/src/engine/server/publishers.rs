@@ -108,8 +108,11 @@ impl Worker {
                 }
                 Some(ports)
             }
+            // We choose groups to send to, not to hear.
+            Chosen::Multicast => return Err(Status::UNSUPPORTED_TRANSPORT),
         };
-        Ok(Answer::Setup(SetupAnswer { track, server_port, source: None, ssrc: None }))
+        let group = None;
+        Ok(Answer::Setup(SetupAnswer { track, server_port, group, source: None, ssrc: None }))
     }
 
     pub(super) fn record(&mut self, token: Token) -> Result<Answer, Status> {

@@ -78,9 +78,18 @@ impl Worker {
     /// A new pair of sockets to send from.
     pub(in crate::engine) fn add_pair(&mut self, local: IpAddr) -> Result<PairId, Error> {
         let options = UdpOptions { gro: false, ..self.config.udp.clone() };
+        self.add_pair_with(local, &options)
+    }
+
+    /// As [`add_pair`](Worker::add_pair), with options of its own.
+    pub(in crate::engine) fn add_pair_with(
+        &mut self,
+        local: IpAddr,
+        options: &UdpOptions,
+    ) -> Result<PairId, Error> {
         let (rtp, rtcp) = self
             .io
-            .bind_udp_pair(local, &options)
+            .bind_udp_pair(local, options)
             .map_err(|source| Error::Io { doing: "bind a pair of UDP ports", source })?;
         self.owners.insert(rtp.token, Owner::Pair);
         self.owners.insert(rtcp.token, Owner::Pair);

@@ -276,7 +276,8 @@ impl Io for Mmsg {
         ip: IpAddr,
         options: &UdpOptions,
     ) -> io::Result<(UdpSocket, UdpSocket)> {
-        let rtcp_options = UdpOptions { recv_buffer: 0, send_buffer: 0, gro: false };
+        let rtcp_options =
+            UdpOptions { recv_buffer: 0, send_buffer: 0, gro: false, multicast: options.multicast };
         let (rtp, rtcp) = udp_bind::bind_pair(ip, options, &rtcp_options)?;
         let rtp = self.adopt(rtp, options)?;
         match self.adopt(rtcp, &rtcp_options) {

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::sockopt::{self, Buffer, UDP_GRO};
-use crate::io::UdpOptions;
+use crate::io::{MulticastOptions, UdpOptions};
 
 /// Ports tried for a pair.
 const TRIES: usize = 64;
@@ -71,6 +71,12 @@ fn set_up(socket: Socket, options: &UdpOptions) -> io::Result<Bound> {
     let fd = socket.as_fd();
     let recv_buffer = Buffer::Receive.request(fd, options.recv_buffer)?;
     let send_buffer = Buffer::Send.request(fd, options.send_buffer)?;
+    if let Some(MulticastOptions { ttl, interface }) = options.multicast {
+        socket.set_multicast_ttl_v4(ttl.into())?;
+        if let Some(interface) = interface {
+            socket.set_multicast_if_v4(&interface)?;
+        }
+    }
     // Without it (before Linux 5.0) every datagram comes by itself.
     let gro = options.gro && sockopt::set_int(fd, libc::SOL_UDP, UDP_GRO, 1).is_ok();
     // Losses are then counted as they are reported, or not at all.

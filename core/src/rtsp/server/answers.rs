@@ -71,6 +71,12 @@ impl ServerSession {
                 spec.client_port = Some((client_rtp, client_rtcp));
                 spec.server_port = answer.server_port;
             }
+            Chosen::Multicast => {
+                spec.multicast = true;
+                spec.destination = answer.group.map(|group| group.address);
+                spec.port = answer.group.map(|group| group.ports);
+                spec.ttl = answer.group.map(|group| group.ttl);
+            }
             Chosen::Tcp { rtp, rtcp } => spec.interleaved = Some((rtp, rtcp)),
         }
         let session =

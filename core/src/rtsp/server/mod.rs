@@ -32,8 +32,8 @@ mod target;
 mod tests;
 
 pub use question::{
-    Answer, Ask, Chosen, EndReason, Question, Refusal, ServerEvent, Setup, SetupAnswer, Step,
-    TrackStart,
+    Answer, Ask, Chosen, EndReason, Group, Question, Refusal, ServerEvent, Setup, SetupAnswer,
+    Step, TrackStart,
 };
 
 pub use target::control_matches;
@@ -53,6 +53,8 @@ pub struct ServerConfig {
     pub server: String,
     /// Whether UDP may be chosen.
     pub udp: bool,
+    /// Whether UDP to a multicast group may be chosen, by players.
+    pub multicast: bool,
     /// Whether TCP (interleaved) may be chosen.
     pub tcp: bool,
     /// Whether ANNOUNCE and RECORD are offered.
@@ -67,6 +69,7 @@ impl Default for ServerConfig {
         ServerConfig {
             server,
             udp: true,
+            multicast: false,
             tcp: true,
             record: true,
             timeout: Duration::from_secs(60),

@@ -1,7 +1,7 @@
 //! Choice of a transport among those a SETUP offers.
 
 use super::{Chosen, ServerConfig};
-use crate::rtsp::{Lower, Transport};
+use crate::rtsp::{Lower, Mode, Transport};
 
 /// The first offer that both sides can do, those of the kind already in use before others: FFmpeg
 /// wants all tracks to agree. `in_use`: the transports of the session's other tracks.
@@ -11,13 +11,15 @@ pub(super) fn choose(
     in_use: &[Chosen],
 ) -> Option<(Transport, Chosen)> {
     let same = |offer: &&Transport| match in_use.first() {
-        Some(Chosen::Udp { .. }) => offer.lower == Lower::Udp,
+        Some(Chosen::Udp { .. }) => offer.lower == Lower::Udp && !offer.multicast,
+        Some(Chosen::Multicast) => offer.multicast,
         Some(Chosen::Tcp { .. }) => offer.lower == Lower::Tcp,
         None => true,
     };
     let (first, rest): (Vec<_>, Vec<_>) = offers.iter().partition(same);
     first.into_iter().chain(rest).find_map(|offer| {
         let chosen = match offer.lower {
+            Lower::Udp if offer.multicast && config.multicast && plays(offer) => Chosen::Multicast,
             _ if offer.multicast => return None,
             Lower::Udp if config.udp => udp(offer)?,
             Lower::Tcp if config.tcp => tcp(offer, in_use)?,
@@ -25,6 +27,10 @@ pub(super) fn choose(
         };
         Some((offer.clone(), chosen))
     })
+}
+
+fn plays(offer: &Transport) -> bool {
+    offer.mode != Some(Mode::Record)
 }
 
 fn udp(offer: &Transport) -> Option<Chosen> {

@@ -104,6 +104,9 @@ pub enum Chosen {
         /// The peer's RTCP port.
         client_rtcp: u16,
     },
+    /// UDP to a multicast group that the server chooses. What the peer names as destination, ports
+    /// and TTL is not looked at (RFC 2326 §12.39): nobody is to direct packets at others.
+    Multicast,
     /// Interleaved into this connection.
     Tcp {
         /// Channel of RTP.
@@ -111,6 +114,17 @@ pub enum Chosen {
         /// Channel of RTCP.
         rtcp: u8,
     },
+}
+
+/// A multicast group that a track is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its address.
+    pub address: IpAddr,
+    /// Ports of RTP and RTCP.
+    pub ports: (u16, u16),
+    /// Time to live of the packets.
+    pub ttl: u8,
 }
 
 /// The engine's answer to a [`Question`].
@@ -144,6 +158,8 @@ pub struct SetupAnswer {
     pub track: usize,
     /// RTP and RTCP port that the server sends from and receives at (UDP only).
     pub server_port: Option<(u16, u16)>,
+    /// The group (multicast only).
+    pub group: Option<Group>,
     /// Where the packets come from, if not the address of the connection. Best left out.
     pub source: Option<IpAddr>,
     /// The SSRC of what will be sent, when it is known.

@@ -33,7 +33,7 @@ impl Session {
     }
 
     pub(super) fn is_udp(&self) -> bool {
-        self.tracks.iter().all(|track| matches!(track.transport, Chosen::Udp { .. }))
+        self.tracks.iter().all(|track| !matches!(track.transport, Chosen::Tcp { .. }))
     }
 
     /// Whether the connection itself is the sign of life (packets flow over it).

@@ -1,7 +1,8 @@
 //! An engine in miniature: it answers every question with a yes.
 
-use crate::rtsp::server::{Ask, Chosen, Question, Setup, SetupAnswer, TrackStart};
+use crate::rtsp::server::{Ask, Chosen, Group, Question, Setup, SetupAnswer, TrackStart};
 use crate::rtsp::*;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 pub(crate) const SDP: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=control:*\r\n\
@@ -9,6 +10,8 @@ pub(crate) const SDP: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\
     m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/48000/2\r\na=control:trackID=1\r\n";
 
 pub(crate) const SERVER_PORT: (u16, u16) = (7000, 7001);
+pub(crate) const GROUP: Group =
+    Group { address: IpAddr::V4(Ipv4Addr::new(239, 1, 2, 3)), ports: (20_000, 20_001), ttl: 4 };
 
 pub(crate) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -43,6 +46,7 @@ pub(crate) fn yes(question: &Question) -> Answer {
         Ask::Setup(Setup { control, transport, .. }) => match track_number(control) {
             Some(track) => Answer::Setup(SetupAnswer {
                 track,
+                group: matches!(transport, Chosen::Multicast).then_some(GROUP),
                 server_port: matches!(transport, Chosen::Udp { .. }).then_some(SERVER_PORT),
                 source: None,
                 ssrc: Some(0x00ab_cdef),

@@ -97,6 +97,7 @@ fn transports_are_written_as_all_clients_read_them() {
         "RTP/AVP/UDP;unicast;client_port=5000-5001;server_port=7000-7001;source=::1",
         "RTP/AVP/TCP;unicast;interleaved=0-1;mode=record",
         "RTP/AVPF/TCP;unicast;interleaved=0-1",
+        "RTP/AVP/UDP;multicast;destination=239.1.2.3;port=5000-5001;ttl=16",
     ] {
         assert_eq!(Transport::parse(text).map(|t| t.to_string()).as_deref(), Some(text));
     }

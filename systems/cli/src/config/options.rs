@@ -1,11 +1,12 @@
 //! The options of `rillcast serve`.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use rillcast::engine::GroupRange;
 use serde::{Deserialize, Serialize};
 
 use super::keyed;
@@ -137,6 +138,22 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retransmission: Option<bool>,
 
+    /// Send streams to multicast groups out of this range, as in 239.1.2.0/24, for players that ask for
+    /// it: one group a stream, once for all of them [default: no multicast]
+    #[arg(long, value_name = "NETWORK")]
+    #[serde(with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) multicast: Option<GroupRange>,
+
+    /// Routers that packets to multicast groups may pass, plus one [default: 1, the local network]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "ttl")]
+    pub(crate) multicast_ttl: Option<u8>,
+
+    /// Address of the interface from which they are sent [default: the one that the route says]
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) multicast_interface: Option<Ipv4Addr>,
+
     /// RTSP connections at once [default: 10000]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -189,6 +206,9 @@ impl Options {
             linger: self.linger.or(file.linger),
             takeover: self.takeover.or(file.takeover),
             retransmission: self.retransmission.or(file.retransmission),
+            multicast: self.multicast.or(file.multicast),
+            multicast_ttl: self.multicast_ttl.or(file.multicast_ttl),
+            multicast_interface: self.multicast_interface.or(file.multicast_interface),
             max_connections: self.max_connections.or(file.max_connections),
             max_connections_per_address: self
                 .max_connections_per_address
@@ -358,6 +378,14 @@ fn day<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Erro
         seconds => {
             Err(serde::de::Error::custom(format!("{seconds} is not from 1 to 86400 seconds")))
         }
+    }
+}
+
+/// A time to live that lets packets out at all, as the flag has it.
+fn ttl<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
+    match u8::deserialize(from)? {
+        0 => Err(serde::de::Error::custom("0 lets nothing out of this machine; 1 is the least")),
+        ttl => Ok(Some(ttl)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rillcast::engine::Config;
+use rillcast::engine::{Config, Multicast};
 use rillcast::media::sdp::Session;
 
 use crate::access::{Key, Policy, REALM, Rules};
@@ -25,6 +25,8 @@ const DEFAULT_LINGER: Duration = Duration::from_secs(10);
 const MIB: usize = 1 << 20;
 /// How long a stream that is fetched on demand stays without a player.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+/// Packets to multicast groups stay in the local network.
+const DEFAULT_TTL: u8 = 1;
 /// Largest file that is read.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -56,6 +58,7 @@ pub(crate) fn with_defaults(mut options: Options) -> Options {
     options.linger.get_or_insert(DEFAULT_LINGER.as_secs());
     options.takeover.get_or_insert(engine.takeover);
     options.retransmission.get_or_insert(engine.retransmission);
+    options.multicast_ttl.get_or_insert(DEFAULT_TTL);
     options.max_connections.get_or_insert(engine.max_connections);
     options.max_connections_per_address.get_or_insert(engine.max_connections_per_address);
     options.max_memory.get_or_insert(engine.total_buffer / MIB);
@@ -72,6 +75,7 @@ pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Result<Config, F
         linger: options.linger.map_or(DEFAULT_LINGER, Duration::from_secs),
         takeover: options.takeover.unwrap_or(default.takeover),
         retransmission: options.retransmission.unwrap_or(default.retransmission),
+        multicast: multicast(options)?,
         max_connections: options.max_connections.unwrap_or(default.max_connections),
         max_connections_per_address: options
             .max_connections_per_address
@@ -86,6 +90,21 @@ pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Result<Config, F
         access: policy,
         ..default
     })
+}
+
+/// How streams are sent to multicast groups, if they are.
+fn multicast(options: &Options) -> Result<Option<Multicast>, Failure> {
+    let interface = options.multicast_interface;
+    match options.multicast {
+        Some(groups) => {
+            let ttl = options.multicast_ttl.unwrap_or(DEFAULT_TTL);
+            Ok(Some(Multicast { groups, ttl, interface }))
+        }
+        None if interface.is_some() => Err(Failure::usage(
+            "--multicast-interface needs --multicast with a range of groups, as in 239.1.2.0/24",
+        )),
+        None => Ok(None),
+    }
 }
 
 /// Where to serve RTSPS, and the certificate.
@@ -160,6 +179,9 @@ pub(super) fn with_fixed(new: Options, old: &Options) -> Options {
         linger: old.linger,
         takeover: old.takeover,
         retransmission: old.retransmission,
+        multicast: old.multicast,
+        multicast_ttl: old.multicast_ttl,
+        multicast_interface: old.multicast_interface,
         max_connections: old.max_connections,
         max_connections_per_address: old.max_connections_per_address,
         max_memory: old.max_memory,
@@ -184,6 +206,9 @@ pub(super) fn need_a_restart(old: &Options, new: &Options) -> Vec<&'static str> 
         ("linger", old.linger != new.linger),
         ("takeover", old.takeover != new.takeover),
         ("retransmission", old.retransmission != new.retransmission),
+        ("multicast", old.multicast != new.multicast),
+        ("multicast-ttl", old.multicast_ttl != new.multicast_ttl),
+        ("multicast-interface", old.multicast_interface != new.multicast_interface),
         ("max-connections", old.max_connections != new.max_connections),
         (
             "max-connections-per-address",

@@ -113,7 +113,7 @@ fn lanes_open_as_needed_and_move_on_to_new_chunks() {
 #[test]
 fn overflow_of_the_socket_is_counted() {
     let mut io = backend();
-    let tiny = UdpOptions { recv_buffer: 4096, send_buffer: 0, gro: false };
+    let tiny = UdpOptions { recv_buffer: 4096, send_buffer: 0, gro: false, multicast: None };
     let socket = receiver(&mut io, &tiny);
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 16), Vec::new());
     let peer = sender();
