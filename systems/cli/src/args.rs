@@ -9,6 +9,7 @@ use crate::bench::BenchArgs;
 use crate::demo::DemoArgs;
 use crate::doctor::DoctorArgs;
 use crate::play::PlayArgs;
+use crate::proxy::ProxyArgs;
 use crate::publish::PublishArgs;
 use crate::serve::ServeArgs;
 use crate::tools::{CompletionsArgs, HashPasswordArgs, ManArgs, TokenArgs};
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Publish(PublishArgs),
     /// Receive a stream, measure it, keep it in a file
     Play(PlayArgs),
+    /// Proxy server of a tree of nodes: lets nodes in and tells each from whom to take the stream
+    Proxy(Box<ProxyArgs>),
     /// See it work: a publisher, a server and 200 viewers on this machine, with figures
     Demo(DemoArgs),
     /// Measure what relaying costs on this machine

@@ -5,6 +5,7 @@
 //! | `serve` | streaming server: takes streams in, hands them to any player | `serve` |
 //! | `publish` | encoding server: sends a test picture, a file or a raw pipe to a server | `publish`, `source` |
 //! | `play` | receives a stream, measures it, keeps it | `play` |
+//! | `proxy` | OmniCast264's proxy server: places the nodes of a tree | `proxy` |
 //! | `demo` | all of it on loopback, with live figures | `demo` |
 //! | `bench` | what relaying costs on this machine | `bench` |
 //! | `doctor` | looks at kernel, limits and firewall, and says what mends them | `doctor` |
@@ -29,6 +30,7 @@ mod http;
 mod load;
 mod output;
 mod play;
+mod proxy;
 mod publish;
 mod serve;
 mod signal;
@@ -68,6 +70,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args, output, stop),
         Command::Bench(args) => bench::run(args, output),
         Command::Doctor(args) => doctor::run(args, output),
+        Command::Proxy(args) => proxy::run(*args, output, stop),
         Command::HashPassword(args) => tools::hash_password(args, output),
         Command::Token(args) => tools::token(args, output),
         Command::Completions(args) => tools::completions(args, output),

@@ -12,16 +12,17 @@ const REFILL: Duration = Duration::from_secs(6);
 const MAX_ADDRESSES: usize = 4096;
 
 /// Wrong guesses by address: a bucket of [`BURST`], refilled every [`REFILL`]. Hosts of one IPv6
-/// network (/64) count as one, since a host can have any address of its network.
+/// network (/64) count as one, since a host can have any address of its network. At most 4,096
+/// addresses are remembered.
 #[derive(Debug, Default)]
-pub(super) struct Guesses {
+pub struct Guesses {
     /// When the bucket of an address will be full again.
     full_at: HashMap<IpAddr, Duration>,
 }
 
 impl Guesses {
-    /// Counts a wrong guess. True when it was the last for now.
-    pub(super) fn wrong(&mut self, address: IpAddr, now: Duration) -> bool {
+    /// Counts a wrong guess, made at `now` on the caller's clock. True when it was the last for now.
+    pub fn wrong(&mut self, address: IpAddr, now: Duration) -> bool {
         let key = network(address);
         if !self.full_at.contains_key(&key) && self.full_at.len() >= MAX_ADDRESSES {
             self.forget(now);
@@ -32,7 +33,7 @@ impl Guesses {
     }
 
     /// For how long no guess of this address is looked at.
-    pub(super) fn blocked(&self, address: IpAddr, now: Duration) -> Option<Duration> {
+    pub fn blocked(&self, address: IpAddr, now: Duration) -> Option<Duration> {
         let full_at = *self.full_at.get(&network(address))?;
         // One guess is free when the bucket lacks at most BURST - 1.
         let free_at = full_at.saturating_sub(REFILL * (BURST - 1));
@@ -52,7 +53,7 @@ impl Guesses {
 }
 
 /// What counts as one host: an IPv4 address, or the network (/64) of an IPv6 address.
-pub(in crate::engine) fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()

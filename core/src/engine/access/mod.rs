@@ -50,7 +50,7 @@ pub use crate::rtsp::auth::{Challenge, Credentials, Secret, SecretError};
 pub use decision::Decision;
 pub(super) use decision::Verdict;
 pub(super) use gate::{Entry, Gate};
-pub(super) use guesses::network;
+pub use guesses::{Guesses, network};
 
 /// Decides who may play and who may publish. See the [module](self).
 pub trait Access: fmt::Debug + Send + Sync {

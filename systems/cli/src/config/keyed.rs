@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize as _, Deserializer, Serializer};
 
 /// Takes `KEY=VALUE` apart.
-pub(super) fn parse<V: FromStr<Err: Display>>(text: &str) -> Result<(String, V), String> {
+pub(crate) fn parse<V: FromStr<Err: Display>>(text: &str) -> Result<(String, V), String> {
     let (key, value) = text.split_once('=').ok_or("it is written KEY=VALUE")?;
     let value = value.parse().map_err(|error: V::Err| error.to_string())?;
     Ok((checked(key)?, value))

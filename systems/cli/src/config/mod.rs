@@ -5,7 +5,7 @@
 //! both.
 
 mod file;
-mod keyed;
+pub(crate) mod keyed;
 mod options;
 mod print;
 

@@ -83,8 +83,11 @@ pub(crate) fn hash_password(args: HashPasswordArgs, output: Output) -> Result<()
     Ok(())
 }
 
-/// One line; not shown while it is typed.
-fn read_password() -> std::io::Result<String> {
+/// One line from standard input; not shown while it is typed.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read_password() -> std::io::Result<String> {
     if stdin().is_terminal() {
         return rpassword::prompt_password("Password: ");
     }

@@ -1,0 +1,156 @@
+//! The proxy server as a whole.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use rillcast::engine::rustls::ServerConfig;
+use tokio::runtime::{Builder, Runtime};
+
+use super::event::{Event, Events};
+use super::interface::{Limits, Listener};
+use super::pluggable::directory::{self, Directory};
+use super::service::authentication::{self, AuthenticationManager};
+use super::service::connections::ProxyServiceManager;
+use super::service::responses::ResponseManager;
+use super::service::topology::{Now, Settings, TopologyConfiguration};
+use crate::ticket::Signer;
+
+/// Threads that serve nodes.
+const THREADS: usize = 2;
+/// Events that may wait to be taken.
+const EVENTS: usize = 4096;
+/// How long connections may take to end.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// The name under which the proxy servers of a directory share the key of the tickets.
+const TICKET_KEY: &str = "ticket-key";
+
+/// What a proxy server is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it listens; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// How it speaks TLS; `None`: it does not.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// The accounts: a file of SQLite, or `postgres://…`.
+    pub directory: String,
+    /// Whether nodes may make themselves accounts.
+    pub subscription: bool,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Connections at once from one address, or from one IPv6 network (/64).
+    pub max_connections_per_address: usize,
+    /// The channels, and how nodes are placed.
+    pub topology: Settings,
+}
+
+/// Why a proxy server does not start.
+#[derive(Debug)]
+pub enum Error {
+    /// The system refuses.
+    Io {
+        /// What was to be done, as in "cannot …".
+        doing: String,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The accounts cannot be used.
+    Directory(directory::Error),
+    /// The accounts cannot be guarded.
+    Authentication(authentication::Error),
+    /// There is no key to sign tickets with; the reason.
+    Key(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Io { doing, source } => write!(f, "cannot {doing}: {source}"),
+            Error::Directory(error) => error.fmt(f),
+            Error::Authentication(error) => error.fmt(f),
+            Error::Key(reason) => write!(f, "cannot sign tickets: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A proxy server that runs. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    events: Receiver<Event>,
+    /// Taken when it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Proxy {
+    /// Starts it. To be called outside of any async runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be bound or the accounts cannot be used.
+    pub fn start(config: Config) -> Result<Proxy, Error> {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.worker_threads(THREADS).thread_name("proxy").enable_all().build();
+        let io = |doing: &str| {
+            let doing = doing.to_owned();
+            move |source| Error::Io { doing, source }
+        };
+        let runtime = runtime.map_err(io("start threads"))?;
+        let (sender, events) = sync_channel(EVENTS);
+        let address = runtime.block_on(async {
+            let directory = directory::open(&config.directory).await.map_err(Error::Directory)?;
+            let signer = signer(&*directory).await?;
+            let authentication = AuthenticationManager::new(directory, config.subscription);
+            let authentication = authentication.map_err(Error::Authentication)?;
+            let started = Instant::now();
+            let keepalive = config.topology.keepalive;
+            let topology = TopologyConfiguration::new(config.topology, signer, Now::default());
+            let topology = topology.ok_or_else(|| Error::Key("the key is damaged".into()))?;
+            let responses =
+                ResponseManager::new(authentication, topology, Events(sender), started, keepalive);
+            let responses = Arc::new(responses);
+            let limits = Limits {
+                connections: config.max_connections,
+                per_address: config.max_connections_per_address,
+            };
+            let listener = Listener::bind(config.listen, config.tls, limits).await;
+            let listener = listener.map_err(io(&format!("listen at {}", config.listen)))?;
+            let address = listener.address().map_err(io("find the address in use"))?;
+            tokio::spawn(responses.clone().watch());
+            tokio::spawn(ProxyServiceManager::new(listener, responses).run());
+            Ok(address)
+        })?;
+        Ok(Proxy { address, events, runtime: Some(runtime) })
+    }
+
+    /// The address in use.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next event, in the order in which they happened; `None` when there was none within
+    /// `timeout`.
+    pub fn next_event(&self, timeout: Duration) -> Option<Event> {
+        self.events.recv_timeout(timeout).ok()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(GOODBYE);
+        }
+    }
+}
+
+/// The key of the tickets, made when this is the first proxy server of the directory.
+async fn signer(directory: &dyn Directory) -> Result<Signer, Error> {
+    let proposal =
+        Signer::generate().map_err(|_| Error::Key("the system gives no randomness".into()))?;
+    let key = directory.shared_value(TICKET_KEY, &proposal).await.map_err(Error::Directory)?;
+    Signer::read(&key).ok_or_else(|| Error::Key("the key in the directory is damaged".into()))
+}

@@ -1,0 +1,234 @@
+//! Who may come in: the paper's `SAuthenticationManager` (section 3.3.3).
+//!
+//! Passwords are hashed by Argon2id, which takes its time on purpose: a few are looked at at once, on
+//! threads of their own, a bounded number waits, and the rest is asked to come again. Who has guessed
+//! wrong too often from one address has to wait before another guess is looked at; nobody else does.
+
+mod password;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rillcast::engine::access::Guesses;
+use tokio::sync::Semaphore;
+
+pub use password::{hash, verify};
+
+use crate::proxy::pluggable::directory::{self, Account, Directory};
+use crate::uscp::{Credentials, ErrorCode, ErrorReport};
+
+/// So many passwords are hashed at once; each takes 19 MiB.
+const HASHERS: usize = 4;
+/// So many may wait to be hashed.
+const WAITING: usize = 256;
+
+/// Longest name of an account, in characters.
+const MAX_NAME: usize = 64;
+
+/// Why somebody is not let in.
+#[derive(Debug)]
+pub enum Error {
+    /// Unknown user, or wrong password: it is not told which.
+    Wrong,
+    /// Too many wrong guesses came from there: so long none is looked at.
+    Blocked(Duration),
+    /// There is an account of that name.
+    Exists,
+    /// A name that no account can have.
+    Name,
+    /// Nobody makes himself an account here.
+    Closed,
+    /// Too many passwords wait to be looked at.
+    Busy,
+    /// The directory gives no answer.
+    Directory(directory::Error),
+    /// The system gives no randomness.
+    Hash(String),
+}
+
+impl Error {
+    /// What the node is told.
+    pub fn report(&self) -> ErrorReport {
+        let (code, retry_after) = match self {
+            Error::Wrong => (ErrorCode::WrongCredentials, None),
+            Error::Blocked(wait) => {
+                let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+                (ErrorCode::TooManyRequests, Some(seconds.saturating_add(1)))
+            }
+            Error::Exists => (ErrorCode::UserExists, None),
+            Error::Name => (ErrorCode::BadRequest, None),
+            Error::Closed => (ErrorCode::Forbidden, None),
+            Error::Busy | Error::Directory(_) | Error::Hash(_) => (ErrorCode::Unavailable, Some(5)),
+        };
+        let text = match self {
+            // What it says about the directory is for the operator.
+            Error::Directory(_) | Error::Hash(_) => {
+                "the accounts cannot be looked at now".to_owned()
+            }
+            other => other.to_string(),
+        };
+        ErrorReport { code, text, retry_after }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Wrong => f.write_str("unknown user, or wrong password"),
+            Error::Blocked(_) => f.write_str("too many wrong passwords came from there"),
+            Error::Exists => f.write_str("there is an account of that name"),
+            Error::Name => write!(
+                f,
+                "the name of a user has 1 to {MAX_NAME} characters, none of them white space or a control"
+            ),
+            Error::Closed => f.write_str("accounts are made by the operator here"),
+            Error::Busy => f.write_str("too many log in at once"),
+            Error::Directory(error) => error.fmt(f),
+            Error::Hash(error) => write!(f, "cannot hash a password: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<directory::Error> for Error {
+    fn from(error: directory::Error) -> Error {
+        Error::Directory(error)
+    }
+}
+
+/// The paper's `SAuthenticationManager`. Any number of tasks may ask at once.
+#[derive(Debug)]
+pub struct AuthenticationManager {
+    directory: Arc<dyn Directory>,
+    /// Whether nodes may make themselves accounts.
+    open: bool,
+    hashers: Arc<Semaphore>,
+    waiting: Semaphore,
+    guesses: Mutex<Guesses>,
+    started: Instant,
+    /// A hash that is looked at for users that there are not, so that it takes as long.
+    nobody: String,
+}
+
+impl AuthenticationManager {
+    /// Asks `directory`; with `open`, nodes may make themselves accounts by `Subscription`.
+    ///
+    /// # Errors
+    /// [`Error::Hash`].
+    pub fn new(directory: Arc<dyn Directory>, open: bool) -> Result<AuthenticationManager, Error> {
+        Ok(AuthenticationManager {
+            directory,
+            open,
+            hashers: Arc::new(Semaphore::new(HASHERS)),
+            waiting: Semaphore::new(WAITING),
+            guesses: Mutex::new(Guesses::default()),
+            started: Instant::now(),
+            nobody: hash("nobody").map_err(Error::Hash)?,
+        })
+    }
+
+    /// Whether somebody is who he says.
+    ///
+    /// # Errors
+    /// [`Error::Wrong`] when not; [`Error::Blocked`], [`Error::Busy`], [`Error::Directory`] when it was
+    /// not looked at.
+    pub async fn log_in(&self, credentials: &Credentials, peer: IpAddr) -> Result<(), Error> {
+        self.blocked(peer)?;
+        let account = self.directory.look_up(&credentials.user).await?;
+        let known = account.is_some();
+        let hash = account.map_or_else(|| self.nobody.clone(), |account| account.hash);
+        let password = credentials.password.clone();
+        let right = self.hashing(move || verify(&hash, &password)).await?;
+        if known && right {
+            return Ok(());
+        }
+        self.guesses().wrong(peer, self.started.elapsed());
+        Err(Error::Wrong)
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Name`], [`Error::Exists`], and when it cannot be done now.
+    pub async fn subscribe(&self, credentials: &Credentials, peer: IpAddr) -> Result<(), Error> {
+        if !self.open {
+            return Err(Error::Closed);
+        }
+        self.blocked(peer)?;
+        // Accounts cost disk space: making them is bounded as guessing is.
+        self.guesses().wrong(peer, self.started.elapsed());
+        self.add(credentials).await
+    }
+
+    /// Makes an account, whoever asks for it.
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::Exists`], and when it cannot be done now.
+    pub async fn add(&self, credentials: &Credentials) -> Result<(), Error> {
+        let Credentials { user, password } = credentials;
+        let wrong = |c: char| c.is_control() || c.is_whitespace();
+        if user.is_empty() || user.len() > MAX_NAME || user.contains(wrong) {
+            return Err(Error::Name);
+        }
+        let password = password.clone();
+        let hash = self.hashing(move || hash(&password)).await?.map_err(Error::Hash)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let created = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        match self.directory.add(&Account { user: user.clone(), hash, created }).await? {
+            true => Ok(()),
+            false => Err(Error::Exists),
+        }
+    }
+
+    /// Deletes the account of somebody who proves that it is his.
+    ///
+    /// # Errors
+    /// As [`log_in`](AuthenticationManager::log_in).
+    pub async fn unsubscribe(&self, credentials: &Credentials, peer: IpAddr) -> Result<(), Error> {
+        self.log_in(credentials, peer).await?;
+        self.directory.remove(&credentials.user).await?;
+        Ok(())
+    }
+
+    /// Gives an account another password, whoever asks for it. False: there is no such account.
+    ///
+    /// # Errors
+    /// When it cannot be done now.
+    pub async fn set_password(&self, credentials: &Credentials) -> Result<bool, Error> {
+        let password = credentials.password.clone();
+        let hash = self.hashing(move || hash(&password)).await?.map_err(Error::Hash)?;
+        Ok(self.directory.set_hash(&credentials.user, &hash).await?)
+    }
+
+    fn blocked(&self, peer: IpAddr) -> Result<(), Error> {
+        match self.guesses().blocked(peer, self.started.elapsed()) {
+            Some(wait) => Err(Error::Blocked(wait)),
+            None => Ok(()),
+        }
+    }
+
+    fn guesses(&self) -> std::sync::MutexGuard<'_, Guesses> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what takes its time on a thread where it holds up nobody.
+    async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| Error::Busy)?;
+        // It is never closed, and the work does not panic.
+        let permit = self.hashers.clone().acquire_owned().await.map_err(|_| Error::Busy)?;
+        let worker = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(permit);
+            result
+        });
+        worker.await.map_err(|_| Error::Busy)
+    }
+}

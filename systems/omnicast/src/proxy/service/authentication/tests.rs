@@ -1,0 +1,75 @@
+//! Who is let in.
+
+use super::*;
+use crate::proxy::pluggable::directory::open;
+
+fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials { user: user.into(), password: password.into() }
+}
+
+async fn manager(is_open: bool) -> AuthenticationManager {
+    AuthenticationManager::new(open(":memory:").await.unwrap(), is_open).unwrap()
+}
+
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+#[test]
+fn hashes_have_their_own_salt() {
+    let (one, two) = (hash("tulip").unwrap(), hash("tulip").unwrap());
+    assert!(one.starts_with("$argon2id$") && one != two);
+    assert!(verify(&one, "tulip") && verify(&two, "tulip") && !verify(&one, "rose"));
+    assert!(!verify("tulip", "tulip"));
+}
+
+#[tokio::test]
+async fn an_account_from_its_making_to_its_end() {
+    let manager = manager(true).await;
+    let alice = credentials("alice", "tulip");
+    assert!(matches!(manager.log_in(&alice, HERE).await, Err(Error::Wrong)));
+    manager.subscribe(&alice, HERE).await.unwrap();
+    assert!(matches!(manager.subscribe(&alice, HERE).await, Err(Error::Exists)));
+    manager.log_in(&alice, HERE).await.unwrap();
+    let rose = credentials("alice", "rose");
+    assert!(matches!(manager.log_in(&rose, HERE).await, Err(Error::Wrong)));
+    assert!(matches!(manager.unsubscribe(&rose, HERE).await, Err(Error::Wrong)));
+    assert!(manager.set_password(&rose).await.unwrap());
+    manager.log_in(&rose, HERE).await.unwrap();
+    manager.unsubscribe(&rose, HERE).await.unwrap();
+    assert!(matches!(manager.log_in(&rose, HERE).await, Err(Error::Wrong)));
+    assert!(!manager.set_password(&rose).await.unwrap());
+}
+
+#[tokio::test]
+async fn who_guesses_has_to_wait_and_nobody_else() {
+    let manager = manager(true).await;
+    let alice = credentials("alice", "tulip");
+    manager.add(&alice).await.unwrap();
+    let attacker = IpAddr::from([203, 0, 113, 7]);
+    let mut wrong = 0;
+    let blocked = loop {
+        match manager.log_in(&credentials("alice", "guess"), attacker).await {
+            Err(Error::Wrong) => wrong += 1,
+            other => break other,
+        }
+    };
+    let Err(error @ Error::Blocked(_)) = blocked else { panic!("{blocked:?}") };
+    assert!((5..50).contains(&wrong), "{wrong}");
+    let report = error.report();
+    assert_eq!(report.code, ErrorCode::TooManyRequests);
+    assert!(report.retry_after.is_some_and(|seconds| seconds > 0));
+    assert!(matches!(manager.log_in(&alice, attacker).await, Err(Error::Blocked(_))));
+    assert!(matches!(
+        manager.subscribe(&credentials("b", "b"), attacker).await,
+        Err(Error::Blocked(_))
+    ));
+    manager.log_in(&alice, HERE).await.unwrap();
+}
+
+#[tokio::test]
+async fn names_that_are_none() {
+    let manager = manager(false).await;
+    assert!(matches!(manager.subscribe(&credentials("a", "b"), HERE).await, Err(Error::Closed)));
+    for name in ["", "a b", "a\nb", &"x".repeat(65)] {
+        assert!(matches!(manager.add(&credentials(name, "b")).await, Err(Error::Name)), "{name:?}");
+    }
+}

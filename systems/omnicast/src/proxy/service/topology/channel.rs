@@ -1,0 +1,265 @@
+//! One channel: its tree and its nodes.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::settings::ChannelSettings;
+use super::{Arrival, SessionId, not_there, report};
+use crate::NodeId;
+use crate::bucket::Bucket;
+use crate::proxy::pluggable::topology::{
+    Config, Error, Kind, NodeFacts, Placement, TopologyAlgorithm,
+};
+use crate::ticket::{Signer, Ticket};
+use crate::uscp::{
+    ErrorCode, ErrorReport, Quality, ReConfiguration, ReStreamingConnection, ServerNode,
+};
+
+/// How often a node may report its server node gone: so many in one go, and one more in each interval.
+const REPORTS: (u32, Duration) = (5, Duration::from_secs(5));
+/// Of so many packets of which this many parts in a hundred are lost, a node is starved.
+const STARVED: (u64, u64) = (500, 5);
+
+/// A node as the proxy server knows it, beside its place in the tree.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) user: String,
+    /// When its tickets were written, in seconds since 1970.
+    pub(super) issued: u64,
+    /// The server node that it was told last.
+    pub(super) server: Option<NodeId>,
+    url: Option<String>,
+    state: State,
+    reports: Bucket,
+}
+
+impl Member {
+    /// Its session, when it is connected.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self.state {
+            State::Connected(session) => Some(session),
+            State::Lost(_) => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Connected(SessionId),
+    /// Its connection was lost then.
+    Lost(Duration),
+}
+
+/// A channel.
+pub(super) struct Channel {
+    algorithm: Box<dyn TopologyAlgorithm>,
+    /// Where the streaming server has it.
+    url: String,
+    members: HashMap<NodeId, Member>,
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Channel { algorithm, url, members } = self;
+        write!(f, "Channel({url}, {}, {} nodes)", algorithm.name(), members.len())
+    }
+}
+
+impl Channel {
+    pub(super) fn new(settings: &ChannelSettings, kind: Kind, bounds: Config) -> Channel {
+        let mut algorithm = kind.build(bounds);
+        // A new tree has room for it.
+        if let Err(error) = algorithm.add_root(NodeId::ROOT, settings.capacity) {
+            tracing::error!("channel {}: {error}", settings.name);
+        }
+        Channel { algorithm, url: settings.url.clone(), members: HashMap::new() }
+    }
+
+    pub(super) fn member(&self, node: NodeId) -> Option<&Member> {
+        self.members.get(&node)
+    }
+
+    /// A node that is still in the tree logs in again. `None`: it is not in the tree; otherwise the
+    /// session that this one takes the place of.
+    pub(super) fn rejoin(&mut self, node: NodeId, arrival: &Arrival) -> Option<Option<SessionId>> {
+        let member = self.members.get_mut(&node)?;
+        let replaced = member.session();
+        member.state = State::Connected(arrival.session);
+        member.url = service_url(arrival);
+        Some(replaced)
+    }
+
+    /// A node comes; with `server`, it takes the stream there already.
+    pub(super) fn join(
+        &mut self,
+        node: NodeId,
+        arrival: &Arrival,
+        server: Option<NodeId>,
+        settling: bool,
+        now: Duration,
+    ) -> Result<(), ErrorReport> {
+        let facts = NodeFacts { joined_at: now, ..NodeFacts::default() };
+        self.algorithm.add(node, facts).map_err(told)?;
+        let adopted = server.map(|server| self.algorithm.adopt(node, server));
+        let placed = match adopted {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(Error::Full | Error::Unknown(_))) if settling => {
+                let text = "your server node has not come back yet; go on with it".to_owned();
+                Err(report(ErrorCode::Unavailable, text, Some(1)))
+            }
+            Some(Err(_)) | None => self.algorithm.choose_server(node).map(drop).map_err(told),
+        };
+        if placed.is_err() {
+            // It was added just now.
+            let _ = self.algorithm.remove(node);
+            return placed;
+        }
+        let member = Member {
+            user: arrival.user.clone(),
+            issued: 0,
+            server: None,
+            url: service_url(arrival),
+            state: State::Connected(arrival.session),
+            reports: Bucket::new(REPORTS.0, REPORTS.1),
+        };
+        self.members.insert(node, member);
+        Ok(())
+    }
+
+    /// A node has lost its server node. The user of that one, if it was removed.
+    pub(super) fn reconfigure(
+        &mut self,
+        node: NodeId,
+        request: ReConfiguration,
+        now: Duration,
+    ) -> Result<Option<String>, ErrorReport> {
+        let ReConfiguration { gone, at } = request;
+        let member = self.members.get_mut(&node).ok_or_else(not_there)?;
+        if let Err(wait) = member.reports.take(now) {
+            let text = "you lose your server node too often".to_owned();
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+            return Err(report(ErrorCode::TooManyRequests, text, Some(seconds)));
+        }
+        let present = self.algorithm.placement(node).map(|placement| placement.server);
+        let mut removed = None;
+        if present == Some(gone) {
+            let lost = self.members.get(&gone).is_some_and(|gone| gone.session().is_none());
+            if lost {
+                // Its connection to the proxy server is gone too: it is dead.
+                removed = self.remove(gone).map(|member| member.user);
+            } else if at.is_none() {
+                self.algorithm.report_server(node).map_err(told)?;
+                return Ok(None);
+            }
+        }
+        let adopted = at.map(|at| self.algorithm.adopt(node, at));
+        if !matches!(adopted, Some(Ok(_))) {
+            match self.algorithm.placement(node).map(|placement| placement.server) {
+                // It must not stay where it has gone to, and where it was it is not served.
+                Some(server) if server == gone => self.algorithm.report_server(node),
+                _ => self.algorithm.choose_server(node),
+            }
+            .map_err(told)?;
+        }
+        Ok(removed)
+    }
+
+    /// What a node can do, and how it fares. True when it was moved, because it was starved.
+    pub(super) fn inform(
+        &mut self,
+        node: NodeId,
+        capacity: u32,
+        quality: Option<Quality>,
+        now: Duration,
+    ) -> bool {
+        let serves = self.members.get(&node).is_some_and(|member| member.url.is_some());
+        let capacity = if serves { capacity } else { 0 };
+        let known = self.algorithm.facts(node).map(|facts| facts.capacity);
+        if known != Some(capacity) && self.algorithm.set_capacity(node, capacity).is_err() {
+            return false;
+        }
+        let Some(quality) = quality.filter(|quality| is_starved(*quality)) else { return false };
+        let server = self.algorithm.placement(node).map(|placement| placement.server);
+        let allowed = self.members.get_mut(&node).is_some_and(|m| m.reports.take(now).is_ok());
+        server == Some(quality.server) && allowed && self.algorithm.report_server(node).is_ok()
+    }
+
+    pub(super) fn remove(&mut self, node: NodeId) -> Option<Member> {
+        let member = self.members.remove(&node)?;
+        // Whatever is a member is in the tree.
+        let _ = self.algorithm.remove(node);
+        Some(member)
+    }
+
+    pub(super) fn lost(&mut self, node: NodeId, session: SessionId, now: Duration) {
+        if let Some(member) = self.members.get_mut(&node)
+            && member.session() == Some(session)
+        {
+            member.state = State::Lost(now);
+        }
+    }
+
+    /// The nodes whose connection was lost at that time or before.
+    pub(super) fn lost_before(&self, time: Duration) -> impl Iterator<Item = NodeId> {
+        let lost = move |member: &Member| matches!(member.state, State::Lost(at) if at <= time);
+        self.members.iter().filter(move |(_, member)| lost(member)).map(|(node, _)| *node)
+    }
+
+    pub(super) fn poll_changed(&mut self) -> Option<NodeId> {
+        self.algorithm.poll_changed()
+    }
+
+    /// Where a node takes the stream; a place is looked for when it has none.
+    pub(super) fn connection(
+        &mut self,
+        node: NodeId,
+        channel: &str,
+        signer: &Signer,
+        expiry: u64,
+        date: u64,
+    ) -> Result<ReStreamingConnection, ErrorReport> {
+        let Placement { server, hops, standbys } =
+            self.algorithm.choose_server(node).map_err(told)?;
+        let member = self.members.get_mut(&node).ok_or_else(not_there)?;
+        member.issued = date;
+        member.server = Some(server);
+        let user = member.user.clone();
+        let named = |server: NodeId, hops: u32| {
+            let url = match server {
+                NodeId::ROOT => self.url.clone(),
+                node => self.members.get(&node)?.url.clone()?,
+            };
+            let (user, channel) = (user.clone(), channel.to_owned());
+            let ticket = signer.sign(&Ticket { node, server, expiry, user, channel });
+            Some(ServerNode { id: server, url, hops, ticket })
+        };
+        let hops_of = |standby: NodeId| match standby {
+            NodeId::ROOT => 0,
+            node => self.algorithm.placement(node).map_or(0, |placement| u32::from(placement.hops)),
+        };
+        let standbys = standbys.into_iter().filter_map(|standby| named(standby, hops_of(standby)));
+        let standbys = standbys.collect();
+        let server = named(server, u32::from(hops).saturating_sub(1)).ok_or_else(not_there)?;
+        Ok(ReStreamingConnection { node, server, standbys, key: None, keepalive: None })
+    }
+}
+
+fn service_url(arrival: &Arrival) -> Option<String> {
+    let (host, port) = arrival.service.as_ref()?;
+    Some(format!("rtsp://{host}:{port}/{}", arrival.channel))
+}
+
+fn is_starved(quality: Quality) -> bool {
+    let all = quality.received.saturating_add(quality.lost);
+    let (enough, percent) = STARVED;
+    all >= enough && quality.lost.saturating_mul(100) > all.saturating_mul(percent)
+}
+
+/// What a node is told of an error of the topology.
+fn told(error: Error) -> ErrorReport {
+    match error {
+        Error::Full | Error::TooMany => report(ErrorCode::NoServerNode, error.to_string(), Some(5)),
+        Error::Unknown(_) => not_there(),
+        error => report(ErrorCode::Forbidden, error.to_string(), None),
+    }
+}

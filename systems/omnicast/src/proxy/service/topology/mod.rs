@@ -1,0 +1,336 @@
+//! Who hangs at whom: the paper's `STopologyConfiguration` (section 3.3.3).
+//!
+//! It alone has the [`TopologyAlgorithm`](crate::proxy::pluggable::topology::TopologyAlgorithm) of each
+//! channel. It knows which nodes are connected, writes the tickets, and tells which nodes have to be sent
+//! elsewhere. It does no I/O and reads no clock.
+//!
+//! # A connection that is lost
+//!
+//! says little about the node: it may well go on relaying. So the node stays in the tree for a while, and
+//! goes on where it was when it logs in again with its ticket. When one of its children reports it gone
+//! meanwhile, it is removed at once.
+//!
+//! # A proxy server that starts anew
+//!
+//! knows the accounts and the key of the tickets, but no node. The nodes come back with their tickets,
+//! children perhaps before their server node. Such a child is asked to come again in a second, until
+//! its server node is there or the time to settle is over. The streams flow on meanwhile.
+
+mod channel;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+pub use settings::{ChannelSettings, Settings};
+
+use crate::NodeId;
+use crate::ticket::{Checker, Signer};
+use crate::uscp::{
+    ErrorCode, ErrorReport, NodeInformation, ReConfiguration, ReStreamingConnection,
+};
+use channel::Channel;
+
+/// How old a ticket may be by which a node proves what it was.
+const RESUME_SECONDS: u64 = 24 * 3600;
+
+/// A moment, on both clocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Since any fixed beginning.
+    pub time: Duration,
+    /// Seconds since 1970.
+    pub date: u64,
+}
+
+/// Names a session: a connection over which a node has logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(pub u64);
+
+/// A node that wants in, and may.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Its session.
+    pub session: SessionId,
+    /// Whose node it is.
+    pub user: String,
+    /// The channel that it wants.
+    pub channel: String,
+    /// Host and port at which it serves others.
+    pub service: Option<(String, u16)>,
+    /// The ticket that it has from before.
+    pub resume: Option<String>,
+}
+
+/// Something that a session has to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Its node has another server node or other standbys from now on.
+    Reassign {
+        /// Which session.
+        session: SessionId,
+        /// What it is told.
+        connection: Box<ReStreamingConnection>,
+        /// Whether the server node is another.
+        moved: bool,
+    },
+    /// Its node has logged in over another connection.
+    Replaced(SessionId),
+}
+
+/// The paper's `STopologyConfiguration`. After each call, take what [`poll_notice`] gives.
+///
+/// [`poll_notice`]: TopologyConfiguration::poll_notice
+#[derive(Debug)]
+pub struct TopologyConfiguration {
+    settings: Settings,
+    signer: Signer,
+    checker: Checker,
+    key: String,
+    channels: HashMap<String, Channel>,
+    /// Which channel a node is in.
+    places: HashMap<NodeId, String>,
+    /// How many nodes a user has.
+    users: HashMap<String, usize>,
+    notices: VecDeque<Notice>,
+    /// When this proxy server began.
+    started: Duration,
+}
+
+impl TopologyConfiguration {
+    /// Begins with the streaming servers alone. `None`: the signer's own public key cannot be used.
+    pub fn new(settings: Settings, signer: Signer, now: Now) -> Option<TopologyConfiguration> {
+        let key = signer.public_key();
+        let channels = settings.channels.iter().map(|channel| {
+            (channel.name.clone(), Channel::new(channel, settings.topology, settings.bounds))
+        });
+        Some(TopologyConfiguration {
+            channels: channels.collect(),
+            checker: Checker::new(&key)?,
+            key,
+            signer,
+            places: HashMap::new(),
+            users: HashMap::new(),
+            notices: VecDeque::new(),
+            started: now.time,
+            settings,
+        })
+    }
+
+    /// A node comes, or comes back.
+    ///
+    /// # Errors
+    /// What the node is told.
+    pub fn join(
+        &mut self,
+        arrival: Arrival,
+        now: Now,
+    ) -> Result<ReStreamingConnection, ErrorReport> {
+        let unknown = || {
+            let text = format!("there is no channel {:?} here", arrival.channel);
+            report(ErrorCode::UnknownChannel, text, None)
+        };
+        let channel = self.channels.get_mut(&arrival.channel).ok_or_else(unknown)?;
+        let former = arrival.resume.as_deref().and_then(|ticket| {
+            let ticket = self.checker.check_signature(ticket).ok()?;
+            let own = ticket.user == arrival.user && ticket.channel == arrival.channel;
+            (own && ticket.expiry.saturating_add(RESUME_SECONDS) > now.date).then_some(ticket)
+        });
+        let node = match &former {
+            Some(ticket) => ticket.node,
+            None => random_node()?,
+        };
+        if let Some(replaced) = channel.rejoin(node, &arrival) {
+            if let Some(session) = replaced {
+                self.notices.push_back(Notice::Replaced(session));
+            }
+        } else {
+            let nodes = self.users.get(&arrival.user).copied().unwrap_or(0);
+            if nodes >= self.settings.nodes_per_user {
+                let text = format!("this account has {nodes} nodes already, which is all it may");
+                return Err(report(ErrorCode::Forbidden, text, None));
+            }
+            if self.places.contains_key(&node) {
+                let text = "this node is there already, in another channel".to_owned();
+                return Err(report(ErrorCode::Forbidden, text, None));
+            }
+            let settling = now.time.saturating_sub(self.started) < self.settings.settling;
+            let server = former.map(|ticket| ticket.server);
+            channel.join(node, &arrival, server, settling, now.time)?;
+            self.places.insert(node, arrival.channel.clone());
+            *self.users.entry(arrival.user.clone()).or_default() += 1;
+        }
+        let answer = self.connection(node, now);
+        self.gather(&arrival.channel, Some(node), now);
+        answer
+    }
+
+    /// A node has lost its server node.
+    ///
+    /// # Errors
+    /// What the node is told.
+    pub fn reconfigure(
+        &mut self,
+        node: NodeId,
+        request: ReConfiguration,
+        now: Now,
+    ) -> Result<ReStreamingConnection, ErrorReport> {
+        let name = self.place(node)?;
+        let channel = self.channels.get_mut(&name).ok_or_else(not_there)?;
+        let removed = channel.reconfigure(node, request, now.time)?;
+        if let Some(user) = removed {
+            self.forget(request.gone, &user);
+        }
+        let answer = self.connection(node, now);
+        self.gather(&name, Some(node), now);
+        answer
+    }
+
+    /// A node says what it can do, and how it fares.
+    ///
+    /// # Errors
+    /// What the node is told.
+    pub fn inform(
+        &mut self,
+        node: NodeId,
+        information: NodeInformation,
+        now: Now,
+    ) -> Result<(), ErrorReport> {
+        let name = self.place(node)?;
+        let channel = self.channels.get_mut(&name).ok_or_else(not_there)?;
+        let capacity = information.capacity.min(self.settings.max_capacity);
+        let moved = channel.inform(node, capacity, information.quality, now.time);
+        if moved {
+            self.notify(node, now);
+        }
+        self.gather(&name, moved.then_some(node), now);
+        Ok(())
+    }
+
+    /// A node is still there. When its tickets have to be renewed, its server node with fresh ones.
+    ///
+    /// # Errors
+    /// What the node is told.
+    pub fn keep(
+        &mut self,
+        node: NodeId,
+        now: Now,
+    ) -> Result<Option<ReStreamingConnection>, ErrorReport> {
+        let name = self.place(node)?;
+        let lifetime = self.settings.ticket_lifetime;
+        let channel = self.channels.get(&name).ok_or_else(not_there)?;
+        let issued = channel.member(node).map_or(0, |member| member.issued);
+        if now.date.saturating_sub(issued) < lifetime / 2 {
+            return Ok(None);
+        }
+        self.connection(node, now).map(Some)
+    }
+
+    /// A node leaves, and says so. Its children are sent elsewhere.
+    pub fn leave(&mut self, node: NodeId, now: Now) {
+        let Ok(name) = self.place(node) else { return };
+        let Some(channel) = self.channels.get_mut(&name) else { return };
+        if let Some(member) = channel.remove(node) {
+            self.forget(node, &member.user);
+        }
+        self.gather(&name, None, now);
+    }
+
+    /// The connection of a session has ended without a word.
+    pub fn lost(&mut self, node: NodeId, session: SessionId, now: Now) {
+        let channel = self.place(node).ok().and_then(|name| self.channels.get_mut(&name));
+        if let Some(channel) = channel {
+            channel.lost(node, session, now.time);
+        }
+    }
+
+    /// Removes the nodes whose connection was lost too long ago; which they are.
+    pub fn expire(&mut self, now: Now) -> Vec<NodeId> {
+        let grace = self.settings.grace;
+        let before = now.time.saturating_sub(grace);
+        let gone = self.channels.values().flat_map(|channel| channel.lost_before(before));
+        let gone: Vec<NodeId> = gone.collect();
+        for node in &gone {
+            self.leave(*node, now);
+        }
+        gone
+    }
+
+    /// What a session has to be told.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// How many nodes there are.
+    pub fn nodes(&self) -> usize {
+        self.places.len()
+    }
+
+    fn forget(&mut self, node: NodeId, user: &str) {
+        self.places.remove(&node);
+        if let Some(nodes) = self.users.get_mut(user) {
+            *nodes = nodes.saturating_sub(1);
+            if *nodes == 0 {
+                self.users.remove(user);
+            }
+        }
+    }
+
+    fn place(&self, node: NodeId) -> Result<String, ErrorReport> {
+        self.places.get(&node).cloned().ok_or_else(not_there)
+    }
+
+    /// Where a node takes the stream, with fresh tickets.
+    fn connection(&mut self, node: NodeId, now: Now) -> Result<ReStreamingConnection, ErrorReport> {
+        let name = self.place(node)?;
+        let channel = self.channels.get_mut(&name).ok_or_else(not_there)?;
+        let expiry = now.date.saturating_add(self.settings.ticket_lifetime);
+        let mut connection = channel.connection(node, &name, &self.signer, expiry, now.date)?;
+        connection.key = Some(self.key.clone());
+        connection.keepalive = u32::try_from(self.settings.keepalive.as_secs()).ok();
+        Ok(connection)
+    }
+
+    /// Takes the nodes that were moved out of a channel; all but `asker` have to be told.
+    fn gather(&mut self, name: &str, asker: Option<NodeId>, now: Now) {
+        while let Some(node) = self.channels.get_mut(name).and_then(Channel::poll_changed) {
+            if Some(node) != asker {
+                self.notify(node, now);
+            }
+        }
+    }
+
+    fn notify(&mut self, node: NodeId, now: Now) {
+        let place = self.places.get(&node).and_then(|name| self.channels.get(name));
+        let Some(member) = place.and_then(|channel| channel.member(node)) else { return };
+        let (session, before) = (member.session(), member.server);
+        let Ok(connection) = self.connection(node, now) else { return };
+        let moved = before != Some(connection.server.id);
+        // One that is not connected asks when it comes back.
+        if let Some(session) = session {
+            let connection = Box::new(connection);
+            self.notices.push_back(Notice::Reassign { session, connection, moved });
+        }
+    }
+}
+
+/// A number that nobody guesses, and no two proxy servers give twice.
+fn random_node() -> Result<NodeId, ErrorReport> {
+    let mut bytes = [0; 8];
+    let unavailable =
+        |_| report(ErrorCode::Unavailable, "the proxy server has no randomness".into(), Some(5));
+    aws_lc_rs::rand::fill(&mut bytes).map_err(unavailable)?;
+    // 0 is the streaming server.
+    Ok(NodeId(u64::from_be_bytes(bytes).max(1)))
+}
+
+fn report(code: ErrorCode, text: String, retry_after: Option<u32>) -> ErrorReport {
+    ErrorReport { code, text, retry_after }
+}
+
+fn not_there() -> ErrorReport {
+    let text = "the proxy server does not know this node any more: log in again".to_owned();
+    report(ErrorCode::NotLoggedIn, text, None)
+}

@@ -1,0 +1,221 @@
+//! Who is sent where, over joins, losses, and a new beginning.
+
+use super::*;
+
+const CHANNEL: &str = "live";
+
+fn signer() -> String {
+    Signer::generate().unwrap()
+}
+
+/// A proxy server with one streaming server that has room for `capacity`.
+fn proxy(key: &str, capacity: u32) -> TopologyConfiguration {
+    let url = "rtsp://10.0.0.1:8554/live".to_owned();
+    let channels = vec![ChannelSettings { name: CHANNEL.into(), url, capacity }];
+    let settings = Settings { channels, nodes_per_user: 5, ..Settings::default() };
+    TopologyConfiguration::new(settings, Signer::read(key).unwrap(), at(0)).unwrap()
+}
+
+fn at(seconds: u64) -> Now {
+    Now { time: Duration::from_secs(seconds), date: 1_000_000 + seconds }
+}
+
+fn arrival(session: u64, resume: Option<&str>) -> Arrival {
+    Arrival {
+        session: SessionId(session),
+        user: "alice".into(),
+        channel: CHANNEL.into(),
+        service: Some((format!("10.0.1.{session}"), 8554)),
+        resume: resume.map(str::to_owned),
+    }
+}
+
+fn capacity(capacity: u32) -> NodeInformation {
+    NodeInformation { capacity, ..NodeInformation::default() }
+}
+
+fn notices(proxy: &mut TopologyConfiguration) -> Vec<Notice> {
+    std::iter::from_fn(|| proxy.poll_notice()).collect()
+}
+
+/// The sessions whose nodes were given other server nodes, and which.
+fn moves(proxy: &mut TopologyConfiguration) -> Vec<(u64, NodeId)> {
+    let moves = notices(proxy).into_iter().filter_map(|notice| match notice {
+        Notice::Reassign { session, connection, moved: true } => {
+            Some((session.0, connection.server.id))
+        }
+        _ => None,
+    });
+    moves.collect()
+}
+
+/// A chain: each node takes the stream from the one before. In the order of their sessions, 1 first.
+fn chain(proxy: &mut TopologyConfiguration, length: u64) -> Vec<ReStreamingConnection> {
+    let nodes = (1..=length).map(|session| {
+        let connection = proxy.join(arrival(session, None), at(0)).unwrap();
+        proxy.inform(connection.node, capacity(1), at(0)).unwrap();
+        connection
+    });
+    nodes.collect()
+}
+
+#[test]
+fn a_chain_with_tickets() {
+    let key = signer();
+    let mut proxy = proxy(&key, 1);
+    let nodes = chain(&mut proxy, 3);
+    assert_eq!(nodes[0].server.id, NodeId::ROOT);
+    assert_eq!(nodes[0].server.url, "rtsp://10.0.0.1:8554/live");
+    for (hops, pair) in nodes.windows(2).enumerate() {
+        let [parent, child] = pair else { panic!() };
+        assert_eq!(child.server.id, parent.node);
+        assert_eq!(child.server.hops, hops as u32 + 1);
+        assert_eq!(child.server.url, format!("rtsp://10.0.1.{}:8554/live", hops + 1));
+        let checker = Checker::new(child.key.as_deref().unwrap()).unwrap();
+        let ticket = checker.check(child.server.ticket.as_deref().unwrap(), at(599).date).unwrap();
+        assert_eq!((ticket.node, ticket.server), (child.node, parent.node));
+        assert_eq!((ticket.user.as_str(), ticket.channel.as_str()), ("alice", CHANNEL));
+        assert!(checker.check(child.server.ticket.as_deref().unwrap(), at(600).date).is_err());
+    }
+    let unknown = Arrival { channel: "other".into(), ..arrival(9, None) };
+    assert_eq!(proxy.join(unknown, at(0)).unwrap_err().code, ErrorCode::UnknownChannel);
+}
+
+#[test]
+fn full_is_said_and_nobody_has_all_nodes() {
+    let mut proxy = proxy(&signer(), 1);
+    let first = proxy.join(arrival(1, None), at(0)).unwrap();
+    let report = proxy.join(arrival(2, None), at(0)).unwrap_err();
+    assert_eq!((report.code, report.retry_after), (ErrorCode::NoServerNode, Some(5)));
+    assert_eq!(proxy.nodes(), 1);
+    proxy.inform(first.node, capacity(u32::MAX), at(0)).unwrap();
+    for session in 2..=5 {
+        proxy.join(arrival(session, None), at(0)).unwrap();
+    }
+    assert_eq!(proxy.join(arrival(6, None), at(0)).unwrap_err().code, ErrorCode::Forbidden);
+    let other = Arrival { user: "bob".into(), ..arrival(6, None) };
+    proxy.join(other, at(0)).unwrap();
+}
+
+#[test]
+fn children_of_who_leaves_are_told() {
+    let mut proxy = proxy(&signer(), 1);
+    let nodes = chain(&mut proxy, 3);
+    assert_eq!(moves(&mut proxy), []);
+    proxy.leave(nodes[0].node, at(1));
+    assert_eq!(moves(&mut proxy), [(2, NodeId::ROOT)]);
+    // What hangs below the one that was moved stays where it is.
+    let third = proxy.keep(nodes[2].node, at(301)).unwrap().unwrap();
+    assert_eq!((third.server.id, third.server.hops), (nodes[1].node, 1));
+}
+
+#[test]
+fn tickets_are_renewed_in_time() {
+    let mut proxy = proxy(&signer(), 1);
+    let node = chain(&mut proxy, 1)[0].node;
+    assert_eq!(proxy.keep(node, at(299)), Ok(None));
+    let fresh = proxy.keep(node, at(300)).unwrap().unwrap();
+    assert_eq!((fresh.node, fresh.server.id), (node, NodeId::ROOT));
+    assert_eq!(proxy.keep(node, at(301)), Ok(None));
+    assert_eq!(proxy.keep(NodeId(1), at(301)).unwrap_err().code, ErrorCode::NotLoggedIn);
+}
+
+#[test]
+fn a_lost_connection_is_no_death() {
+    let mut proxy = proxy(&signer(), 1);
+    let nodes = chain(&mut proxy, 2);
+    proxy.lost(nodes[0].node, SessionId(1), at(10));
+    assert!(proxy.expire(at(20)).is_empty());
+    let ticket = nodes[0].server.ticket.as_deref();
+    let back = proxy.join(arrival(3, ticket), at(20)).unwrap();
+    assert_eq!((back.node, back.server.id), (nodes[0].node, NodeId::ROOT));
+    // The old connection's end is found out only now.
+    proxy.lost(nodes[0].node, SessionId(1), at(21));
+    assert!(proxy.expire(at(100)).is_empty());
+    assert_eq!(moves(&mut proxy), []);
+    proxy.lost(nodes[0].node, SessionId(3), at(101));
+    assert_eq!(proxy.expire(at(116)), [nodes[0].node]);
+    assert_eq!(proxy.nodes(), 1);
+    assert_eq!(moves(&mut proxy), [(2, NodeId::ROOT)]);
+}
+
+#[test]
+fn a_node_that_comes_twice_is_the_later_one() {
+    let mut proxy = proxy(&signer(), 1);
+    let nodes = chain(&mut proxy, 1);
+    let ticket = nodes[0].server.ticket.as_deref();
+    proxy.join(arrival(2, ticket), at(1)).unwrap();
+    assert_eq!(notices(&mut proxy), [Notice::Replaced(SessionId(1))]);
+    // Somebody else's ticket is worth nothing.
+    let thief = Arrival { user: "mallory".into(), ..arrival(3, ticket) };
+    assert_ne!(proxy.join(thief, at(1)).unwrap().node, nodes[0].node);
+    assert!(notices(&mut proxy).iter().all(|notice| !matches!(notice, Notice::Replaced(_))));
+}
+
+#[test]
+fn reported_and_not_connected_is_dead_at_once() {
+    let mut proxy = proxy(&signer(), 1);
+    let nodes = chain(&mut proxy, 3);
+    proxy.lost(nodes[0].node, SessionId(1), at(1));
+    let gone = ReConfiguration { gone: nodes[0].node, at: None };
+    let moved = proxy.reconfigure(nodes[1].node, gone, at(1)).unwrap();
+    assert_eq!(moved.server.id, NodeId::ROOT);
+    assert_eq!(proxy.nodes(), 2);
+    assert_eq!(moves(&mut proxy), [], "who asked has been answered");
+}
+
+#[test]
+fn reported_but_connected_is_only_avoided() {
+    let mut proxy = proxy(&signer(), 2);
+    let nodes = chain(&mut proxy, 3);
+    assert_eq!(nodes[2].server.id, nodes[0].node);
+    let gone = ReConfiguration { gone: nodes[0].node, at: None };
+    let moved = proxy.reconfigure(nodes[2].node, gone, at(1)).unwrap();
+    assert_eq!(moved.server.id, nodes[1].node);
+    assert_eq!(proxy.nodes(), 3);
+    let report = (0..10).find_map(|_| proxy.reconfigure(nodes[2].node, gone, at(1)).err());
+    assert_eq!(report.unwrap().code, ErrorCode::TooManyRequests);
+}
+
+#[test]
+fn who_went_to_a_standby_is_left_there() {
+    let mut proxy = proxy(&signer(), 2);
+    let nodes = chain(&mut proxy, 3);
+    assert_eq!(nodes[2].standbys.first().map(|standby| standby.id), Some(nodes[1].node));
+    let gone = ReConfiguration { gone: nodes[0].node, at: Some(nodes[1].node) };
+    let moved = proxy.reconfigure(nodes[2].node, gone, at(1)).unwrap();
+    assert_eq!(moved.server.id, nodes[1].node);
+}
+
+#[test]
+fn who_starves_his_children_loses_them() {
+    let mut proxy = proxy(&signer(), 2);
+    let nodes = chain(&mut proxy, 3);
+    let quality = |lost| Some(crate::uscp::Quality { server: nodes[0].node, received: 900, lost });
+    let told = |lost| NodeInformation { quality: quality(lost), ..capacity(1) };
+    proxy.inform(nodes[2].node, told(10), at(1)).unwrap();
+    assert_eq!(moves(&mut proxy), []);
+    proxy.inform(nodes[2].node, told(100), at(1)).unwrap();
+    assert_eq!(moves(&mut proxy), [(3, nodes[1].node)]);
+}
+
+#[test]
+fn after_a_new_start_all_come_back_in_any_order() {
+    let key = signer();
+    let nodes = chain(&mut proxy(&key, 1), 3);
+    let mut again = proxy(&key, 1);
+    let ticket = |n: usize| nodes[n].server.ticket.as_deref();
+    let early = again.join(arrival(3, ticket(2)), at(1)).unwrap_err();
+    assert_eq!((early.code, early.retry_after), (ErrorCode::Unavailable, Some(1)));
+    for session in [1, 2, 3] {
+        let node = &nodes[session as usize - 1];
+        let back = again.join(arrival(session, node.server.ticket.as_deref()), at(2)).unwrap();
+        assert_eq!((back.node, back.server.id), (node.node, node.server.id));
+        again.inform(back.node, capacity(1), at(2)).unwrap();
+    }
+    assert_eq!(moves(&mut again), []);
+    // When the time to settle is over, whoever comes is placed.
+    let mut late = proxy(&key, 1);
+    let placed = late.join(arrival(3, ticket(2)), at(31)).unwrap();
+    assert_eq!((placed.node, placed.server.id), (nodes[2].node, NodeId::ROOT));
+}
