@@ -1,6 +1,7 @@
 //! The program as a user meets it: exit codes, sentences, JSON lines, and how it ends.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -197,6 +198,41 @@ fn the_streams_that_will_be_there_are_named() {
     assert!(listening["play"][0].as_str().is_some_and(|url| url.ends_with("/cam")), "{listening}");
     assert!(server.event("pull_failed")["retry_in_s"].as_u64() >= Some(1));
     assert!(server.end_by("INT").success());
+}
+
+/// The text of the warning that a server starts with.
+fn warning(server: &mut Running) -> String {
+    let text = server.event("warning")["text"].as_str().expect("a text").to_owned();
+    assert!(server.end_by("TERM").success());
+    text
+}
+
+#[test]
+fn a_server_that_others_reach_says_that_nobody_can_log_in() {
+    let quiet = ["--http", "127.0.0.1:0"];
+    let open = ["serve", "--rtsp", "0.0.0.0:0"];
+    let said = warning(&mut Running::start(&[&open[..], &quiet].concat()));
+    assert!(said.contains("only this machine may publish") && said.contains("--user"), "{said}");
+    for settled in [&["--user", "u=plain:p"][..], &["--allow-publish", "*=all"]] {
+        let mut server = Running::start(&[&open[..], &quiet, settled].concat());
+        server.event("listening");
+        assert!(server.end_by("TERM").success());
+        assert!(server.next().is_none(), "nothing to warn of");
+    }
+}
+
+#[test]
+fn a_server_goes_on_without_figures_when_their_usual_port_is_taken() {
+    // It may be taken already, by whomever.
+    let _taken = TcpListener::bind("127.0.0.1:8080");
+    let mut server = Running::start(&["serve", "--rtsp", "127.0.0.1:0"]);
+    assert!(server.event("listening")["http"].is_null());
+    let said = warning(&mut server);
+    assert!(said.contains("127.0.0.1:8080 already") && said.contains("--http off"), "{said}");
+    let mut server = Running::start(&["serve", "--rtsp", "127.0.0.1:0", "--http", "off"]);
+    server.event("listening");
+    assert!(server.end_by("TERM").success());
+    assert!(server.next().is_none(), "nothing to warn of");
 }
 
 #[test]
