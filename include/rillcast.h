@@ -261,7 +261,7 @@ typedef enum rill_event_kind {
      */
     RILL_EVENT_STREAM_ENDED = 2,
     /**
-     * A player began. `peer`: its address; `text`: "udp" or "tcp".
+     * A player began. `peer`: its address; `text`: "udp", "multicast" or "tcp".
      */
     RILL_EVENT_CHILD_STARTED = 3,
     /**

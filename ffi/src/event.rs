@@ -25,7 +25,7 @@ pub enum rill_event_kind {
     RILL_EVENT_STREAM_STARTED = 1,
     /// A stream is over. `text`: why.
     RILL_EVENT_STREAM_ENDED = 2,
-    /// A player began. `peer`: its address; `text`: "udp" or "tcp".
+    /// A player began. `peer`: its address; `text`: "udp", "multicast" or "tcp".
     RILL_EVENT_CHILD_STARTED = 3,
     /// A player is gone (`peer`: its address), or a child that the program had added (`child`). `text`:
     /// why.

@@ -5,8 +5,8 @@ use std::fmt;
 use super::children::ChildId;
 use super::figures::StreamFigures;
 
-/// Something that happened. Events are kept in a bounded queue; the newest are lost when nobody takes
-/// them out ([`Engine::next_event`](super::Engine::next_event)).
+/// Something that happened. Events are kept in a queue of 1,024; the newest are lost when nobody takes
+/// them out ([`Engine::next_event`](super::Engine::next_event)), which [`EventsLost`](Event::EventsLost) tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -101,6 +101,12 @@ pub enum Event {
         /// Why, as a sentence for people.
         reason: String,
     },
+    /// Events were lost here, as nobody took them out in time. Accounts of streams
+    /// ([`StreamClosed`](Event::StreamClosed)) are the last to be lost.
+    EventsLost {
+        /// How many.
+        count: u64,
+    },
     /// Something that the operator should mend, with the command that does.
     Warning(String),
 }
@@ -144,6 +150,9 @@ impl fmt::Display for Event {
             }
             Event::PullFailed { path, url, reason } => {
                 write!(f, "stream {path} cannot be pulled from {url}: {reason}")
+            }
+            Event::EventsLost { count } => {
+                write!(f, "{count} events were lost, as nobody took them out in time")
             }
             Event::Warning(text) => f.write_str(text),
         }

@@ -21,6 +21,9 @@ struct Shared {
 #[derive(Default)]
 struct State {
     events: VecDeque<Event>,
+    /// How many were lost since that was told, and in all.
+    lost: u64,
+    all_lost: u64,
     /// The teller is gone: no more will come.
     over: bool,
 }
@@ -43,13 +46,43 @@ pub(super) fn event_queue() -> (Teller, Taker) {
 }
 
 impl Teller {
-    /// Adds an event. It is lost when the queue is full: then nobody listens.
+    /// Adds an event. When the queue is full, nobody listens, and it is lost, which is counted and told
+    /// behind those that were not. The account of a stream, which is told once and nowhere else, takes the
+    /// place of another event.
     pub(super) fn tell(&self, event: Event) {
         let mut state = self.0.lock();
-        if state.events.len() < EVENTS {
-            state.events.push_back(event);
-            self.0.changed.notify_one();
+        if state.lost > 0 && state.events.len() + 2 <= EVENTS {
+            let lost = state.take_lost();
+            state.events.extend(lost);
         }
+        if state.events.len() >= EVENTS {
+            state.lost += 1;
+            state.all_lost += 1;
+            let place = is_account(&event)
+                .then(|| state.events.iter().position(|other| !is_account(other)))
+                .flatten();
+            let Some(place) = place else { return };
+            state.events.remove(place);
+        }
+        state.events.push_back(event);
+        self.0.changed.notify_one();
+    }
+
+    /// How many events were lost so far.
+    pub(super) fn lost_so_far(&self) -> u64 {
+        self.0.lock().all_lost
+    }
+}
+
+fn is_account(event: &Event) -> bool {
+    matches!(event, Event::StreamClosed(_))
+}
+
+impl State {
+    /// Tells once of those that were lost.
+    fn take_lost(&mut self) -> Option<Event> {
+        let count = std::mem::take(&mut self.lost);
+        (count > 0).then_some(Event::EventsLost { count })
     }
 }
 
@@ -68,7 +101,7 @@ impl Taker {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.0.lock();
         loop {
-            if let Some(event) = state.events.pop_front() {
+            if let Some(event) = state.events.pop_front().or_else(|| state.take_lost()) {
                 return Some(event);
             }
             if state.over {
@@ -105,7 +138,30 @@ mod tests {
         for n in 0..EVENTS as u32 {
             assert_eq!(taker.take(Some(Duration::MAX)), Some(event(n)));
         }
+        assert_eq!(taker.take(None), Some(Event::EventsLost { count: 5 }));
         assert_eq!(taker.take(None), None, "no more will come");
+    }
+
+    #[test]
+    fn what_was_lost_is_told_where_it_is_missing() {
+        let (teller, taker) = event_queue();
+        (0..EVENTS as u32 + 3).for_each(|n| teller.tell(event(n)));
+        (0..5).for_each(|n| assert_eq!(taker.take(None), Some(event(n))));
+        teller.tell(event(9000));
+        assert_eq!(teller.lost_so_far(), 3);
+        (5..EVENTS as u32).for_each(|n| assert_eq!(taker.take(None), Some(event(n))));
+        assert_eq!(taker.take(None), Some(Event::EventsLost { count: 3 }));
+        assert_eq!(taker.take(None), Some(event(9000)));
+    }
+
+    #[test]
+    fn the_account_of_a_stream_is_not_lost_while_there_is_anything_else() {
+        let (teller, taker) = event_queue();
+        let account = || Event::StreamClosed(Box::default());
+        (0..EVENTS as u32).for_each(|n| teller.tell(event(n)));
+        (0..EVENTS + 2).for_each(|_| teller.tell(account()));
+        (0..EVENTS).for_each(|_| assert_eq!(taker.take(None), Some(account())));
+        assert_eq!(taker.take(None), Some(Event::EventsLost { count: EVENTS as u64 + 2 }));
     }
 
     #[test]

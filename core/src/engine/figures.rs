@@ -18,12 +18,14 @@ pub struct Figures {
     pub bad_requests: u64,
     /// Interleaved frames of connections that neither played nor published.
     pub stray_frames: u64,
+    /// Events that were lost because nobody took them out ([`Event::EventsLost`](super::Event::EventsLost)).
+    pub events_lost: u64,
     /// The streams, with those that are over while their children are still given the end.
     pub streams: Vec<StreamFigures>,
 }
 
 /// Figures of one stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamFigures {
     /// Its path.
     pub path: String,

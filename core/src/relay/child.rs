@@ -1,5 +1,6 @@
 //! One receiver of a stream.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::io::Destination;
@@ -52,6 +53,14 @@ impl Transport {
             Transport::Udp { targets } if targets.iter().flatten().any(group) => "multicast",
             Transport::Udp { .. } => "udp",
             Transport::Tcp { .. } => "tcp",
+        }
+    }
+
+    /// Where its datagrams go: the address for RTP of its first track.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Transport::Udp { targets } => targets.iter().flatten().next().map(|to| to.rtp.addr()),
+            Transport::Tcp { .. } => None,
         }
     }
 
@@ -223,6 +232,9 @@ pub struct ChildFigures {
     pub tag: u64,
     /// `udp`, `multicast` or `tcp`.
     pub transport: &'static str,
+    /// Where it is: the address that its RTP goes to, a multicast group perhaps, or the other end of its
+    /// connection. The relay alone knows nothing of connections: of those the [engine](crate::engine) tells.
+    pub peer: Option<SocketAddr>,
     /// Whether it is playing.
     pub playing: bool,
     /// Age of the next packet for it when the newest one came in: how far it lags behind the stream.

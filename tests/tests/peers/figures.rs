@@ -73,6 +73,7 @@ fn figures_are_what_was_sent_and_what_the_ledger_says() {
     assert_eq!((&track["frames"], &track["key_frames"]), (&20.into(), &2.into()), "{told}");
     let child = &told["children"][0];
     assert_eq!((&child["sent"], &child["transport"]), (&packets.into(), &"tcp".into()), "{told}");
+    assert!(child["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:")), "{told}");
     assert!(told["latency"]["batches"].as_u64() > Some(0), "{told}");
 
     let metrics = curl(&format!("{}metrics", server.http()));

@@ -39,9 +39,10 @@ fn set_up(client: &mut Client, url: &str) -> String {
     client.ask(&format!("SETUP {url}/trackID=0"), ASKED, "")
 }
 
-fn children(engine: &Engine) -> Vec<&'static str> {
+fn children(engine: &Engine) -> Vec<String> {
     let figures = engine.figures().expect("figures");
-    figures.streams.iter().flat_map(|s| s.children.iter().map(|child| child.transport)).collect()
+    let children = figures.streams.into_iter().flat_map(|stream| stream.children);
+    children.map(|child| format!("{} {}", child.transport, child.peer.expect("a group"))).collect()
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn all_who_listen_share_one_copy_as_long_as_one_of_them_plays() {
     let played = second.ask(&format!("PLAY {url}"), &other, "");
     assert!(played.contains("200 OK") && !played.contains("RTP-Info"), "{played}");
     assert_eq!(publisher.client.frame().0, 1, "a key frame is asked for");
-    assert_eq!(children(&engine), ["multicast"]);
+    assert_eq!(children(&engine), ["multicast 239.192.77.0:20000"]);
     for sequence in [2, 3] {
         publisher.send(sequence, 0x65);
     }

@@ -1,5 +1,6 @@
 //! Streams, and what goes through them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::media::sdp;
@@ -11,7 +12,7 @@ use super::super::command::StreamId;
 use super::super::egress::Sockets;
 use super::super::error::Error;
 use super::super::event::Event;
-use super::super::figures::Figures;
+use super::super::figures::{Figures, StreamFigures};
 use super::super::media::Live;
 use super::{ReaderReply, Worker};
 
@@ -131,7 +132,25 @@ impl Worker {
             refused_connections: self.door.refused(),
             bad_requests: self.bad_requests,
             stray_frames: self.stray_frames,
-            streams: self.streams.values_mut().map(Live::figures).collect(),
+            events_lost: self.events.lost_so_far(),
+            streams: self.stream_figures(),
         }
+    }
+
+    /// Figures of all streams; only here it is known who is at the other end of a child's connection.
+    fn stream_figures(&mut self) -> Vec<StreamFigures> {
+        let figures = self.streams.iter_mut().map(|(id, live)| (*id, live.figures()));
+        let mut figures: HashMap<StreamId, StreamFigures> = figures.collect();
+        for connection in self.connections.values() {
+            let Some((id, key)) = connection.role.child() else { continue };
+            let Some(stream) = figures.get_mut(&id) else { continue };
+            // They are in the order of their keys.
+            let place = stream.children.binary_search_by_key(&key, |child| child.key);
+            let child = place.ok().and_then(|place| stream.children.get_mut(place));
+            if let Some(child) = child.filter(|child| child.peer.is_none()) {
+                child.peer = Some(connection.peer).filter(|peer| peer.port() != 0);
+            }
+        }
+        figures.into_values().collect()
     }
 }

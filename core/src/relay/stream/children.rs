@@ -293,6 +293,7 @@ impl Stream {
                 key,
                 tag: child.tag,
                 transport: child.transport.name(),
+                peer: child.transport.address(),
                 playing: child.state != State::Paused,
                 lag: lag.unwrap_or_default(),
                 ledger,

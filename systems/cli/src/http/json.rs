@@ -1,6 +1,7 @@
 //! The figures as JSON.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rillcast::engine::StreamFigures;
@@ -28,6 +29,7 @@ struct Server<'a> {
     refused_connections: u64,
     bad_requests: u64,
     stray_frames: u64,
+    events_lost: u64,
     streams: Vec<Stream<'a>>,
     pulls: Vec<Pull<'a>>,
 }
@@ -44,6 +46,7 @@ impl<'a> Server<'a> {
             refused_connections: figures.refused_connections,
             bad_requests: figures.bad_requests,
             stray_frames: figures.stray_frames,
+            events_lost: figures.events_lost,
             streams: figures.streams.iter().map(Stream::new).collect(),
             pulls: seen.pulls.iter().map(|pull| Pull::new(pull, now)).collect(),
         }
@@ -147,6 +150,7 @@ impl Latency {
 struct Child {
     key: usize,
     transport: &'static str,
+    peer: Option<SocketAddr>,
     playing: bool,
     lag_ms: f64,
     #[serde(flatten)]
@@ -158,6 +162,7 @@ impl Child {
         Child {
             key: child.key,
             transport: child.transport,
+            peer: child.peer,
             playing: child.playing,
             lag_ms: millis(child.lag),
             account: Account::new(&child.ledger),

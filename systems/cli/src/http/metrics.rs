@@ -84,6 +84,11 @@ impl Families<'_> {
                 "Interleaved frames of connections that neither played nor published",
                 figures.stray_frames,
             ),
+            (
+                "rillcast_events_lost",
+                "Events of the engine that were lost, as the program did not take them in time",
+                figures.events_lost,
+            ),
         ] {
             let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
             family.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
@@ -125,7 +130,7 @@ impl Families<'_> {
 
     fn children(&mut self, streams: &[&StreamFigures]) -> fmt::Result {
         let by_transport = streams.iter().flat_map(|s| {
-            ["udp", "tcp"].map(|transport| {
+            ["udp", "multicast", "tcp"].map(|transport| {
                 let there = s.children.iter().filter(|child| child.transport == transport).count();
                 ([("path", s.path.as_str()), ("transport", transport)], there as f64)
             })

@@ -187,6 +187,7 @@ impl Server {
             Event::StreamInterrupted { path, .. }
             | Event::StreamEnded { path, .. }
             | Event::PullFailed { path, .. } => self.pulls.failed(path, now),
+            Event::EventsLost { .. } => return self.output.warning(event.to_string()),
             Event::Warning(text) => return self.output.warning(text),
             _ => None,
         };

@@ -19,8 +19,15 @@ fn stream(path: &str, packets: u64, ended: bool) -> StreamFigures {
     latency.record(Duration::from_millis(2));
     let sent = |sent| ChildLedger { offered: sent + 2, sent, waiting: 2, ..ChildLedger::default() };
     let lag = Duration::from_millis(250);
-    let child =
-        ChildFigures { key: 0, tag: 0, transport: "tcp", playing: true, lag, ledger: sent(5) };
+    let child = ChildFigures {
+        key: 0,
+        tag: 0,
+        transport: "tcp",
+        peer: None,
+        playing: true,
+        lag,
+        ledger: sent(5),
+    };
     let track = TrackFigures {
         kind: "video".into(),
         codec: "H264".into(),
@@ -57,6 +64,7 @@ fn rendered() -> String {
         refused_connections: 5,
         bad_requests: 6,
         stray_frames: 8,
+        events_lost: 9,
         streams: vec![
             stream("live", 1, true),
             stream("live", 10, false),
@@ -102,6 +110,7 @@ fn numbers_are_where_they_belong() {
         ("rillcast_refused_connections_total".into(), 5.0),
         ("rillcast_bad_requests_total".into(), 6.0),
         ("rillcast_stray_frames_total".into(), 8.0),
+        ("rillcast_events_lost_total".into(), 9.0),
         ("rillcast_streams".into(), 2.0),
         (format!("rillcast_received_packets_total{{{path}}}"), 13.0),
         (format!("rillcast_published_packets_total{{{path}}}"), 10.0),
@@ -112,6 +121,7 @@ fn numbers_are_where_they_belong() {
         (format!("rillcast_latency_seconds_sum{{{path}}}"), 0.0021),
         (format!(r#"rillcast_children{{{path},transport="tcp"}}"#), 1.0),
         (format!(r#"rillcast_children{{{path},transport="udp"}}"#), 0.0),
+        (format!(r#"rillcast_children{{{path},transport="multicast"}}"#), 0.0),
         (format!(r#"rillcast_child_packets_total{{{path},fate="sent"}}"#), 5.0),
         (format!(r#"rillcast_child_packets_total{{{path},fate="refused"}}"#), 4.0),
         (format!("rillcast_child_waiting_packets{{{path}}}"), 2.0),
