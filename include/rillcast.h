@@ -86,6 +86,11 @@
 #define RILL_CAUSES 16
 
 /**
+ * Buckets of rill_histogram.
+ */
+#define RILL_BUCKETS 93
+
+/**
  * What a call came to: 0 is success, a positive number success of another kind, a negative one an
  * error. Numbers are never given a new meaning; a program should treat one that it does not know by
  * its sign.
@@ -508,6 +513,19 @@ typedef struct rill_engine_config {
      * 0.
      */
     uint32_t reserved;
+    /**
+     * Bytes of packet buffers that all streams together may hold. When they are so many that `buffer_bytes`
+     * for each would be more, each has its equal share, but never less than 1 MiB.
+     */
+    uint64_t total_buffer_bytes;
+    /**
+     * RTSP connections at once from one address, or from one IPv6 network (/64).
+     */
+    uint32_t max_connections_per_address;
+    /**
+     * How long the program may take to answer who may play and publish (RILL_ACCESS_ASK), in ms.
+     */
+    uint32_t access_timeout_ms;
 } rill_engine_config;
 
 /**
@@ -983,6 +1001,30 @@ typedef struct rill_track_figures {
     uint64_t jitter_ns;
 } rill_track_figures;
 
+/**
+ * How often which duration was there, from 1 us to 16 s with an error of a quarter at most. It counts from
+ * the beginning of the stream; for a time between, subtract the counts of the earlier one from those of the
+ * later. Begin with rill_histogram_init().
+ */
+typedef struct rill_histogram {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * All durations together, in ns.
+     */
+    uint64_t sum_ns;
+    /**
+     * The longest one, in ns.
+     */
+    uint64_t longest_ns;
+    /**
+     * How many there are in each bucket; rill_histogram_bucket_end() tells which they are.
+     */
+    uint64_t counts[RILL_BUCKETS];
+} rill_histogram;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1116,6 +1158,47 @@ rill_status rill_engine_pull(struct rill_engine *engine,
                              int32_t transport);
 
 /**
+ * Plays an RTSP URL while somebody wants the stream at `path`: from the first player's request for it on,
+ * which waits until the stream is there, until it has had no player, push or child for `grace_ms`. Readers
+ * of this program are not counted. A server that fails is not asked again at once; RILL_EVENT_PULL_FAILED
+ * tells of it. Takes the place of one that the path had before; a stream that is there goes on. Thread-safe.
+ *
+ * @param path       the stream's path
+ * @param url        rtsp://HOST/PATH; user, password and port may be in it. The host's name is looked up
+ *                   when it is wanted
+ * @param transport  a number of rill_transport
+ * @param grace_ms   how long the stream stays without players, in ms
+ * @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_STOPPED
+ */
+rill_status rill_engine_pull_on_demand(struct rill_engine *engine,
+                                       const char *path,
+                                       const char *url,
+                                       int32_t transport,
+                                       uint32_t grace_ms);
+
+/**
+ * The path is no longer fetched on demand. A stream that is there stays until its source ends, or
+ * rill_engine_end_stream() ends it. Thread-safe.
+ *
+ * @param path  the stream's path
+ * @return RILL_OK; RILL_ERROR_STOPPED
+ */
+rill_status rill_engine_forget_on_demand(struct rill_engine *engine, const char *path);
+
+/**
+ * From now on the stream at `source` stands in at `path` while nobody publishes there: before the first
+ * publisher comes, and after he has gone. Players of `path` stay; a publisher takes over at his next key
+ * frame. Both have to have the same tracks, coded alike, or the players are sent away. Thread-safe.
+ *
+ * @param path    the path that is to have a stream at all times
+ * @param source  the path of the stream that stands in; NULL: none does any more
+ * @return RILL_OK; RILL_ERROR_ARGUMENT when `path` would stand in for itself; RILL_ERROR_STOPPED
+ */
+rill_status rill_engine_set_fallback(struct rill_engine *engine,
+                                     const char *path,
+                                     const char *source);
+
+/**
  * Publishes the stream at `path`, now or as soon as it comes, to an RTSP URL (RECORD). Returns when
  * this is noted; RILL_EVENT_PUSH_STARTED or RILL_EVENT_PUSH_ENDED tells how it went. Thread-safe.
  *
@@ -1140,6 +1223,16 @@ rill_status rill_engine_push(struct rill_engine *engine,
 rill_status rill_engine_ingest_rtp(struct rill_engine *engine,
                                    const char *path,
                                    const char *sdp);
+
+/**
+ * Ends the stream at `path`, wherever it comes from: its players are told that it is over, its readers get
+ * what is left and then RILL_END, and its publisher is sent away. Thread-safe.
+ *
+ * @param path  the stream's path
+ * @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_STOPPED
+ */
+rill_status rill_engine_end_stream(struct rill_engine *engine,
+                                   const char *path);
 
 /**
  * Takes the next event, in the order in which they happened. The engine keeps 1,024; the newest are
@@ -1317,6 +1410,15 @@ rill_status rill_reader_fd(struct rill_reader *reader,
                            int32_t *fd);
 
 /**
+ * Fills a configuration with the defaults: those of `rillcast serve`.
+ *
+ * @param config  where they go
+ * @param size    sizeof(rill_engine_config), so that the library knows your version of it
+ * @return RILL_OK, or RILL_ERROR_ARGUMENT
+ */
+rill_status rill_engine_config_init(struct rill_engine_config *config, size_t size);
+
+/**
  * Number of tracks of the stream. Thread-safe.
  */
 rill_status rill_reader_track_count(const struct rill_reader *reader, size_t *out);
@@ -1462,6 +1564,18 @@ rill_status rill_source_push_frame(struct rill_source *source,
  * @return RILL_OK; RILL_ERROR_HANDLE when it was freed before
  */
 rill_status rill_source_free(struct rill_source *source);
+
+/**
+ * Whether a player has asked for a key frame of a track (RTCP PLI or FIR, at most twice a second) since this
+ * was asked last: an encoder makes one then. For one thread at a time.
+ *
+ * @param track   its index, from 0
+ * @param wanted  1 or 0; 0 also for a track that there is not
+ * @return RILL_OK; RILL_ERROR_BUSY
+ */
+rill_status rill_source_key_frame_wanted(struct rill_source *source,
+                                         size_t track,
+                                         int32_t *wanted);
 
 /**
  * Fills a child's configuration with the defaults.
@@ -1647,6 +1761,44 @@ rill_status rill_track_get_figures(struct rill_engine *engine,
  * Thread-safe.
  */
 const char *rill_cause_name(size_t cause);
+
+/**
+ * Zeroes a histogram and sets its size.
+ *
+ * @param histogram  the struct
+ * @param size       sizeof(rill_histogram)
+ * @return RILL_OK, or RILL_ERROR_ARGUMENT
+ */
+rill_status rill_histogram_init(struct rill_histogram *histogram, size_t size);
+
+/**
+ * How long packets of the stream at `path` stayed in the engine: one sample per batch, from the arrival of
+ * its oldest packet until the batch was handed to the kernel for the last live child. What comes while there
+ * is no child is not counted. Thread-safe.
+ *
+ * @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_STOPPED
+ */
+rill_status rill_stream_get_latency(struct rill_engine *engine,
+                                    const char *path,
+                                    struct rill_histogram *out);
+
+/**
+ * A duration that a part of all durations did not exceed; at most a quarter too long. 0 when there are
+ * none. Thread-safe.
+ *
+ * @param part  0 to 1: 0.5 is the half, 0.99 all but one in a hundred
+ * @param ns    the duration in ns
+ * @return RILL_OK; RILL_ERROR_ARGUMENT
+ */
+rill_status rill_histogram_quantile(const struct rill_histogram *histogram,
+                                    double part,
+                                    uint64_t *ns);
+
+/**
+ * Where a bucket ends, in ns: what it counts is shorter, and not shorter than the end of the bucket before.
+ * 0 for the last one, which has no end. Thread-safe.
+ */
+uint64_t rill_histogram_bucket_end(size_t bucket);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -75,6 +75,7 @@ RILLCAST_CONFIG(rill_engine_figures)
 RILLCAST_CONFIG(rill_stream_figures)
 RILLCAST_CONFIG(rill_track_figures)
 RILLCAST_CONFIG(rill_child_figures)
+RILLCAST_CONFIG(rill_histogram)
 #undef RILLCAST_CONFIG
 
 /** Owns a handle; frees it at its end. */
@@ -213,6 +214,11 @@ public:
         const auto ns = static_cast<std::uint64_t>(time.count());
         return rill_source_push_frame(get(), track, frame.data(), frame.size(), ns);
     }
+    /** Whether a player has asked for a key frame since this was asked last. */
+    [[nodiscard]] bool key_frame_wanted(std::size_t track) noexcept {
+        std::int32_t wanted = 0;
+        return rill_source_key_frame_wanted(get(), track, &wanted) == RILL_OK && wanted != 0;
+    }
 };
 
 /** A relay engine. */
@@ -236,6 +242,16 @@ public:
                 rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
         return rill_engine_pull(get(), path, url, static_cast<std::int32_t>(transport));
     }
+    status pull_on_demand(const char *path, const char *url, milliseconds grace,
+                          rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
+        return rill_engine_pull_on_demand(get(), path, url, static_cast<std::int32_t>(transport),
+                                          static_cast<std::uint32_t>(grace.count()));
+    }
+    /** The stream at `source` stands in at `path`; nullptr: none does any more. */
+    status set_fallback(const char *path, const char *source) noexcept {
+        return rill_engine_set_fallback(get(), path, source);
+    }
+    status end_stream(const char *path) noexcept { return rill_engine_end_stream(get(), path); }
     status push(const char *path, const char *url,
                 rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
         return rill_engine_push(get(), path, url, static_cast<std::int32_t>(transport));
@@ -264,6 +280,11 @@ public:
         return rill_engine_next_event(get(), timeout.count(), &out.raw_);
     }
     status event_fd(int &out) noexcept { return rill_engine_event_fd(get(), &out); }
+    /** How long packets of a stream stayed in the engine. */
+    status latency(rill_histogram &out, const char *path) noexcept {
+        out = config<rill_histogram>();
+        return rill_stream_get_latency(get(), path, &out);
+    }
 
 #if RILLCAST_EXCEPTIONS
     /** Makes and starts one, or throws. */

@@ -78,6 +78,13 @@ pub struct rill_engine_config {
     pub takeover: i32,
     /// 0.
     pub reserved: u32,
+    /// Bytes of packet buffers that all streams together may hold. When they are so many that `buffer_bytes`
+    /// for each would be more, each has its equal share, but never less than 1 MiB.
+    pub total_buffer_bytes: u64,
+    /// RTSP connections at once from one address, or from one IPv6 network (/64).
+    pub max_connections_per_address: u32,
+    /// How long the program may take to answer who may play and publish (RILL_ACCESS_ASK), in ms.
+    pub access_timeout_ms: u32,
 }
 
 // SAFETY: numbers only, the first of which is its size.
@@ -98,6 +105,9 @@ impl Default for rill_engine_config {
             connect_timeout,
             linger,
             takeover,
+            max_connections_per_address,
+            total_buffer,
+            access_timeout,
             ..
         } = Config::default();
         rill_engine_config {
@@ -121,6 +131,9 @@ impl Default for rill_engine_config {
             linger_ms: milliseconds(linger),
             takeover: i32::from(takeover),
             reserved: 0,
+            total_buffer_bytes: total_buffer as u64,
+            max_connections_per_address: narrow(max_connections_per_address),
+            access_timeout_ms: milliseconds(access_timeout),
         }
     }
 }
@@ -142,6 +155,7 @@ impl rill_engine_config {
         within("config->ring_packets", self.ring_packets.into(), 1, MAX_RING.into())?;
         within("config->max_readers", self.max_readers.into(), 1, MAX_READERS.into())?;
         within("config->buffer_bytes", self.buffer_bytes, MIN_BUFFER, 1 << 40)?;
+        within("config->total_buffer_bytes", self.total_buffer_bytes, MIN_BUFFER, 1 << 40)?;
         within("config->burst_bytes", self.burst_bytes.into(), 1, u32::MAX.into())?;
         let mut config = Config::default();
         config.limits.ring_packets = self.ring_packets as usize;
@@ -161,6 +175,9 @@ impl rill_engine_config {
         config.connect_timeout = duration(self.connect_timeout_ms);
         config.linger = duration(self.linger_ms);
         config.takeover = args::yes(self.takeover);
+        config.max_connections_per_address = self.max_connections_per_address as usize;
+        config.total_buffer = self.total_buffer_bytes as usize;
+        config.access_timeout = duration(self.access_timeout_ms);
         Ok(config)
     }
 }

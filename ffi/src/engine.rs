@@ -1,17 +1,16 @@
-//! The engine: life cycle, and streams that come and go by network.
+//! The engine: its life cycle, and where it serves.
 
 use std::ffi::c_char;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use rillcast::engine::{Config, Engine as Core, Transport};
-use rillcast::media::sdp;
+use rillcast::engine::{Config, Engine as Core};
 use rillcast::ring::Wake;
 
 use crate::access::Asked;
 use crate::args::{self, Out};
 use crate::boundary::guard_done;
-use crate::config::{rill_engine_config, rill_transport};
+use crate::config::rill_engine_config;
 use crate::eventfd::EventFd;
 use crate::failure::Failure;
 use crate::handle::{self, Table};
@@ -217,90 +216,5 @@ pub unsafe extern "C" fn rill_engine_listen(
             port.set(bound.port());
         }
         Ok(())
-    })
-}
-
-fn transport_of(number: i32) -> Result<Transport, Failure> {
-    const AUTO: i32 = rill_transport::RILL_TRANSPORT_AUTO as i32;
-    const UDP: i32 = rill_transport::RILL_TRANSPORT_UDP as i32;
-    const TCP: i32 = rill_transport::RILL_TRANSPORT_TCP as i32;
-    match number {
-        AUTO => Ok(Transport::Auto),
-        UDP => Ok(Transport::Udp),
-        TCP => Ok(Transport::Tcp),
-        _ => Err(Failure::argument(format!("transport is {number}, which is no rill_transport"))),
-    }
-}
-
-/// Plays an RTSP URL and makes what comes the stream at `path`. Returns when the attempt has begun;
-/// RILL_EVENT_STREAM_STARTED or RILL_EVENT_PULL_FAILED tells how it went. The host's name is looked up
-/// during the call. Thread-safe.
-///
-/// @param path       the stream's path, such as "cam"
-/// @param url        rtsp://HOST/PATH; user, password and port may be in it
-/// @param transport  a number of rill_transport
-/// @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rill_engine_pull(
-    engine: *mut rill_engine,
-    path: *const c_char,
-    url: *const c_char,
-    transport: i32,
-) -> rill_status {
-    guard_done(|| {
-        let engine = running(engine)?;
-        // SAFETY: the caller's, both.
-        let (path, url) = unsafe { (args::text(path, "path")?, args::text(url, "url")?) };
-        Ok(engine.pull(path, url, transport_of(transport)?)?)
-    })
-}
-
-/// Publishes the stream at `path`, now or as soon as it comes, to an RTSP URL (RECORD). Returns when
-/// this is noted; RILL_EVENT_PUSH_STARTED or RILL_EVENT_PUSH_ENDED tells how it went. Thread-safe.
-///
-/// @param path       the stream's path
-/// @param url        rtsp://HOST/PATH; user, password and port may be in it
-/// @param transport  a number of rill_transport
-/// @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_STOPPED
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rill_engine_push(
-    engine: *mut rill_engine,
-    path: *const c_char,
-    url: *const c_char,
-    transport: i32,
-) -> rill_status {
-    guard_done(|| {
-        let engine = running(engine)?;
-        // SAFETY: the caller's, both.
-        let (path, url) = unsafe { (args::text(path, "path")?, args::text(url, "url")?) };
-        Ok(engine.push(path, url, transport_of(transport)?)?)
-    })
-}
-
-/// Receives plain RTP at the ports that a session description names, and makes it the stream at `path`.
-/// Thread-safe.
-///
-/// @param path  the stream's path
-/// @param sdp   the session description (SDP) of the sender
-/// @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_SYSTEM when a port cannot be bound
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rill_engine_ingest_rtp(
-    engine: *mut rill_engine,
-    path: *const c_char,
-    sdp: *const c_char,
-) -> rill_status {
-    guard_done(|| {
-        let engine = running(engine)?;
-        // SAFETY: the caller's, both.
-        let (path, sdp) = unsafe { (args::text(path, "path")?, args::text(sdp, "sdp")?) };
-        Ok(engine.ingest_rtp(path, session(sdp)?)?)
-    })
-}
-
-/// A session description, parsed.
-pub(crate) fn session(text: &str) -> Result<sdp::Session, Failure> {
-    sdp::Session::parse(text.as_bytes()).map_err(|error| {
-        let text = format!("session description: {error}");
-        Failure::new(rill_status::RILL_ERROR_SDP, text)
     })
 }

@@ -32,6 +32,11 @@ impl Failure {
         Failure::new(rill_status::RILL_ERROR_BUSY, text)
     }
 
+    pub(crate) fn no_track(track: usize) -> Failure {
+        let text = format!("the stream has no track {track} (the first is 0)");
+        Failure::new(rill_status::RILL_ERROR_NO_TRACK, text)
+    }
+
     pub(crate) fn stopped() -> Failure {
         Failure::from(engine::Error::Stopped)
     }
@@ -49,6 +54,7 @@ impl From<engine::Error> for Failure {
             Error::NoTrack { .. } => rill_status::RILL_ERROR_NO_TRACK,
             Error::NoChild(_) => rill_status::RILL_ERROR_NO_CHILD,
             Error::TooMany(_) => rill_status::RILL_ERROR_TOO_MANY,
+            Error::Circle(_) => rill_status::RILL_ERROR_ARGUMENT,
             Error::Stopped => rill_status::RILL_ERROR_STOPPED,
             // The enum may grow; what this version has no number for is still an error.
             _ => rill_status::RILL_ERROR_INTERNAL,

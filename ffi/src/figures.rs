@@ -10,7 +10,6 @@ use crate::args::{self, Out, OutSized, Versioned};
 use crate::boundary::guard_done;
 use crate::engine::{rill_engine, running};
 use crate::failure::Failure;
-use crate::reader::no_track;
 use crate::status::rill_status;
 
 /// Causes that rill_stream_figures.dropped has room for.
@@ -315,7 +314,7 @@ pub unsafe extern "C" fn rill_track_get_figures(
         let out = unsafe { OutSized::claim(out, "out") }?;
         // SAFETY: the caller's.
         let stream = unsafe { stream(engine, path) }?;
-        out.set(&track_figures(stream.tracks.get(track).ok_or_else(|| no_track(track))?));
+        out.set(&track_figures(stream.tracks.get(track).ok_or_else(|| Failure::no_track(track))?));
         Ok(())
     })
 }

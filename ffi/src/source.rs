@@ -11,12 +11,12 @@ use rillcast::media::sdp::{Media, Session};
 
 use crate::args::{self, Out, OutSized, Versioned};
 use crate::boundary::guard_done;
-use crate::engine::{rill_engine, running, session};
+use crate::engine::{rill_engine, running};
 use crate::failure::Failure;
 use crate::frame::rill_span;
 use crate::handle::{self, Table};
-use crate::reader::no_track;
 use crate::status::rill_status;
+use crate::stream::session;
 use crate::track::rill_codec;
 
 /// What a stream is fed by: a handle, not to be followed.
@@ -73,7 +73,7 @@ fn unfit(text: &str) -> Failure {
 impl From<PushError> for Failure {
     fn from(error: PushError) -> Failure {
         match error {
-            PushError::NoTrack(track) => no_track(track),
+            PushError::NoTrack(track) => Failure::no_track(track),
             PushError::TooLong(_) => Failure::argument(error.to_string()),
             PushError::Closed => Failure::stopped(),
         }
@@ -313,7 +313,7 @@ pub unsafe extern "C" fn rill_source_push_frame(
             return Err(unfit("this source takes RTP packets, not media"));
         };
         let time = Duration::from_nanos(time_ns);
-        let written = match codecs.get(track).ok_or_else(|| no_track(track))? {
+        let written = match codecs.get(track).ok_or_else(|| Failure::no_track(track))? {
             rill_codec::RILL_CODEC_AAC => source.write_aac(track, frame, time),
             _ => {
                 let nals: Vec<&[u8]> = annex_b::nals(frame).collect();
@@ -334,6 +334,29 @@ pub unsafe extern "C" fn rill_source_free(source: *mut rill_source) -> rill_stat
         if !source.is_null() {
             SOURCES.remove(handle::number(source))?;
         }
+        Ok(())
+    })
+}
+
+/// Whether a player has asked for a key frame of a track (RTCP PLI or FIR, at most twice a second) since this
+/// was asked last: an encoder makes one then. For one thread at a time.
+///
+/// @param track   its index, from 0
+/// @param wanted  1 or 0; 0 also for a track that there is not
+/// @return RILL_OK; RILL_ERROR_BUSY
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rill_source_key_frame_wanted(
+    source: *mut rill_source,
+    track: usize,
+    wanted: *mut i32,
+) -> rill_status {
+    guard_done(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { Out::claim(wanted, "wanted") }?;
+        out.set(i32::from(match &*Source::of(source)?.lock()? {
+            Feed::Rtp(source) => source.key_frame_wanted(track),
+            Feed::Media { source, .. } => source.key_frame_wanted(track),
+        }));
         Ok(())
     })
 }

@@ -5,9 +5,24 @@
 use std::path::{Path, PathBuf};
 
 /// The crate's files that have something for C, in the order of the header.
-const FILES: [&str; 13] = [
-    "status", "version", "log", "config", "engine", "event", "access", "frame", "track", "reader",
-    "source", "child", "figures",
+const FILES: [&str; 17] = [
+    "status",
+    "version",
+    "log",
+    "config",
+    "engine",
+    "stream",
+    "event",
+    "access",
+    "frame",
+    "track",
+    "reader/config",
+    "reader",
+    "reader/description",
+    "source",
+    "child",
+    "figures",
+    "histogram",
 ];
 
 /// What goes before everything.

@@ -89,6 +89,32 @@ static void sequences(void) {
     EXPECT(RILL_OK, rill_source_new_rtp(engine, "a", SDP, &source));
     rill_source *twin = NULL;
     EXPECT(RILL_ERROR_PATH_TAKEN, rill_source_new_rtp(engine, "a", SDP, &twin));
+    EXPECT(RILL_ERROR_URL, rill_engine_pull_on_demand(engine, "d", "http://x/", 0, 0));
+    EXPECT(RILL_OK, rill_engine_pull_on_demand(engine, "d", "rtsp://127.0.0.1:1/x", 0, UINT32_MAX));
+    EXPECT(RILL_OK, rill_engine_forget_on_demand(engine, "d"));
+    EXPECT(RILL_OK, rill_engine_forget_on_demand(engine, "never was"));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_set_fallback(engine, "f", "f"));
+    EXPECT(RILL_OK, rill_engine_set_fallback(engine, "f", "a"));
+    EXPECT(RILL_OK, rill_engine_set_fallback(engine, "f", NULL));
+    EXPECT(RILL_ERROR_NO_STREAM, rill_engine_end_stream(engine, "nothing"));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_source_key_frame_wanted(source, 0, NULL));
+    int32_t wanted = -1;
+    EXPECT(RILL_OK, rill_source_key_frame_wanted(source, SIZE_MAX, &wanted));
+    if (wanted != 0) exit(2);
+
+    /* histograms */
+    rill_histogram latency;
+    uint64_t ns = 5;
+    EXPECT(RILL_ERROR_ARGUMENT, rill_histogram_init(&latency, 8));
+    EXPECT(RILL_OK, rill_histogram_init(&latency, sizeof latency));
+    EXPECT(RILL_OK, rill_stream_get_latency(engine, "a", &latency));
+    EXPECT(RILL_OK, rill_histogram_quantile(&latency, 0.99, &ns));
+    if (ns != 0) exit(2); /* nothing was sent */
+    latency.counts[0] = UINT64_MAX, latency.counts[RILL_BUCKETS - 1] = UINT64_MAX;
+    EXPECT(RILL_OK, rill_histogram_quantile(&latency, 1, &ns));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_histogram_quantile(&latency, -1, &ns));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_histogram_quantile(NULL, 0.5, &ns));
+    if (rill_histogram_bucket_end(0) != 1000 || rill_histogram_bucket_end(SIZE_MAX) != 0) exit(2);
 
     /* questions that nobody asked */
     rill_access access = {0};

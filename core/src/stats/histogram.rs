@@ -27,6 +27,27 @@ impl Default for Histogram {
 }
 
 impl Histogram {
+    /// How many buckets there are.
+    pub const BUCKETS: usize = BUCKETS;
+
+    /// What [`counts`](Histogram::counts), [`sum`](Histogram::sum) and [`longest`](Histogram::longest) have
+    /// told, or the difference of two such.
+    pub fn from_counts(counts: [u64; BUCKETS], sum: Duration, longest: Duration) -> Histogram {
+        let count = counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        Histogram { counts, count, sum, longest }
+    }
+
+    /// How many there are in each bucket.
+    pub fn counts(&self) -> &[u64; BUCKETS] {
+        &self.counts
+    }
+
+    /// What is counted in this bucket is shorter than this, and not shorter than the end of the bucket
+    /// before; `None` for the last one, and what is none.
+    pub fn bucket_end(bucket: usize) -> Option<Duration> {
+        end(bucket)
+    }
+
     /// Counts one duration.
     pub fn record(&mut self, duration: Duration) {
         if let Some(count) = self.counts.get_mut(bucket(duration)) {
@@ -59,7 +80,7 @@ impl Histogram {
         let wanted = (part.clamp(0.0, 1.0) * self.count as f64).ceil() as u64;
         let mut passed = 0;
         for (bucket, count) in self.counts.iter().enumerate() {
-            passed += count;
+            passed = count.saturating_add(passed);
             if passed > 0 && passed >= wanted {
                 return end(bucket).map_or(self.longest, |end| end.min(self.longest));
             }
@@ -90,7 +111,7 @@ fn bucket(duration: Duration) -> usize {
 
 /// What is counted in a bucket is shorter than this; `None` for the last one.
 fn end(bucket: usize) -> Option<Duration> {
-    if bucket + 1 >= BUCKETS {
+    if bucket >= BUCKETS - 1 {
         return None;
     }
     let (octave, step) = (bucket / STEPS, (bucket % STEPS) as u64);

@@ -1,0 +1,203 @@
+//! What lies behind a reader's handle: one thread at a time takes from it, any may free it.
+
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
+
+use rillcast::media::rtp;
+use rillcast::relay::{FrameReader, Kind, Next, NextPackets, Packet, PacketReader, ReaderOptions};
+use rillcast::ring::Wake;
+
+use crate::config::start_of;
+use crate::engine::Bell;
+use crate::failure::Failure;
+use crate::frame::{
+    Framing, Home, RILL_FRAME_BEGIN, RILL_FRAME_DAMAGED, RILL_FRAME_END, RILL_FRAME_RTCP,
+    rill_frame,
+};
+use crate::handle::{self, Table};
+use crate::status::rill_status;
+use crate::track::Described;
+
+use super::config::{rill_format, rill_reader_config};
+use super::rill_reader;
+
+pub(super) static READERS: Table<Reader> = Table::new(0x54, "reader");
+
+/// Frames that a reader may be allowed to hold.
+const MAX_FRAMES: u32 = 4096;
+/// Packets handed over at once.
+const RUN: usize = 64;
+/// How long one wait may last, so that a waiting thread sees that the reader was freed.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// A stream's reader, and what is told of the stream.
+pub(super) struct Reader {
+    source: Mutex<Reading>,
+    pub(super) bell: Arc<Bell>,
+    home: Arc<Home>,
+    pub(super) freed: AtomicBool,
+    pub(super) tracks: Vec<Described>,
+    pub(super) sdp: CString,
+}
+
+pub(super) enum Reading {
+    Frames(Box<FrameReader>, Framing),
+    Packets(Box<PacketReader>),
+}
+
+/// What one wait came to.
+pub(super) enum Found {
+    Frame(rill_frame),
+    Lagged(u64),
+    TimedOut,
+    Ended,
+}
+
+impl Reader {
+    /// Waits for the stream to come as long as `config` says.
+    pub(super) fn open(
+        engine: &rillcast::engine::Engine,
+        path: &str,
+        config: &rill_reader_config,
+    ) -> Result<Reader, Failure> {
+        const ANNEX_B: i32 = rill_format::RILL_FORMAT_ANNEX_B as i32;
+        const AVCC: i32 = rill_format::RILL_FORMAT_AVCC as i32;
+        const RTP: i32 = rill_format::RILL_FORMAT_RTP as i32;
+        if !(1..=MAX_FRAMES).contains(&config.max_frames) {
+            let text =
+                format!("config->max_frames is {}, not 1 to {MAX_FRAMES}", config.max_frames);
+            return Err(Failure::argument(text));
+        }
+        let start = start_of(config.start, "config->start")?;
+        let bell = Arc::new(Bell::default());
+        let options = ReaderOptions {
+            start,
+            track: usize::try_from(config.track).ok(),
+            from_key: start == rillcast::relay::Start::KeyFrame,
+            wake: bell.clone(),
+        };
+        let patience = Duration::from_millis(config.wait_ms.into());
+        let frames = |framing, options| {
+            let reader = engine.reader_with(path, patience, options)?;
+            Ok::<_, Failure>(Reading::Frames(Box::new(reader), framing))
+        };
+        let reading = match config.format {
+            ANNEX_B => frames(Framing::AnnexB, options)?,
+            AVCC => frames(Framing::Avcc, options)?,
+            RTP => {
+                let reader = engine.packet_reader(path, patience, options)?;
+                Reading::Packets(Box::new(reader))
+            }
+            other => {
+                let text = format!("config->format is {other}, which is no rill_format");
+                return Err(Failure::argument(text));
+            }
+        };
+        let (session, framing) = match &reading {
+            Reading::Frames(reader, framing) => (reader.session(), *framing),
+            Reading::Packets(reader) => (reader.session(), Framing::AnnexB),
+        };
+        let tracks = session.media.iter().map(|media| Described::new(media, framing)).collect();
+        let sdp = CString::new(session.to_string()).unwrap_or_default();
+        let home = Arc::new(Home::new(config.max_frames as usize));
+        let freed = AtomicBool::new(false);
+        Ok(Reader { source: Mutex::new(reading), bell, home, freed, tracks, sdp })
+    }
+
+    pub(super) fn of(reader: *const rill_reader) -> Result<Arc<Reader>, Failure> {
+        READERS.get(handle::number(reader))
+    }
+
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, Reading>, Failure> {
+        match self.source.try_lock() {
+            Ok(guard) => Ok(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Failure::busy("the reader")),
+        }
+    }
+
+    fn find(&self, reading: &mut Reading, patience: Duration) -> Result<Found, Failure> {
+        let claim = self.home.claim()?;
+        match reading {
+            Reading::Frames(reader, framing) => Ok(match reader.next(patience) {
+                Next::Frame(frame) => {
+                    let rate = self.tracks.get(frame.track).map_or(0, Described::clock_rate);
+                    Found::Frame(claim.frame(frame, *framing, rate)?)
+                }
+                Next::Lagged(packets) => Found::Lagged(packets),
+                Next::TimedOut => Found::TimedOut,
+                Next::Ended => Found::Ended,
+            }),
+            Reading::Packets(reader) => {
+                let mut packets = claim.list();
+                Ok(match reader.next(patience, RUN, &mut packets) {
+                    NextPackets::Packets(_) => {
+                        let seen = self.describe(&packets);
+                        Found::Frame(claim.packets(packets, seen)?)
+                    }
+                    NextPackets::Lagged(packets) => Found::Lagged(packets),
+                    NextPackets::TimedOut => Found::TimedOut,
+                    NextPackets::Ended => Found::Ended,
+                })
+            }
+        }
+    }
+
+    fn describe(&self, packets: &[Packet]) -> rill_frame {
+        let (Some(first), Some(last)) = (packets.first(), packets.last()) else {
+            return rill_frame::EMPTY;
+        };
+        let media = first.kind == Kind::Rtp;
+        let header = rtp::parse(first.data()).ok().filter(|_| media);
+        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+        let track = usize::from(first.track);
+        rill_frame {
+            time: header.map_or(0, |header| header.timestamp.into()),
+            arrival_ns: u64::try_from(last.arrival.as_nanos()).unwrap_or(u64::MAX),
+            clock_rate: self.tracks.get(track).map_or(0, Described::clock_rate),
+            track: first.track.into(),
+            flags: flag(first.start, RILL_FRAME_BEGIN)
+                | flag(last.end, RILL_FRAME_END)
+                | flag(!media, RILL_FRAME_RTCP)
+                | flag(packets.iter().any(|packet| packet.gap), RILL_FRAME_DAMAGED),
+            ..rill_frame::EMPTY
+        }
+    }
+
+    /// Makes the descriptor readable for what comes next, after nothing was found.
+    pub(super) fn arm(&self, reading: &Reading) {
+        let Some(fd) = self.bell.fd() else { return };
+        fd.reset();
+        let parked = match reading {
+            Reading::Frames(reader, _) => reader.park(),
+            Reading::Packets(reader) => reader.park(),
+        };
+        if !parked {
+            fd.wake();
+        }
+    }
+
+    pub(super) fn next(&self, patience: Option<Duration>) -> Result<Found, Failure> {
+        let mut reading = self.lock()?;
+        let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
+        let mut slice = patience.map_or(SLICE, |patience| patience.min(SLICE));
+        loop {
+            if self.freed.load(Ordering::Relaxed) {
+                let text = "the reader was freed while it was waiting";
+                return Err(Failure::new(rill_status::RILL_ERROR_HANDLE, text));
+            }
+            match self.find(&mut reading, slice)? {
+                Found::TimedOut => {}
+                found => return Ok(found),
+            }
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) || patience == Some(Duration::ZERO) {
+                self.arm(&reading);
+                return Ok(Found::TimedOut);
+            }
+            slice = left.unwrap_or(SLICE).min(SLICE);
+        }
+    }
+}
