@@ -25,6 +25,7 @@ pub mod ffmpeg;
 pub mod gstreamer;
 pub mod judge;
 pub mod process;
+pub mod role;
 pub mod rtp;
 pub mod rtsp;
 pub mod scene;

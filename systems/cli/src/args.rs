@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::bench::BenchArgs;
 use crate::demo::DemoArgs;
 use crate::doctor::DoctorArgs;
+use crate::node::NodeArgs;
 use crate::play::PlayArgs;
 use crate::proxy::ProxyArgs;
 use crate::publish::PublishArgs;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Play(PlayArgs),
     /// Proxy server of a tree of nodes: lets nodes in and tells each from whom to take the stream
     Proxy(Box<ProxyArgs>),
+    /// Node of such a tree: receives from its server node, hands on to others
+    Node(Box<NodeArgs>),
     /// See it work: a publisher, a server and 200 viewers on this machine, with figures
     Demo(DemoArgs),
     /// Measure what relaying costs on this machine

@@ -6,6 +6,7 @@
 //! | `publish` | encoding server: sends a test picture, a file or a raw pipe to a server | `publish`, `source` |
 //! | `play` | receives a stream, measures it, keeps it | `play` |
 //! | `proxy` | OmniCast264's proxy server: places the nodes of a tree | `proxy` |
+//! | `node` | a node of its tree: receives, and hands on | `node` |
 //! | `demo` | all of it on loopback, with live figures | `demo` |
 //! | `bench` | what relaying costs on this machine | `bench` |
 //! | `doctor` | looks at kernel, limits and firewall, and says what mends them | `doctor` |
@@ -28,6 +29,7 @@ mod files;
 pub mod fuzzing;
 mod http;
 mod load;
+mod node;
 mod output;
 mod play;
 mod proxy;
@@ -71,6 +73,7 @@ pub fn run() -> ExitCode {
         Command::Bench(args) => bench::run(args, output),
         Command::Doctor(args) => doctor::run(args, output),
         Command::Proxy(args) => proxy::run(*args, output, stop),
+        Command::Node(args) => node::run(*args, output, stop),
         Command::HashPassword(args) => tools::hash_password(args, output),
         Command::Token(args) => tools::token(args, output),
         Command::Completions(args) => tools::completions(args, output),

@@ -7,12 +7,14 @@
 //!
 //! | module | what is there | in the paper |
 //! |---|---|---|
+//! | [`node`] | the node | §3.4 |
 //! | [`proxy`] | the proxy server | §3.3 |
 //! | [`ticket`] | the proxy's signed word that a node may take a stream | an extension |
 //! | [`uscp`] | the User Session Control Protocol that nodes and the proxy speak | §3.3.1, table 1 |
 
 #![forbid(unsafe_code)]
 
+pub mod node;
 pub mod proxy;
 pub mod ticket;
 pub mod uscp;

@@ -12,6 +12,7 @@ mod inputs;
 mod key_frames;
 mod loss;
 mod multicast;
+mod omnicast;
 mod on_demand;
 mod program;
 mod publishers;

@@ -15,7 +15,9 @@ Examples:
       make an account; the password is asked for, or read from standard input
   rillcast proxy --channel live=rtsp://127.0.0.1:8554/live --root-capacity 2
       let nodes in; the first two take the stream from the streaming server, the others from nodes
-docs/uscp.md is the protocol that nodes speak.";
+  rillcast node --proxy 127.0.0.1:8500 --user alice --password-file secret.txt --channel live
+      a node of the tree
+docs/omnicast.md is a tour, docs/uscp.md the protocol.";
 
 /// OmniCast264's proxy server: lets nodes in and tells each from whom to take the stream
 #[derive(Debug, Args)]

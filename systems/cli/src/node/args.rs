@@ -1,0 +1,70 @@
+//! The command line of `rillcast node`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::args::Transport;
+use crate::tls::Trust;
+
+const EXAMPLES: &str = "\
+Examples:
+  rillcast node --proxy 127.0.0.1:8500 --user alice --password-file secret.txt --channel live
+      take the stream from whom the proxy server says, and hand it on to up to four nodes
+  rillcast node … --capacity 0 --allow-local-players --rtsp 127.0.0.1:8600
+      hand it on to nobody but players of this machine: rtsp://127.0.0.1:8600/live
+docs/omnicast.md is a tour.";
+
+/// Node of an OmniCast264 tree: takes a stream from its server node and hands it on to other nodes
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct NodeArgs {
+    /// The proxy server
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8500")]
+    pub(super) proxy: String,
+
+    /// Name of the account
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: String,
+
+    /// File with the password, on its first line
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: PathBuf,
+
+    /// Make the account first, where the proxy server allows it
+    #[arg(long)]
+    pub(super) subscribe: bool,
+
+    /// The channel to receive
+    #[arg(long, value_name = "NAME")]
+    pub(super) channel: String,
+
+    /// Address to serve other nodes on, by RTSP; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:0")]
+    pub(super) rtsp: SocketAddr,
+
+    /// Address at which other nodes reach this one [default: the one that the proxy server sees]
+    #[arg(long, value_name = "ADDR")]
+    pub(super) host: Option<IpAddr>,
+
+    /// How many nodes to serve at most
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(super) capacity: u32,
+
+    /// How to receive [default: UDP, and TCP where that does not pass]
+    #[arg(long, value_enum)]
+    pub(super) transport: Option<Transport>,
+
+    /// Let players on this machine in without a ticket
+    #[arg(long)]
+    pub(super) allow_local_players: bool,
+
+    /// Speak TLS with the proxy server. Its certificate is checked by --ca, or by the authorities that
+    /// browsers trust
+    #[arg(long)]
+    pub(super) tls: bool,
+
+    #[command(flatten)]
+    pub(super) trust: Trust,
+}

@@ -1,0 +1,88 @@
+//! What a node tells its user.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::NodeId;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// The proxy server has said from whom to take the stream.
+    Placed {
+        /// What the proxy server calls this node.
+        node: NodeId,
+        /// Whom to take it from.
+        server: NodeId,
+        /// Where, without the ticket.
+        url: String,
+        /// How far away from the streaming server this node is.
+        hops: u32,
+        /// How many standbys there are.
+        standbys: usize,
+    },
+    /// The stream comes.
+    Receiving {
+        /// Whom from.
+        server: NodeId,
+        /// Where, without the ticket.
+        url: String,
+    },
+    /// The stream does not come from there any more.
+    ServerLost {
+        /// Whom from.
+        server: NodeId,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// There is no connection to the proxy server. The stream goes on meanwhile.
+    ProxyLost {
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// A node or a player takes the stream here.
+    ChildStarted {
+        /// Its address.
+        peer: String,
+    },
+    /// A node or a player does not take the stream here any more.
+    ChildEnded {
+        /// Its address.
+        peer: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// Somebody wanted the stream and was refused.
+    ChildRefused {
+        /// His address.
+        peer: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Placed { node, server, url, hops, standbys } => write!(
+                f,
+                "node {node}: to take the stream from {server} at {url}, hop {hops}, {standbys} standbys"
+            ),
+            Event::Receiving { server, url } => {
+                write!(f, "the stream comes from {server} at {url}")
+            }
+            Event::ServerLost { server, reason } => {
+                write!(f, "the stream does not come from {server} any more: {reason}")
+            }
+            Event::ProxyLost { reason } => write!(f, "no connection to the proxy server: {reason}"),
+            Event::ChildStarted { peer } => write!(f, "{peer} takes the stream here"),
+            Event::ChildEnded { peer, reason } => {
+                write!(f, "{peer} does not take the stream here any more: {reason}")
+            }
+            Event::ChildRefused { peer, reason } => write!(f, "{peer} was refused: {reason}"),
+        }
+    }
+}

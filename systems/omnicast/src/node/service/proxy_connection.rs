@@ -1,0 +1,272 @@
+//! The node's dealings with the proxy server: the paper's proxy connection (section 3.4.3).
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use rillcast::engine::{self, Backoff};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Error;
+use super::relay::TicketGate;
+use super::streaming::{Change, StreamingConnection};
+use crate::node::config::Config;
+use crate::node::event::Event;
+use crate::node::interface::{self, ProxyClient};
+use crate::uscp::{
+    ErrorCode, Login, Message, NodeInformation, ReStreamingConnection, ServicePoint,
+};
+
+/// Time to the first new attempt to reach the proxy server, and the longest between two.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// How often it is looked for what could not be done before.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long saying goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How often the proxy server is told that this node is there, unless it says how often it wants to be.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// The proxy connection: logs in, keeps in touch, reports, obeys.
+pub(super) struct ProxyConnection {
+    config: Config,
+    service: Option<ServicePoint>,
+    gate: Arc<TicketGate>,
+    stream: StreamingConnection,
+    events: SyncSender<Event>,
+    client: Option<ProxyClient>,
+    /// The account has still to be made.
+    subscribe: bool,
+    /// The last ticket, by which the proxy server knows this node again.
+    ticket: Option<String>,
+    backoff: Backoff,
+    /// When the proxy server is tried, or asked, again.
+    due: Instant,
+    keepalive: Duration,
+    /// The proxy server does not want to hear before that the server node is gone.
+    report_due: Instant,
+}
+
+impl ProxyConnection {
+    pub(super) fn new(
+        config: Config,
+        port: u16,
+        gate: Arc<TicketGate>,
+        stream: StreamingConnection,
+        events: SyncSender<Event>,
+    ) -> ProxyConnection {
+        let host = config.host.map(|host| host.to_string());
+        ProxyConnection {
+            service: (config.capacity > 0).then_some(ServicePoint { host, port }),
+            subscribe: config.subscribe,
+            config,
+            gate,
+            stream,
+            events,
+            client: None,
+            ticket: None,
+            backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
+            due: Instant::now(),
+            keepalive: KEEPALIVE,
+            report_due: Instant::now(),
+        }
+    }
+
+    /// Works until it is told to stop, or the proxy server will not have this node.
+    pub(super) async fn run(
+        mut self,
+        mut engine: mpsc::Receiver<engine::Event>,
+        mut stop: oneshot::Receiver<()>,
+    ) -> Result<(), Error> {
+        loop {
+            let look = Instant::now() + LOOK;
+            tokio::select! {
+                _ = &mut stop => break,
+                event = engine.recv() => match event {
+                    Some(event) => self.on_stream(&event),
+                    None => return Err(Error::Engine(engine::Error::Stopped)),
+                },
+                told = hear(&mut self.client) => match told {
+                    Ok(connection) => self.place(connection),
+                    Err(error) => self.lost_proxy(&error),
+                },
+                () = sleep_until(self.due) => match &self.client {
+                    Some(_) => self.keep().await,
+                    None => self.log_in().await?,
+                },
+                () = sleep_until(look) => self.stream.retry(),
+            }
+            self.report().await;
+        }
+        if let Some(mut client) = self.client.take() {
+            // If it does not hear this, it will notice.
+            let _ = timeout(GOODBYE, client.ask(Message::Logout)).await;
+        }
+        Ok(())
+    }
+
+    async fn log_in(&mut self) -> Result<(), Error> {
+        let login = Login {
+            credentials: self.config.credentials.clone(),
+            channel: self.config.channel.clone(),
+            service: self.service.clone(),
+            resume: self.ticket.clone(),
+        };
+        let message = match self.subscribe {
+            true => Message::Subscription(login),
+            false => Message::Login(login),
+        };
+        let connecting = ProxyClient::connect(&self.config.proxy, self.config.tls.clone());
+        let answer = match connecting.await {
+            Ok(mut client) => {
+                let answer = client.ask_for_server(message).await;
+                answer.map(|connection| (client, connection))
+            }
+            Err(error) => Err(error),
+        };
+        let (mut client, connection) = match answer {
+            Ok(answer) => answer,
+            Err(interface::Error::Refused(report))
+                if self.ticket.is_none() && is_final(report.code) =>
+            {
+                return Err(Error::Refused(report));
+            }
+            Err(error) => {
+                self.lost_proxy(&error);
+                return Ok(());
+            }
+        };
+        self.subscribe = false;
+        self.backoff.reset();
+        let capacity = NodeInformation { capacity: self.config.capacity, ..Default::default() };
+        let informed = client.ask(Message::NodeInformation(capacity)).await;
+        self.client = Some(client);
+        self.place(connection);
+        if let Err(error) = informed {
+            self.lost_proxy(&error);
+        }
+        Ok(())
+    }
+
+    /// Tells the proxy server that this node is there.
+    async fn keep(&mut self) {
+        self.due = Instant::now() + self.keepalive;
+        let Some(client) = &mut self.client else { return };
+        match client.ask(Message::Keepalive).await {
+            Ok(Message::ReStreamingConnection(connection)) => self.place(connection),
+            Ok(_) => {}
+            Err(error) => self.lost_proxy(&error),
+        }
+    }
+
+    /// Tells the proxy server when the server node is gone.
+    async fn report(&mut self) {
+        if Instant::now() < self.report_due {
+            return;
+        }
+        let Some(report) = self.stream.report() else { return };
+        let Some(client) = &mut self.client else { return };
+        match client.ask_for_server(Message::ReConfiguration(report)).await {
+            Ok(connection) => {
+                self.stream.reported();
+                self.place(connection);
+            }
+            Err(interface::Error::Refused(refusal)) if refusal.code != ErrorCode::NotLoggedIn => {
+                tracing::warn!("the proxy server gives no other server node: {refusal}");
+                let wait = Duration::from_secs(refusal.retry_after.unwrap_or(1).into());
+                self.report_due = Instant::now() + wait;
+                // Perhaps those that are known are back meanwhile.
+                self.stream.start_over();
+            }
+            Err(error) => self.lost_proxy(&error),
+        }
+    }
+
+    fn place(&mut self, connection: ReStreamingConnection) {
+        let ReStreamingConnection { node, server, standbys, key, keepalive } = &connection;
+        if let Some(key) = key
+            && !self.gate.open(key, *node)
+        {
+            tracing::warn!("the proxy server's key cannot be used: no child will be let in");
+        }
+        if let Some(seconds) = keepalive {
+            self.keepalive = Duration::from_secs(u64::from(*seconds).max(1));
+        }
+        self.ticket = server.ticket.clone().or(self.ticket.take());
+        self.due = Instant::now() + self.keepalive;
+        self.tell(Event::Placed {
+            node: *node,
+            server: server.id,
+            url: server.url.clone(),
+            hops: server.hops.saturating_add(1),
+            standbys: standbys.len(),
+        });
+        self.stream.assign(&connection);
+    }
+
+    fn on_stream(&mut self, event: &engine::Event) {
+        match self.stream.handle(event) {
+            Some(Change::Receiving(server)) => {
+                self.tell(Event::Receiving { server: server.id, url: server.url });
+            }
+            Some(Change::Lost(server, reason)) => {
+                self.tell(Event::ServerLost { server: server.id, reason });
+            }
+            None => {}
+        }
+        match event {
+            engine::Event::ChildStarted { peer, .. } => {
+                self.tell(Event::ChildStarted { peer: peer.clone() });
+            }
+            engine::Event::ChildEnded { peer, reason, .. } => {
+                self.tell(Event::ChildEnded { peer: peer.clone(), reason: reason.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    /// The proxy server is away, or wants to be left alone: it is tried again later. The stream goes on.
+    fn lost_proxy(&mut self, error: &interface::Error) {
+        self.client = None;
+        let wait = self.backoff.wait();
+        let asked = match error {
+            interface::Error::Refused(report) => {
+                // Somebody else has this node's place: it begins anew.
+                if report.code == ErrorCode::NotLoggedIn {
+                    self.ticket = None;
+                }
+                report.retry_after.map_or(Duration::ZERO, |s| Duration::from_secs(s.into()))
+            }
+            interface::Error::Lost(_) => Duration::ZERO,
+        };
+        self.due = Instant::now() + wait.max(asked);
+        self.tell(Event::ProxyLost { reason: error.to_string() });
+        self.stream.start_over();
+    }
+
+    fn tell(&self, event: Event) {
+        // Lost when nobody takes events.
+        let _ = self.events.try_send(event);
+    }
+}
+
+/// What the proxy server says unasked; never, while there is no connection.
+async fn hear(client: &mut Option<ProxyClient>) -> Result<ReStreamingConnection, interface::Error> {
+    match client {
+        Some(client) => client.reassigned().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether asking again is of no use.
+fn is_final(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::WrongCredentials
+            | ErrorCode::UserExists
+            | ErrorCode::Forbidden
+            | ErrorCode::UnknownChannel
+            | ErrorCode::BadRequest
+            | ErrorCode::UnsupportedVersion
+    )
+}
