@@ -7,6 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use rillcast::rtsp::client::TrackSetup;
 use rillcast::rtsp::server::{Ask, Chosen, SetupAnswer};
 use rillcast::rtsp::{
+    Headers,
     Answer, ClientConfig, ClientEvent, ClientSession, Message, Parsed, Range, ServerConfig,
     ServerSession, Status, Step, Transport, Url, parse, parse_rtp_info,
 };
@@ -52,7 +53,9 @@ fn yes(ask: &Ask) -> Answer {
             let server_port = udp.then_some((7000, 7001));
             Answer::Setup(SetupAnswer { track: 0, server_port, group: None, source: None, ssrc: Some(7) })
         }
-        Ask::Play { .. } => Answer::Play { range: None, rtp_info: Vec::new() },
+        Ask::Play { .. } => {
+            Answer::Play { range: None, rtp_info: Vec::new(), headers: Headers::new() }
+        }
         Ask::Announce | Ask::Pause { .. } | Ask::Record { .. } | Ask::Teardown { .. } => {
             Answer::Done
         }

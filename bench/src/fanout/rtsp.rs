@@ -69,7 +69,7 @@ fn try_to_play(
                 {
                     return Err(failed(&"it wants another channel than 0"));
                 }
-                ClientEvent::TrackReady { .. } | ClientEvent::Announced => {}
+                ClientEvent::TrackReady { .. } | ClientEvent::Announced | ClientEvent::Held => {}
                 ClientEvent::Started { .. } => return Ok(Session { connection, left_over: input }),
                 ClientEvent::Failed(error) => return Err(failed(&error)),
                 ClientEvent::Redirected(_) | ClientEvent::Closed => {

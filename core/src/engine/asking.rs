@@ -24,6 +24,13 @@ pub(super) enum Feeder {
     Program(Arc<KeyFrameWishes>),
 }
 
+impl Feeder {
+    /// Whether it is the peer of this connection.
+    pub(super) fn is_connection(&self, token: Token) -> bool {
+        matches!(self, Feeder::Connection(fed) if *fed == token)
+    }
+}
+
 /// Key frames that the engine wishes for, by track, told to a source in this process.
 #[derive(Debug)]
 pub(super) struct KeyFrameWishes {

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use crate::io::Token;
 use crate::media::sdp;
 use crate::rtsp::client::{ClientError, Negotiated, Transports};
-use crate::rtsp::{ClientConfig, ClientEvent, ClientSession, Message, Status, Url};
+use crate::rtsp::{ClientConfig, ClientEvent, ClientSession, Message, Resumed, Status, Url, Via};
 
 use super::cipher::Cipher;
 use super::command::{Remote, StreamId};
 use super::config::Transport;
 use super::event::Event;
 use super::role::{Client, Inlets, Job, Role};
+use super::upstreams::LinkId;
 use super::worker::Worker;
 
 const MAX_REDIRECTS: u8 = 5;
@@ -91,6 +92,7 @@ impl Worker {
                 Transport::Tcp => Transports::Tcp,
             },
             response_timeout: timeout,
+            hold: matches!(client.job, Job::Pull { held: true, .. }),
             ..ClientConfig::default()
         };
         let session = match client.job {
@@ -161,14 +163,18 @@ impl Worker {
     fn client_event(&mut self, token: Token, event: ClientEvent) {
         match event {
             ClientEvent::Described { sdp, .. } => match sdp::Session::parse(&sdp) {
-                Ok(described) => self.set_up_pull(token, described),
+                Ok(described) => match self.unfit(token, &described) {
+                    Some(reason) => self.lose(token, &reason),
+                    None => self.set_up_pull(token, described),
+                },
                 Err(error) => self.lose(token, &format!("its session description: {error}")),
             },
             ClientEvent::Announced => self.set_up_push(token),
-            ClientEvent::TrackReady { track, transport, .. } => {
-                self.track_ready(token, track, transport);
+            ClientEvent::TrackReady { track, transport, ssrc } => {
+                self.track_ready(token, track, transport, ssrc);
             }
-            ClientEvent::Started { .. } => self.started(token),
+            ClientEvent::Held => self.held(token),
+            ClientEvent::Started { resumed, via, .. } => self.started(token, resumed, &via),
             ClientEvent::Redirected(url) => self.redirected(token, &url),
             ClientEvent::Closed => {
                 let farewell = self.client(token).and_then(|client| client.farewell.take());
@@ -183,26 +189,31 @@ impl Worker {
         }
     }
 
-    fn track_ready(&mut self, token: Token, track: usize, agreed: Negotiated) {
+    fn track_ready(&mut self, token: Token, track: usize, agreed: Negotiated, ssrc: Option<u32>) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let server = connection.peer.ip();
         let Role::Client(client) = &mut connection.role else { return };
         match &mut client.job {
-            Job::Pull { inlets, server_ports, .. } => match agreed {
-                Negotiated::Tcp { rtp, rtcp } => {
-                    if let Ok(number) = u8::try_from(track) {
-                        inlets.add_channels(number, rtp, rtcp);
+            Job::Pull { inlets, server_ports, ssrcs, .. } => {
+                if let Some(entry) = ssrcs.get_mut(track) {
+                    *entry = ssrc;
+                }
+                match agreed {
+                    Negotiated::Tcp { rtp, rtcp } => {
+                        if let Ok(number) = u8::try_from(track) {
+                            inlets.add_channels(number, rtp, rtcp);
+                        }
+                    }
+                    Negotiated::Udp { server_port, source } => {
+                        let from = source.unwrap_or(server);
+                        if let Some(ports) = server_ports.get_mut(track) {
+                            *ports = server_port.map(|(rtp, rtcp)| {
+                                (SocketAddr::new(from, rtp), SocketAddr::new(from, rtcp))
+                            });
+                        }
                     }
                 }
-                Negotiated::Udp { server_port, source } => {
-                    let from = source.unwrap_or(server);
-                    if let Some(ports) = server_ports.get_mut(track) {
-                        *ports = server_port.map(|(rtp, rtcp)| {
-                            (SocketAddr::new(from, rtp), SocketAddr::new(from, rtcp))
-                        });
-                    }
-                }
-            },
+            }
             Job::Push { tracks, .. } => {
                 if let Some(entry) = tracks.get_mut(track) {
                     *entry = Some(agreed);
@@ -211,13 +222,13 @@ impl Worker {
         }
     }
 
-    fn started(&mut self, token: Token) {
+    fn started(&mut self, token: Token, resumed: Option<Resumed>, via: &Via) {
         let now = self.io.now();
         let Some(client) = self.client(token) else { return };
         client.started = Some(now);
         client.falling_back = false;
         match client.job {
-            Job::Pull { .. } => self.pull_started(token),
+            Job::Pull { .. } => self.pull_started(token, resumed, via),
             Job::Push { .. } => self.push_started(token),
         }
     }
@@ -239,7 +250,7 @@ impl Worker {
             transport: client.remote.transport,
         };
         let job = match client.job {
-            Job::Pull { .. } => Job::pull(),
+            Job::Pull { link, held, .. } => Job::pull(link, held),
             Job::Push { stream, .. } => Job::push(stream),
         };
         let Some(connection) = self.connections.remove(&token) else { return };
@@ -276,18 +287,10 @@ impl Worker {
         let (path, url) = (client.remote.path.clone(), without_credentials(&client.remote.url));
         let reason = reason.to_owned();
         match client.job {
-            Job::Pull { stream: Some(id), .. } => {
-                let reason = format!("{url}: {reason}");
-                if !client.ended {
-                    self.orphan(id, &reason);
-                } else if !self.stand_in(id, &reason) {
-                    self.end_stream(id, &reason);
-                }
+            Job::Pull { stream: Some(id), link, .. } => {
+                self.link_lost(id, link, client.ended, &format!("{url}: {reason}"));
             }
-            Job::Pull { stream: None, .. } => {
-                self.pull_failed(&path, client.failure);
-                self.tell(Event::PullFailed { path, url, reason });
-            }
+            Job::Pull { stream: None, link, .. } => self.link_failed(&client, link, &reason),
             Job::Push { stream, child, .. } => {
                 if let (Some(key), Some(live)) = (child, self.streams.get_mut(&stream))
                     && let Some(ledger) = live.stream.remove_child(key)
@@ -315,9 +318,9 @@ impl Worker {
 }
 
 impl Job {
-    pub(super) fn pull() -> Job {
-        let inlets = Inlets::default();
-        Job::Pull { session: None, inlets, server_ports: Vec::new(), stream: None }
+    pub(super) fn pull(link: LinkId, held: bool) -> Job {
+        let (inlets, server_ports, ssrcs) = (Inlets::default(), Vec::new(), Vec::new());
+        Job::Pull { session: None, inlets, server_ports, stream: None, link, held, ssrcs }
     }
 
     pub(super) fn push(stream: StreamId) -> Job {

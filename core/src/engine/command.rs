@@ -26,6 +26,7 @@ pub(super) const QUEUE: usize = 1024;
 pub(super) type Reply<T> = Sender<Result<T, Error>>;
 
 /// The other end of an RTSP connection that the engine opens itself.
+#[derive(Clone)]
 pub(super) struct Remote {
     pub(super) path: String,
     pub(super) url: String,
@@ -37,7 +38,18 @@ pub(super) struct Remote {
 pub(super) enum Command {
     /// Where, and what encrypts the connections.
     Listen(SocketAddr, Option<Arc<dyn Acceptor>>, Reply<SocketAddr>),
-    Pull(Remote, Reply<()>),
+    /// The first feeds the stream, the others stand by.
+    Pull {
+        path: String,
+        remotes: Vec<Remote>,
+        reply: Reply<()>,
+    },
+    /// The same for a stream that is pulled already.
+    SetUpstreams {
+        path: String,
+        remotes: Vec<Remote>,
+        reply: Reply<()>,
+    },
     /// From now on the stream at `source` stands in at `path` for a publisher; `None`: none does.
     Fallback {
         path: String,

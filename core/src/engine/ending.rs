@@ -174,7 +174,9 @@ impl Worker {
             .iter()
             .filter(|(_, connection)| {
                 let pulled = connection.role.pulls().and_then(|id| self.streams.get(&id));
-                connection.closing.is_none() && pulled.is_some_and(|live| live.stream.source_left())
+                let feeds = |live: &Live| live.feeder.is_connection(connection.token);
+                connection.closing.is_none()
+                    && pulled.is_some_and(|live| feeds(live) && live.stream.source_left())
             })
             .map(|(token, _)| *token)
             .collect();

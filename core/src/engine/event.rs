@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::children::ChildId;
 use super::figures::StreamFigures;
+use super::upstreams::Switched;
 
 /// Something that happened. Events are kept in a queue of 1,024; the newest are lost when nobody takes
 /// them out ([`Engine::next_event`](super::Engine::next_event)), which [`EventsLost`](Event::EventsLost) tells.
@@ -107,6 +108,24 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// A server stands by: it could take a stream over at once.
+    StandbyReady {
+        /// Path of the stream.
+        path: String,
+        /// The server.
+        url: String,
+    },
+    /// A server does not stand by any more, or cannot. It is tried again.
+    StandbyLost {
+        /// Path of the stream.
+        path: String,
+        /// The server.
+        url: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
+    /// A stream comes from another server than before; its children have not noticed.
+    UpstreamSwitched(Box<Switched>),
     /// Something that the operator should mend, with the command that does.
     Warning(String),
 }
@@ -154,6 +173,11 @@ impl fmt::Display for Event {
             Event::EventsLost { count } => {
                 write!(f, "{count} events were lost, as nobody took them out in time")
             }
+            Event::StandbyReady { path, url } => write!(f, "{url} stands by for {path}"),
+            Event::StandbyLost { path, url, reason } => {
+                write!(f, "{url} does not stand by for {path}: {reason}")
+            }
+            Event::UpstreamSwitched(switched) => switched.fmt(f),
             Event::Warning(text) => f.write_str(text),
         }
     }

@@ -60,6 +60,13 @@ impl Worker {
         self.close_inlets(sockets);
     }
 
+    /// As [`close_inlets`](Worker::close_inlets), for all those that an RTSP connection has agreed on.
+    pub(super) fn close_inlets_by(&mut self, session: Token) {
+        let fed = self.ingests.iter().filter(|(_, ingest)| ingest.session == Some(session));
+        let sockets = fed.map(|(socket, _)| *socket).collect();
+        self.close_inlets(sockets);
+    }
+
     /// Opens the way through a NAT for what a server will send, as FFmpeg does it: an empty RTP
     /// packet to its RTP port, an empty receiver report to its RTCP port.
     pub(super) fn punch(&mut self, socket: Token, kind: Kind, rtp: SocketAddr, rtcp: SocketAddr) {

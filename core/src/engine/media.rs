@@ -7,12 +7,14 @@ use crate::io::{Datagram, Io, Lanes, Received, Token};
 use crate::media::rtp;
 use crate::relay::{Kind, PREFIX, Packet, Stream, canonical_channel};
 use crate::ring::{Filling, Pool, Span};
+use crate::rtsp::Via;
 use crate::stats::{Cause, ChildLedger, Histogram};
 
 use super::asking::Feeder;
 use super::command::StreamId;
 use super::fallback::StandIn;
 use super::figures::StreamFigures;
+use super::upstreams::Rhythm;
 
 /// A stream that the engine serves.
 pub(super) struct Live {
@@ -20,6 +22,8 @@ pub(super) struct Live {
     /// Where it comes from, for people.
     pub(super) from: String,
     pub(super) stream: Stream,
+    /// The servers through which it has come.
+    pub(super) via: Via,
     pub(super) pool: Pool,
     /// Who is asked for what the stream lacks.
     pub(super) feeder: Feeder,
@@ -28,6 +32,8 @@ pub(super) struct Live {
     pub(super) stand_in: Option<StandIn>,
     /// It was said that its fallback cannot stand in.
     pub(super) fallback_unfit: bool,
+    /// How regularly it comes.
+    pub(super) rhythm: Rhythm,
     /// It is among the streams that are looked at each tick.
     pub(super) ticking: bool,
     /// Since when it has no source. It may come back.
@@ -46,10 +52,12 @@ impl Live {
             path,
             from,
             stream,
+            via: Via::default(),
             pool,
             feeder: Feeder::default(),
             stand_in: None,
             fallback_unfit: false,
+            rhythm: Rhythm::default(),
             ticking: false,
             orphaned: None,
             ended: None,

@@ -16,6 +16,7 @@
 //! | `pull.rs`, `push.rs` | what such a connection is for: to fetch a stream, to carry one on |
 //! | `media.rs`, `inlet.rs` | streams and the sockets that feed them |
 //! | `multicast.rs`, `multicast/` | streams sent to multicast groups |
+//! | `upstreams.rs`, `upstreams/` | where streams are pulled from: one server feeds, others stand by |
 //! | `on_demand.rs`, `backoff.rs` | streams that are fetched while somebody wants them |
 //! | `fallback.rs` | streams that stand in where there is no publisher |
 //! | `resume.rs` | streams whose source is gone, and comes back |
@@ -75,6 +76,7 @@ mod source;
 #[cfg(feature = "tls")]
 mod tls;
 mod traffic;
+mod upstreams;
 mod worker;
 
 #[cfg(test)]
@@ -107,6 +109,7 @@ pub use rtp_source::{PushError, RtpSource};
 #[cfg(feature = "tls")]
 pub use rustls;
 pub use source::{Closed, Source};
+pub use upstreams::{Sources, Switched, Upstream, Why};
 
 /// A running engine. All methods may be called from any thread; dropping it stops the engine and
 /// waits until its thread has ended and its sockets are closed.
@@ -125,9 +128,9 @@ impl Engine {
     pub fn start(config: Config) -> Result<Engine, Error> {
         let io = Mmsg::new()
             .map_err(|source| Error::Io { doing: "open the event queue of the sockets", source })?;
-        let [a, b, c, d, ..] =
+        let [a, b, c, d, node @ .., _, _, _, _] =
             random::seed().map_err(|source| Error::Io { doing: "choose a random SSRC", source })?;
-        let reporter = u32::from_be_bytes([a, b, c, d]);
+        let names = (u32::from_be_bytes([a, b, c, d]), u64::from_be_bytes(node));
         let (queue, commands) = sync_channel(command::QUEUE);
         let (teller, events) = event_queue::event_queue();
         let handle = Commands::new(queue, io.waker());
@@ -136,7 +139,7 @@ impl Engine {
             .name("rillcast".into())
             .spawn(move || {
                 let io = Box::new(io);
-                worker::Worker::new(io, config, (own, commands), teller, reporter).run();
+                worker::Worker::new(io, config, (own, commands), teller, names).run();
             })
             .map_err(|source| Error::Io { doing: "start the engine's thread", source })?;
         Ok(Engine { commands: handle, events, thread: Mutex::new(Some(thread)) })
@@ -174,8 +177,40 @@ impl Engine {
     ///
     /// When the URL cannot be used, its host is not found, or the path is taken.
     pub fn pull(&self, path: &str, url: &str, transport: Transport) -> Result<(), Error> {
-        let remote = remote(path, url, transport)?;
-        self.commands.ask(|reply| Command::Pull(remote, reply))
+        self.pull_from(path, &Sources::new(Upstream::new(url).over(transport)))
+    }
+
+    /// As [`pull`](Engine::pull), from a server for which others [stand by](Sources::standbys): each has a connection
+    /// with all set up, and plays not. When the one that feeds the stream is gone or silent, one of them goes on
+    /// from the last packet that is here ([`crate::rtsp::Resume`]): the children lose nothing, get nothing twice and
+    /// notice nothing. [`Event::UpstreamSwitched`] tells of it. Servers that were lost are tried again, and stand by
+    /// when they are back. When none is left the stream waits as long as [`Config::linger`] says, and goes on with
+    /// the first that comes back.
+    ///
+    /// A server stands by only if it has the same tracks from the same source (SSRC). One that has not, or that has
+    /// the stream from this engine itself, is refused: [`Event::StandbyLost`].
+    ///
+    /// # Errors
+    ///
+    /// As [`pull`](Engine::pull), for any of the servers; [`Error::TooMany`].
+    pub fn pull_from(&self, path: &str, sources: &Sources) -> Result<(), Error> {
+        let remotes = sources.remotes(path)?;
+        let path = normal_path(path);
+        self.commands.ask(|reply| Command::Pull { path, remotes, reply })
+    }
+
+    /// From now on a stream that is [pulled](Engine::pull_from) has these sources. When its parent is another, the
+    /// stream goes over to that one as soon as it plays, and only then leaves the present one: nothing is lost.
+    /// Until then, and when it does not come about, all stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoStream`] when nothing is pulled at the path; as [`pull_from`](Engine::pull_from) but for
+    /// [`Error::PathTaken`].
+    pub fn set_upstreams(&self, path: &str, sources: &Sources) -> Result<(), Error> {
+        let remotes = sources.remotes(path)?;
+        let path = normal_path(path);
+        self.commands.ask(|reply| Command::SetUpstreams { path, remotes, reply })
     }
 
     /// Plays `url` while somebody wants the stream at `path`: from the first DESCRIBE or SETUP for it, which

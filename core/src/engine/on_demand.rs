@@ -142,7 +142,7 @@ impl Worker {
 
     /// The host of a stream that is to be fetched is known, or is not found.
     pub(super) fn fetch_from(&mut self, path: String, remote: Result<Remote, Error>) {
-        match remote.and_then(|remote| self.pull(remote)) {
+        match remote.and_then(|remote| self.pull(path.clone(), vec![remote])) {
             Ok(()) => {}
             // Somebody has published there in the meantime.
             Err(Error::PathTaken(_)) => self.stream_came(&path),

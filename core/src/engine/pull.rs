@@ -6,29 +6,20 @@ use crate::io::Token;
 use crate::media::sdp;
 use crate::relay::Kind;
 use crate::rtsp::client::TrackSetup;
+use crate::rtsp::{Resumed, Via};
 
 use super::asking::Feeder;
 use super::client::without_credentials;
-use super::command::{Remote, StreamId};
+use super::command::StreamId;
 use super::config::Transport;
-use super::error::Error;
 use super::media::{Ingest, Sender};
-use super::role::{Client, Inlets, Job};
+use super::role::{Client, Job};
 use super::worker::Worker;
 
 /// How long UDP may stay silent before a pull asks for TCP.
 const SILENCE: Duration = Duration::from_secs(3);
 
 impl Worker {
-    /// Begins to pull a stream.
-    pub(super) fn pull(&mut self, remote: Remote) -> Result<(), Error> {
-        if self.has_source(&remote.path) {
-            return Err(Error::PathTaken(remote.path));
-        }
-        self.open(remote, Job::pull(), 0);
-        Ok(())
-    }
-
     pub(super) fn set_up_pull(&mut self, token: Token, described: sdp::Session) {
         let now = self.io.now();
         let Ok(local) = self.io.local_addr(token) else { return };
@@ -46,43 +37,56 @@ impl Worker {
         }
         let Some(Client { session: Some(client), job, .. }) = self.client(token) else { return };
         client.set_up(described.control.as_deref(), setups, now);
-        if let Job::Pull { session, inlets, server_ports, .. } = job {
+        if let Job::Pull { session, inlets, server_ports, ssrcs, .. } = job {
             *server_ports = vec![None; described.media.len()];
+            *ssrcs = vec![None; described.media.len()];
             *session = Some(Box::new(described));
             inlets.sockets = sockets;
         }
     }
 
-    pub(super) fn pull_started(&mut self, token: Token) {
+    /// The server plays. `resumed`: what it does about what it was told to be here.
+    pub(super) fn pull_started(&mut self, token: Token, resumed: Option<Resumed>, via: &Via) {
+        let node = self.node;
         let Some(client) = self.client(token) else { return };
         let (path, url) = (client.remote.path.clone(), client.remote.url.clone());
-        let Job::Pull { session, inlets, server_ports, stream } = &mut client.job else { return };
-        let sockets = std::mem::take(&mut inlets.sockets);
-        if let Some(id) = *stream {
-            // After a fall back to TCP the stream is there already.
-            if let Some(live) = self.streams.get_mut(&id) {
-                live.feeder = Feeder::Connection(token);
-            }
-            return self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
+        let Job::Pull { session, stream, link, .. } = &client.job else { return };
+        let (stream, session, link) = (*stream, session.clone(), *link);
+        if via.contains(node) {
+            return self.lose(token, "it has the stream from here itself, if by way of others");
         }
-        let interleaved = !inlets.channels.is_empty();
-        let servers = server_ports.clone();
-        let Some(session) = session.clone() else { return };
-        let id = match self.feed_stream(token, path, without_credentials(&url), *session) {
-            Ok(id) => id,
-            Err(error) => {
-                self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
-                return self.lose(token, &error.to_string());
+        if stream.is_none() && self.attach(token, link, resumed, via) {
+            return;
+        }
+        let id = match (stream, session) {
+            // After a fall back to TCP the stream is there already.
+            (Some(id), _) => id,
+            (None, None) => return,
+            (None, Some(session)) => {
+                match self.feed_stream(token, path.clone(), without_credentials(&url), *session) {
+                    Ok(id) => id,
+                    Err(error) => return self.lose(token, &error.to_string()),
+                }
             }
         };
-        let received = self.received(id);
-        if let Some(client) = self.client(token)
-            && let Job::Pull { stream, .. } = &mut client.job
-        {
-            *stream = Some(id);
-            client.received_before = received;
+        if let Some(live) = self.streams.get_mut(&id) {
+            live.feeder = Feeder::Connection(token);
+            live.via = via.clone();
         }
-        if interleaved {
+        self.link_feeds(&path, link, token);
+        self.open_inlets(token, id);
+    }
+
+    /// From now on a server that plays feeds the stream.
+    pub(super) fn open_inlets(&mut self, token: Token, id: StreamId) {
+        let received = self.received(id);
+        let Some(client) = self.client(token) else { return };
+        client.received_before = received;
+        let Job::Pull { inlets, server_ports, stream, .. } = &mut client.job else { return };
+        *stream = Some(id);
+        let sockets = std::mem::take(&mut inlets.sockets);
+        let servers = server_ports.clone();
+        if !inlets.channels.is_empty() {
             return self.close_inlets(sockets.into_iter().map(|(socket, _, _)| socket).collect());
         }
         for (socket, track, kind) in sockets {
@@ -124,7 +128,7 @@ impl Worker {
         if self.received(id) > before {
             return;
         }
-        self.close_inlets_of(id);
+        self.close_inlets_by(token);
         let Some(peer) = self.connections.get(&token).map(|connection| connection.peer) else {
             return;
         };
@@ -142,10 +146,13 @@ impl Worker {
     /// The server has hung up over the fall-back to TCP, as some do: asks for TCP from the beginning.
     /// The stream stays; nothing has come in yet.
     pub(super) fn pull_over_tcp(&mut self, client: Client, id: StreamId) {
-        let Client { mut remote, redirects, .. } = client;
+        let Client { mut remote, redirects, job, .. } = client;
         remote.transport = Transport::Tcp;
-        let inlets = Inlets::default();
-        let job = Job::Pull { session: None, inlets, server_ports: Vec::new(), stream: Some(id) };
+        let Job::Pull { link, held, .. } = job else { return };
+        let mut job = Job::pull(link, held);
+        if let Job::Pull { stream, .. } = &mut job {
+            *stream = Some(id);
+        }
         self.open(remote, job, redirects);
     }
 }

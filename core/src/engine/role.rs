@@ -12,6 +12,7 @@ use super::access::Action;
 use super::admission::Waiting;
 use super::children::ChildId;
 use super::command::{Remote, StreamId};
+use super::upstreams::LinkId;
 
 /// What a connection is there for.
 pub(super) enum Role {
@@ -155,7 +156,14 @@ pub(super) enum Job {
         inlets: Inlets,
         /// Servers' ports by track, where UDP was agreed.
         server_ports: Vec<Option<(std::net::SocketAddr, std::net::SocketAddr)>>,
+        /// The stream that takes what comes.
         stream: Option<StreamId>,
+        /// Which server of the stream's it is.
+        link: LinkId,
+        /// It is set up and waits until it is to play.
+        held: bool,
+        /// Sources of its tracks, as far as the server names them.
+        ssrcs: Vec<Option<u32>>,
     },
     /// That it takes ours.
     Push {
@@ -200,6 +208,28 @@ impl Role {
         match self {
             Role::Client(client) => match client.job {
                 Job::Pull { stream, .. } => stream,
+                Job::Push { .. } => None,
+            },
+            Role::Server(_) | Role::Child { .. } => None,
+        }
+    }
+
+    /// Which server of a stream's it is that this connection leads to.
+    pub(super) fn link(&self) -> Option<LinkId> {
+        match self {
+            Role::Client(client) => match client.job {
+                Job::Pull { link, .. } => Some(link),
+                Job::Push { .. } => None,
+            },
+            Role::Server(_) | Role::Child { .. } => None,
+        }
+    }
+
+    /// The path for which this connection leads to a server.
+    pub(super) fn pulled_path(&self) -> Option<&str> {
+        match self {
+            Role::Client(client) => match client.job {
+                Job::Pull { .. } => Some(&client.remote.path),
                 Job::Push { .. } => None,
             },
             Role::Server(_) | Role::Child { .. } => None,

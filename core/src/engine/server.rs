@@ -108,7 +108,7 @@ impl Worker {
                 Mode::Play => self.set_up_player(token, path, setup),
                 Mode::Record => self.set_up_publisher(token, setup),
             },
-            Ask::Play { .. } => self.play(token),
+            Ask::Play { .. } => self.play(token, &question.request.headers),
             Ask::Pause { .. } => self.pause(token),
             Ask::Record { .. } => self.record(token),
             // The end of a whole session waits for its answer.

@@ -2,6 +2,7 @@
 
 mod audited;
 mod end;
+mod failover;
 mod fallback;
 mod key_frames;
 mod multicast;

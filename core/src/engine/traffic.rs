@@ -62,8 +62,8 @@ impl Worker {
     }
 
     fn read_once(&mut self, token: Token, fresh: bool) {
+        let (now, before) = (self.io.now(), self.fed_before(token));
         let Some(connection) = self.connections.get_mut(&token) else { return };
-        let now = self.io.now();
         match std::mem::take(&mut connection.input) {
             Input::Control(held) => self.read_control(token, held, fresh),
             Input::Media(filling) => self.read_media(token, filling, fresh),
@@ -76,6 +76,9 @@ impl Worker {
             if let Some(id) = fed {
                 self.fan_out(id);
             }
+        }
+        if let Some(before) = before {
+            self.fed(token, before);
         }
     }
 
@@ -280,7 +283,8 @@ impl Worker {
         let Some(connection) = self.connections.get(&token) else { return };
         let Some((id, inlets)) = connection.role.feeds() else {
             let child = connection.role.child();
-            if child.is_none() {
+            // A server that was told to pause has more on its way.
+            if child.is_none() && !matches!(connection.role, Role::Client(_)) {
                 self.stray_frames += 1;
             }
             // Players send reports.

@@ -28,6 +28,7 @@ use super::media::{Ingest, Live};
 use super::multicast::Casts;
 use super::on_demand::OnDemand;
 use super::reporters::Reporters;
+use super::upstreams::{LinkId, Upstreams};
 
 mod sockets;
 mod streams;
@@ -71,6 +72,11 @@ pub(super) struct Worker {
     pub(super) reporters: Reporters,
     /// Streams that are sent to multicast groups.
     pub(super) casts: Casts,
+    /// Where streams are pulled from, by path.
+    pub(super) upstreams: HashMap<String, Upstreams>,
+    pub(super) next_link: LinkId,
+    /// Streams that are going over from one server to another.
+    pub(super) switches: usize,
     /// Pushes of streams that are not there yet.
     pub(super) pushes: Vec<Remote>,
     /// Connections by the address they come from.
@@ -91,8 +97,11 @@ pub(super) struct Worker {
     next_stream: StreamId,
     /// SSRC under which reports to sources are sent.
     pub(super) reporter: u32,
+    /// The number by which servers know this one: see [`Via`](crate::rtsp::Via).
+    pub(super) node: u64,
     housekeeping: Duration,
     next_burst: Duration,
+    next_watch: Duration,
     /// Streams of which something waits for its time: bursts, packets behind a hole.
     ticking: Vec<StreamId>,
     warnings_told: usize,
@@ -116,11 +125,12 @@ impl Worker {
         config: Config,
         (handle, commands): (Commands, Receiver<Command>),
         events: Teller,
-        reporter: u32,
+        (reporter, node): (u32, u64),
     ) -> Worker {
         let gate = Gate::new(config.access.clone(), config.access_timeout, io.waker());
         Worker {
             reporter,
+            node,
             gate,
             fallbacks: HashMap::new(),
             stand_ins: Vec::new(),
@@ -143,12 +153,16 @@ impl Worker {
             shared_pairs: HashMap::new(),
             reporters: Reporters::default(),
             casts: Casts::default(),
+            upstreams: HashMap::new(),
+            next_link: 0,
+            switches: 0,
             pushes: Vec::new(),
             door: Door::default(),
             readers: Vec::new(),
             next_stream: 1,
             housekeeping: Duration::ZERO,
             next_burst: Duration::ZERO,
+            next_watch: Duration::ZERO,
             ticking: Vec::new(),
             warnings_told: 0,
             bad_requests: 0,
@@ -211,7 +225,11 @@ impl Worker {
         if !self.ticking.is_empty() {
             return self.next_burst.saturating_sub(self.io.now());
         }
-        self.housekeeping.saturating_sub(self.io.now())
+        let next = match self.watches() {
+            true => self.housekeeping.min(self.next_watch),
+            false => self.housekeeping,
+        };
+        next.saturating_sub(self.io.now())
     }
 
     fn handle(&mut self, event: io::Event) {
@@ -231,8 +249,11 @@ impl Worker {
             Command::Listen(address, acceptor, reply) => {
                 let _ = reply.send(self.listen(address, acceptor));
             }
-            Command::Pull(remote, reply) => {
-                let _ = reply.send(self.pull(remote));
+            Command::Pull { path, remotes, reply } => {
+                let _ = reply.send(self.pull(path, remotes));
+            }
+            Command::SetUpstreams { path, remotes, reply } => {
+                let _ = reply.send(self.set_upstreams(&path, remotes));
             }
             Command::Fallback { path, source, reply } => {
                 let _ = reply.send(self.set_fallback(path, source));

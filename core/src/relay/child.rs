@@ -188,6 +188,13 @@ impl Child {
         }
     }
 
+    /// It is told that it begins at a position.
+    pub(super) fn begin_at(&mut self, position: u64) {
+        self.state = State::Starting;
+        self.cursor = position;
+        self.origin = position;
+    }
+
     /// Gives up everything before `cursor`, the stream's own: what the child would need is gone, and
     /// there is nothing to begin anew with yet.
     pub(super) fn wait_for_key(&mut self, cursor: u64) {

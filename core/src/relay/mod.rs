@@ -43,7 +43,9 @@ pub use egress::{ConnId, Egress, PairId, Rest, Written};
 pub use packet::{Kind, PREFIX, Packet, canonical_channel, prefix};
 pub use packet_reader::{NextPackets, PacketReader};
 pub use reader::{Frame, FrameReader, Next, ReaderOptions, Reference};
-pub use stream::{Incompatible, Limits, MAX_BACKLOG, PlayPoint, Stream};
+pub use stream::{
+    Continuation, Incompatible, Limits, MAX_BACKLOG, OtherPackets, PlayPoint, Stream,
+};
 pub use tcp::Layout;
 pub(crate) use track::CNAME;
-pub use track::{Track, TrackFigures};
+pub use track::{Overlap, Track, TrackFigures};

@@ -192,6 +192,16 @@ impl Splice {
         }
     }
 
+    /// What the present source calls a packet of the stream's.
+    pub(super) fn theirs(&self, ssrc: u32, sequence: u16, timestamp: u32) -> Option<rtp::Mark> {
+        let Some(shift) = &self.shift else { return Some(rtp::Mark { ssrc, sequence, timestamp }) };
+        Some(rtp::Mark {
+            ssrc: self.source?,
+            sequence: sequence.wrapping_sub(shift.sequence),
+            timestamp: timestamp.wrapping_sub(shift.timestamp),
+        })
+    }
+
     /// Whether the numbers are being rewritten.
     pub(super) fn renumbers(&self) -> bool {
         self.shift.is_some()

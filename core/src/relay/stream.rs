@@ -11,15 +11,18 @@ use crate::media::sdp;
 use crate::ring::{self, Producer, Reader, Subscriber, View};
 use crate::stats::{Cause, Ledger};
 
-use super::child::{Child, ChildKey, ChildLimits};
+use super::child::{Child, ChildKey, ChildLimits, Start};
 use super::egress::Egress;
 use super::packet::{Kind, Packet};
 use super::track::{Track, TrackFigures};
 use super::{tcp, udp};
 
 mod children;
+mod continuation;
 mod feedback;
 mod ingest;
+
+pub use continuation::{Continuation, OtherPackets};
 
 /// What bounds a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,10 +18,12 @@ use super::resend::History;
 use super::splice::Splice;
 
 mod figures;
+mod overlap;
 mod reports;
 mod succession;
 
 pub use figures::TrackFigures;
+pub use overlap::Overlap;
 pub(crate) use reports::CNAME;
 pub(super) use reports::align;
 
@@ -46,6 +48,8 @@ pub struct Track {
     left: bool,
     /// Its next source may repeat what has come already.
     resuming: bool,
+    /// Another source that has the same packets takes over.
+    overlap: Option<Overlap>,
     packets: u64,
     bytes: u64,
     frames: u64,
@@ -97,6 +101,7 @@ impl Track {
             report: None,
             left: false,
             resuming: false,
+            overlap: None,
             packets: 0,
             bytes: 0,
             frames: 0,
@@ -148,12 +153,16 @@ impl Track {
         if self.resuming && !self.is_news(header.sequence) {
             return Err(Cause::Duplicate);
         }
+        if self.repeats(header.sequence) {
+            return Err(Cause::Duplicate);
+        }
         self.resuming = false;
         let payload = packet.data().get(header.payload).unwrap_or(&[]);
         let mut inspect = match self.payload_types.first() {
             Some(main) if *main == header.payload_type => codec::inspect(self.codec, payload),
             _ => Inspect::default(),
         };
+        let highest = self.sequence.highest();
         let place = if self.ssrc.is_none_or(|ssrc| ssrc == header.ssrc) {
             self.ssrc = Some(header.ssrc);
             self.sequence.receive(header.sequence)
@@ -164,6 +173,7 @@ impl Track {
             self.sequence.restart_at(header.sequence)
         };
         self.reception.receive(place, header.timestamp, packet.arrival);
+        self.note_overlap(place, highest);
         if place.class == Class::Duplicate {
             return Err(Cause::Duplicate);
         }

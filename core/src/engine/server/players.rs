@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::io::{Destination, Token};
-use crate::relay::{ChildKey, Layout, Target, Transport};
+use crate::relay::{ChildKey, Continuation, Layout, OtherPackets, PlayPoint, Target, Transport};
 use crate::rtsp::server::{Chosen, Setup, SetupAnswer, TrackStart};
-use crate::rtsp::{Answer, Profile, Range, Status};
+use crate::rtsp::{Answer, Headers, Profile, RESUME, Range, Resume, Resumed, Status, VIA};
 
 use super::super::command::StreamId;
 use super::super::egress::Sockets;
@@ -115,18 +115,24 @@ impl Worker {
                 .any(|token| self.io.local_addr(*token).is_ok_and(|at| at.port() == port))
     }
 
-    pub(super) fn play(&mut self, token: Token) -> Result<Answer, Status> {
+    pub(super) fn play(&mut self, token: Token, asked: &Headers) -> Result<Answer, Status> {
         let player = self.player(token).ok_or(Status::METHOD_NOT_VALID_IN_THIS_STATE)?;
         let wanted: Vec<bool> = player.tracks.iter().map(Option::is_some).collect();
-        let points = if player.is_multicast() {
-            let id = player.stream;
+        let (id, multicast) = (player.stream, player.is_multicast());
+        let mut headers = Headers::new();
+        let points = if multicast {
             self.play_group(token, id)?
         } else {
-            let start = self.config.start;
             let (id, key) = self.child_of(token)?;
-            let live = self.streams.get_mut(&id).ok_or(Status::SESSION_NOT_FOUND)?;
-            live.stream.play(key, start).ok_or(Status::SESSION_NOT_FOUND)?
+            let (points, resumed) = self.begin_child(id, key, asked.get(RESUME))?;
+            if let Some(resumed) = resumed {
+                headers.push(RESUME, resumed.to_string());
+            }
+            points
         };
+        if let Some(live) = self.streams.get(&id) {
+            headers.push(VIA, live.via.through(self.node).to_string());
+        }
         let known = (0..).zip(points).zip(wanted).filter(|(_, wanted)| *wanted);
         let starts: Option<Vec<TrackStart>> = known
             .map(|((track, point), _)| {
@@ -136,7 +142,31 @@ impl Worker {
         // live555 matches entries by their order: all tracks or none.
         let rtp_info = starts.unwrap_or_default();
         let range = Some(Range::from_start(std::time::Duration::ZERO));
-        Ok(Answer::Play { range, rtp_info })
+        Ok(Answer::Play { range, rtp_info, headers })
+    }
+
+    /// Decides where a child begins: behind what it has, if it tells.
+    fn begin_child(
+        &mut self,
+        id: StreamId,
+        key: ChildKey,
+        resume: Option<&str>,
+    ) -> Result<(PlayPoint, Option<Resumed>), Status> {
+        let start = self.config.start;
+        let live = self.streams.get_mut(&id).ok_or(Status::SESSION_NOT_FOUND)?;
+        let marks =
+            resume.map(|value| Resume::parse(value).marks).filter(|marks| !marks.is_empty());
+        let Some(marks) = marks else {
+            let points = live.stream.play(key, start).ok_or(Status::SESSION_NOT_FOUND)?;
+            return Ok((points, None));
+        };
+        match live.stream.play_from(key, &marks) {
+            Ok(Some(Continuation { start, replayed })) => {
+                Ok((start, Some(replayed.map_or(Resumed::Gone, Resumed::Replayed))))
+            }
+            Ok(None) => Err(Status::SESSION_NOT_FOUND),
+            Err(OtherPackets) => Err(Status::PRECONDITION_FAILED),
+        }
     }
 
     /// The child of a player; made at its first PLAY, when all its tracks are set up.

@@ -45,7 +45,8 @@ fn the_next_address_is_tried_when_one_does_not_answer_or_refuses() {
         addresses: vec![silent, refusing, live],
         transport: Transport::Tcp,
     };
-    player.commands.ask(|reply| Command::Pull(remote, reply)).expect("begun");
+    let (path, remotes) = ("copy".into(), vec![remote]);
+    player.commands.ask(|reply| Command::Pull { path, remotes, reply }).expect("begun");
     let event = wait_for(&player, |_| true);
     assert!(matches!(event, Event::StreamStarted { .. }), "{event}");
 }

@@ -137,12 +137,15 @@ impl Worker {
     /// A socket that feeds a stream has something.
     pub(super) fn receive(&mut self, token: Token) {
         let now = self.io.now();
+        let Some(ingest) = self.ingests.get(&token) else { return };
+        let session = ingest.session;
+        let before = session.and_then(|session| Some((session, self.fed_before(session)?)));
         let Some(ingest) = self.ingests.get_mut(&token) else { return };
         let id = ingest.stream;
         let Some(live) = self.streams.get_mut(&id) else { return };
         match ingest.receive(token, live, &mut *self.io, &mut self.datagrams) {
             Ok(true) => {
-                let session = ingest.session.and_then(|token| self.connections.get_mut(&token));
+                let session = session.and_then(|token| self.connections.get_mut(&token));
                 if let Some(connection) = session {
                     connection.role.alive(now);
                 }
@@ -151,5 +154,8 @@ impl Worker {
             Err(error) => tracing::debug!(%error, "a media socket cannot be read"),
         }
         self.fan_out(id);
+        if let Some((session, before)) = before {
+            self.fed(session, before);
+        }
     }
 }

@@ -80,6 +80,9 @@ impl Worker {
         let Worker { io, connections, pairs, streams, .. } = self;
         if let Some(live) = streams.get_mut(&id) {
             let sockets = &mut Sockets { io: &mut **io, connections, pairs };
+            if live.stream.backlog() > 0 {
+                live.rhythm.heard(now);
+            }
             if let Some(arrival) = live.stream.fan_out(now, sockets) {
                 live.latency.record(io.now().saturating_sub(arrival));
             }

@@ -10,6 +10,7 @@ use super::super::connection::Connection;
 use super::super::egress::Sockets;
 use super::super::event::Event;
 use super::super::role::Role;
+use super::super::upstreams::WATCH;
 use super::Worker;
 
 /// How often sessions, stalled connections and ended streams are looked at.
@@ -50,6 +51,10 @@ impl Worker {
             ticking.retain(|id| self.tick_stream(*id, now));
             self.ticking.append(&mut ticking);
         }
+        if self.watches() && now >= self.next_watch {
+            self.next_watch = now + WATCH;
+            self.watch_upstreams(now);
+        }
         if now < self.housekeeping {
             return;
         }
@@ -59,6 +64,7 @@ impl Worker {
         self.end_announced(now);
         self.end_left();
         self.end_orphaned(now);
+        self.tend_upstreams(now);
         self.tend_fallbacks();
         self.tend_demands(now);
         self.cut_off_stalled(now);

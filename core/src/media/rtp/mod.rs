@@ -36,6 +36,17 @@ pub struct Header {
     pub payload: Range<usize>,
 }
 
+/// Which packet of a source is meant: by its number and, since numbers come again, by its timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Synchronisation source.
+    pub ssrc: u32,
+    /// Sequence number.
+    pub sequence: u16,
+    /// Timestamp in ticks of the payload's clock rate.
+    pub timestamp: u32,
+}
+
 /// Reads the header of an RTP packet.
 ///
 /// # Errors

@@ -84,11 +84,7 @@ impl Stream {
         let child = self.children.get_mut(key)?;
         if matches!(child.state, State::Paused | State::AwaitingKey) {
             match begin {
-                Some(position) => {
-                    child.state = State::Starting;
-                    child.cursor = position;
-                    child.origin = position;
-                }
+                Some(position) => child.begin_at(position),
                 None => child.state = State::AwaitingKey,
             }
         }
@@ -108,7 +104,7 @@ impl Stream {
         }
     }
 
-    fn play_point(&mut self, position: u64) -> PlayPoint {
+    pub(super) fn play_point(&mut self, position: u64) -> PlayPoint {
         let view = self.fan.view(position);
         let firsts: Vec<_> = (0u8..)
             .zip(&self.tracks)

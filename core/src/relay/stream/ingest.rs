@@ -114,7 +114,7 @@ impl Stream {
         self.successor = None;
     }
 
-    fn check(&self, session: &sdp::Session) -> Result<(), Incompatible> {
+    pub(super) fn check(&self, session: &sdp::Session) -> Result<(), Incompatible> {
         let pairs = self.session.media.iter().zip(&session.media);
         let same = self.tracks.len() == session.media.len()
             && self.tracks.iter().zip(pairs).all(|(track, (a, b))| track.resumes(a, b));
@@ -148,10 +148,16 @@ impl Stream {
         let (Some(track), Some((ssrc, sequence))) = (self.tracks.get_mut(number), place) else {
             return self.ingest_rtp(packet);
         };
+        if track.repeats(sequence) {
+            return self.ledger.drop(Cause::Duplicate, 1);
+        }
         match track.inbox.enter(packet, ssrc, sequence) {
             Entered::Passed(packet) => self.ingest_rtp(packet),
             Entered::Kept => self.take_from_inbox(number),
-            Entered::Duplicate => self.ledger.drop(Cause::Duplicate, 1),
+            Entered::Duplicate => {
+                track.count_repeated();
+                self.ledger.drop(Cause::Duplicate, 1);
+            }
         }
     }
 
@@ -177,7 +183,7 @@ impl Stream {
     /// follow.
     pub fn tend(&mut self, now: Duration) {
         for number in 0..self.tracks.len() {
-            if let Some(track) = self.tracks.get_mut(number) {
+            if let Some(track) = self.tracks.get_mut(number).filter(|track| !track.overlaps()) {
                 track.inbox.expire(now);
             }
             self.take_from_inbox(number);

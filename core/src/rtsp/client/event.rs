@@ -1,6 +1,6 @@
 //! What a [`ClientSession`](super::ClientSession) tells, and is told.
 
-use crate::rtsp::{Method, Range, RtpInfo, Status, Url};
+use crate::rtsp::{Method, Range, Resumed, RtpInfo, Status, Url, Via};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -74,7 +74,13 @@ pub enum ClientEvent {
         /// First packets, by index in the list given to `set_up`; empty when the server does not
         /// say.
         rtp_info: Vec<(usize, RtpInfo)>,
+        /// What the server does about what it was told to be there; `None` when it says nothing of it.
+        resumed: Option<Resumed>,
+        /// The servers through which the stream comes, as far as they say so.
+        via: Via,
     },
+    /// Everything is set up and nothing plays. Call [`start`](super::ClientSession::start) at any time.
+    Held,
     /// Go to this URL instead, on a connection and with a session of its own. The credentials of
     /// the first URL are kept when the host is the same.
     Redirected(Url),

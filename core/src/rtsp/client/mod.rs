@@ -14,6 +14,8 @@
 //! Playing: [`ClientEvent::Described`] → [`set_up`](ClientSession::set_up) with the wanted tracks →
 //! [`ClientEvent::TrackReady`] for each → [`ClientEvent::Started`].
 //! Publishing: [`ClientEvent::Announced`] → `set_up` → `TrackReady` … → `Started`: send.
+//! A player that is [held](ClientConfig::hold) stops before the last step: [`ClientEvent::Held`] →
+//! [`start`](ClientSession::start) → `Started`, and back by [`pause`](ClientSession::pause) → `Held`.
 //! Either ends with [`teardown`](ClientSession::teardown) → [`ClientEvent::Closed`], or with
 //! [`ClientEvent::Failed`] or [`ClientEvent::Redirected`]; after these three close the connection.
 
@@ -32,7 +34,7 @@ pub use event::{ClientError, ClientEvent, Negotiated, TrackSetup, Transports};
 
 use super::limits::MAX_TRACKS;
 use super::token::Tokens;
-use super::{Lower, Message, Url};
+use super::{Lower, Message, Resume, Url};
 use auth::Challenge;
 use state::{Pending, Phase, Purpose, Session, Track};
 use std::collections::VecDeque;
@@ -49,6 +51,9 @@ pub struct ClientConfig {
     pub response_timeout: Duration,
     /// `User:password` is sent by Basic only when the server offers no Digest; false: never.
     pub allow_basic: bool,
+    /// A player stops when everything is set up, and keeps the session alive until it is
+    /// [started](ClientSession::start).
+    pub hold: bool,
 }
 
 impl Default for ClientConfig {
@@ -58,6 +63,7 @@ impl Default for ClientConfig {
             transports: Transports::Auto,
             response_timeout: Duration::from_secs(10),
             allow_basic: true,
+            hold: false,
         }
     }
 }
@@ -171,6 +177,26 @@ impl ClientSession {
         self.send_setup(0, now);
     }
 
+    /// Begins to play what is [held](ClientEvent::Held); at another time nothing happens (false). `resume`: what
+    /// is there of the stream already. A server that knows what to do with it goes on behind that, or says 412
+    /// when it has other packets.
+    pub fn start(&mut self, resume: Option<&Resume>, now: Duration) -> bool {
+        let possible = self.phase == Phase::Held;
+        if possible {
+            self.send_start(resume, now);
+        }
+        possible
+    }
+
+    /// Holds what plays. Nothing happens (false) unless media was started.
+    pub fn pause(&mut self, now: Duration) -> bool {
+        let possible = self.phase == Phase::Running && self.publish.is_none();
+        if possible {
+            self.send_pause(now);
+        }
+        possible
+    }
+
     /// UDP stays silent: ends the session and sets all tracks up again over TCP, on the same
     /// connection; [`ClientEvent::TrackReady`] and [`ClientEvent::Started`] come again. Nothing
     /// happens (false) unless the transports are [`Transports::Auto`], UDP is in use and media was
@@ -249,7 +275,7 @@ impl ClientSession {
     /// Half the session's timeout after the last request, unless one is under way.
     fn keep_alive_due(&self) -> Option<Duration> {
         let session = self.session.as_ref()?;
-        let idle = self.phase == Phase::Running && self.pending.is_empty();
+        let idle = matches!(self.phase, Phase::Running | Phase::Held) && self.pending.is_empty();
         if idle { self.last_request.checked_add(session.timeout / 2) } else { None }
     }
 

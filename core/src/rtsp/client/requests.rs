@@ -2,7 +2,7 @@
 
 use super::state::{Pending, Phase, Purpose, Track};
 use super::{ClientError, ClientSession, Transports};
-use crate::rtsp::{Lower, Method, Mode, Request, Transport};
+use crate::rtsp::{Lower, Method, Mode, RESUME, Request, Resume, Transport};
 use std::time::Duration;
 
 impl ClientSession {
@@ -33,7 +33,10 @@ impl ClientSession {
     /// SETUP of a track, or the start when there is no further one.
     pub(super) fn send_setup(&mut self, index: usize, now: Duration) {
         let Some(Track { setup, url, .. }) = self.tracks.get(index) else {
-            return self.send_start(now);
+            if self.config.hold && self.publish.is_none() {
+                return self.held();
+            }
+            return self.send_start(None, now);
         };
         let (ports, uri) = (setup.client_port, url.clone());
         if self.lower == Lower::Udp && ports.is_none() {
@@ -59,11 +62,20 @@ impl ClientSession {
     }
 
     /// PLAY or RECORD.
-    fn send_start(&mut self, now: Duration) {
+    pub(super) fn send_start(&mut self, resume: Option<&Resume>, now: Duration) {
         self.phase = Phase::Starting;
         let method = if self.publish.is_some() { Method::Record } else { Method::Play };
         let mut request = Request::new(method, self.aggregate.clone());
         request.headers.push("Range", "npt=0.000-");
+        if let Some(resume) = resume.filter(|resume| !resume.marks.is_empty()) {
+            request.headers.push(RESUME, resume.to_string());
+        }
+        self.send(request, Purpose::Step, now);
+    }
+
+    pub(super) fn send_pause(&mut self, now: Duration) {
+        self.phase = Phase::Pausing;
+        let request = Request::new(Method::Pause, self.aggregate.clone());
         self.send(request, Purpose::Step, now);
     }
 

@@ -5,8 +5,8 @@ use super::requests::channels;
 use super::state::{Pending, Phase, Purpose, Session};
 use super::{ClientError, ClientEvent, ClientSession, Negotiated, Transports, resolve};
 use crate::rtsp::{
-    Headers, Lower, Method, Range, Request, Response, RtpInfo, Status, Transport, Url,
-    parse_rtp_info,
+    Headers, Lower, Method, RESUME, Range, Request, Response, Resumed, RtpInfo, Status, Transport,
+    Url, VIA, Via, parse_rtp_info,
 };
 use std::time::Duration;
 
@@ -64,7 +64,8 @@ impl ClientSession {
             }
             (Phase::SettingUp(track), _) => self.track_ready(track, &response, now),
             (Phase::Starting, _) => self.started(&response),
-            (Phase::Ready | Phase::Running | Phase::Over, _) => {}
+            (Phase::Pausing, _) => self.held(),
+            (Phase::Ready | Phase::Held | Phase::Running | Phase::Over, _) => {}
             (Phase::FallingBack | Phase::Closing, _) => {}
         }
     }
@@ -137,7 +138,15 @@ impl ClientSession {
         let entries: Vec<RtpInfo> =
             response.headers.get_all("RTP-Info").flat_map(parse_rtp_info).collect();
         let rtp_info = self.by_track(entries);
-        self.events.push_back(ClientEvent::Started { range, rtp_info });
+        let resumed = response.headers.get(RESUME).and_then(Resumed::parse);
+        let via = response.headers.get(VIA).map(Via::parse).unwrap_or_default();
+        self.events.push_back(ClientEvent::Started { range, rtp_info, resumed, via });
+    }
+
+    /// Everything is set up, and nothing plays.
+    pub(super) fn held(&mut self) {
+        self.phase = Phase::Held;
+        self.events.push_back(ClientEvent::Held);
     }
 
     /// Entries by their URLs; by their order when no URL fits and there is one for each track.

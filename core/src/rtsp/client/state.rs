@@ -13,8 +13,12 @@ pub(super) enum Phase {
     Ready,
     /// SETUP of this track.
     SettingUp(usize),
+    /// Set up; the engine is to call `start`.
+    Held,
     /// PLAY or RECORD.
     Starting,
+    /// PAUSE.
+    Pausing,
     /// Media flows.
     Running,
     /// TEARDOWN of the UDP session, to begin anew over TCP.

@@ -24,8 +24,10 @@ impl ServerSession {
             (PendingAsk::Setup(setup), Answer::Setup(answer)) => {
                 self.conclude_setup(cseq, setup, answer)
             }
-            (PendingAsk::Play { tracks }, Answer::Play { range, rtp_info }) => {
-                self.conclude_play(cseq, &tracks, range, &rtp_info)
+            (PendingAsk::Play { tracks }, Answer::Play { range, rtp_info, headers }) => {
+                let mut response = self.conclude_play(cseq, &tracks, range, &rtp_info);
+                headers.iter().for_each(|(name, value)| response.headers.push(name, value));
+                response
             }
             (PendingAsk::Record, Answer::Done) => {
                 if let Some(session) = &mut self.session {

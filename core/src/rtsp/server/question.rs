@@ -146,6 +146,8 @@ pub enum Answer {
         /// First packets of the tracks. Leave a track out rather than guess: players drop packets
         /// that lie before `seq`.
         rtp_info: Vec<TrackStart>,
+        /// Further headers.
+        headers: Headers,
     },
     /// To any question.
     Refuse(Refusal),

@@ -96,7 +96,7 @@ fn plays_over_udp_keeps_alive_and_tears_down() {
     let mut pair = Pair::play("rtsp://h/live/cam?key=1", Transports::Auto, ServerConfig::default());
     pair.run(yes);
     assert_eq!(pair.ready(), [(0, UDP), (1, UDP)]);
-    let Some(ClientEvent::Started { range, rtp_info }) = pair.events.last() else {
+    let Some(ClientEvent::Started { range, rtp_info, .. }) = pair.events.last() else {
         panic!("{:?}", pair.events);
     };
     assert_eq!(range, &Some(Range::NOW));

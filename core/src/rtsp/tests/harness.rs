@@ -55,7 +55,8 @@ pub(crate) fn yes(question: &Question) -> Answer {
         },
         Ask::Play { tracks, .. } => {
             let start = |&track| TrackStart { track, sequence: 7 + track as u16, timestamp: 9000 };
-            Answer::Play { range: Some(Range::NOW), rtp_info: tracks.iter().map(start).collect() }
+            let (range, rtp_info) = (Some(Range::NOW), tracks.iter().map(start).collect());
+            Answer::Play { range, rtp_info, headers: Headers::new() }
         }
         Ask::Announce | Ask::Pause { .. } | Ask::Record { .. } | Ask::Teardown { .. } => {
             Answer::Done

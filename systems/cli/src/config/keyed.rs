@@ -59,10 +59,48 @@ where
     pairs.collect()
 }
 
-/// Adds what the file has and the command line has not.
+/// The same for keys that may have several values, which the file has in one text with spaces between them.
+pub(super) mod lists {
+    use super::*;
+
+    pub(in super::super) fn serialize<V: Display, S: Serializer>(
+        pairs: &[(String, V)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut table = BTreeMap::<&str, String>::new();
+        for (key, value) in pairs {
+            let text = table.entry(key).or_default();
+            let space = if text.is_empty() { "" } else { " " };
+            *text += &format!("{space}{value}");
+        }
+        serializer.collect_map(table)
+    }
+
+    pub(in super::super) fn deserialize<'de, V, D>(
+        deserializer: D,
+    ) -> Result<Vec<(String, V)>, D::Error>
+    where
+        V: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let table = BTreeMap::<String, String>::deserialize(deserializer)?;
+        let mut pairs = Vec::new();
+        for (key, text) in table {
+            let wrong = |error: String| D::Error::custom(format!("{key}: {error}"));
+            for value in text.split_whitespace() {
+                let value = value.parse().map_err(|error: V::Err| wrong(error.to_string()))?;
+                pairs.push((checked(&key).map_err(wrong)?, value));
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+/// Adds the keys that the file has and the command line has not.
 pub(super) fn merge<K: PartialEq, V>(flags: &mut Vec<(K, V)>, file: Vec<(K, V)>) {
+    let given = flags.len();
     for (key, value) in file {
-        if !flags.iter().any(|(known, _)| *known == key) {
+        if !flags.iter().take(given).any(|(known, _)| *known == key) {
             flags.push((key, value));
         }
     }

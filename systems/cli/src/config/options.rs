@@ -69,6 +69,13 @@ pub(crate) struct Options {
     #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
     pub(crate) pull_on_demand: Vec<(String, RtspUrl)>,
 
+    /// Another server from which the stream of --pull PATH can be had, packet for packet the same: it stands by
+    /// with a session set up, and takes over without loss when the one that feeds is gone or silent (may be given
+    /// several times)
+    #[arg(long, value_name = "PATH=URL", value_parser = keyed::parse::<RtspUrl>)]
+    #[serde(with = "keyed::lists", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) standby: Vec<(String, RtspUrl)>,
+
     /// While nobody publishes to PATH, its players get the stream at SOURCE, another path of this
     /// server (may be given several times)
     #[arg(long, value_name = "PATH=SOURCE", value_parser = keyed::parse::<StreamPath>)]
@@ -186,6 +193,7 @@ impl Options {
     pub(crate) fn or(mut self, file: Options) -> Options {
         keyed::merge(&mut self.pull, file.pull);
         keyed::merge(&mut self.pull_on_demand, file.pull_on_demand);
+        keyed::merge(&mut self.standby, file.standby);
         keyed::merge(&mut self.fallback, file.fallback);
         keyed::merge(&mut self.rtp, file.rtp);
         keyed::merge(&mut self.user, file.user);

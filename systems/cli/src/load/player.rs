@@ -201,7 +201,7 @@ impl Player {
                 ClientEvent::Closed => self.end(State::Closed),
                 ClientEvent::Failed(error) => self.fail("RTSP", &error),
                 ClientEvent::Redirected(url) => self.fail("redirected to", &url),
-                ClientEvent::Announced => {}
+                ClientEvent::Announced | ClientEvent::Held => {}
             }
         }
         while let Some(bytes) = self.session.poll_transmit() {

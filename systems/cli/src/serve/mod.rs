@@ -82,7 +82,7 @@ pub(crate) fn run(args: ServeArgs, output: Output, stop: Stop) -> Result<(), Fai
         })?;
     }
     let backend = engine.figures().map_err(failed)?.backend;
-    let pulls = Pulls::start(&engine, options.pull.clone(), output)?;
+    let pulls = Pulls::start(&engine, &options, output)?;
     let mut on_demand = OnDemand::default();
     on_demand.tell(&engine, &options)?;
     let mut fallbacks = Fallbacks::default();
@@ -149,11 +149,12 @@ impl Server {
     fn read_configuration(&mut self, now: Instant) {
         match self.reload.read() {
             Ok(needs_restart) => {
-                self.pulls.change(self.reload.options().pull.clone(), now);
                 let options = self.reload.options();
+                let pulls = self.pulls.change(&self.engine, options, now);
                 let on_demand = self.on_demand.tell(&self.engine, options);
                 let fallbacks = self.fallbacks.tell(&self.engine, options);
-                for failure in [on_demand.err(), fallbacks.err()].into_iter().flatten() {
+                for failure in [pulls.err(), on_demand.err(), fallbacks.err()].into_iter().flatten()
+                {
                     self.output.warning(failure.to_string());
                 }
                 self.output.line(&Line::Reloaded { needs_restart });

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rillcast::engine::{self, Backoff, Engine, Transport};
+use rillcast::engine::{self, Backoff, Engine, Sources, Upstream};
 
-use crate::config::RtspUrl;
+use crate::config::{Options, RtspUrl};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -71,7 +71,7 @@ impl PullPhase {
 #[derive(Debug)]
 struct Pull {
     path: String,
-    url: String,
+    sources: Sources,
     backoff: Backoff,
     /// When the next attempt is due; `None` while one is under way or the stream is there.
     retry: Option<Instant>,
@@ -81,9 +81,9 @@ struct Pull {
 }
 
 impl Pull {
-    fn new(path: String, url: String, retry: Option<Instant>) -> Pull {
+    fn new(path: String, sources: Sources, retry: Option<Instant>) -> Pull {
         let backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-        Pull { path, url, backoff, retry, up: false, failures: 0 }
+        Pull { path, sources, backoff, retry, up: false, failures: 0 }
     }
 
     fn state(&self) -> PullState {
@@ -103,38 +103,65 @@ impl Pulls {
     /// When a URL cannot be used or a path is given twice. A host that is away is no such error.
     pub(super) fn start(
         engine: &Engine,
-        wanted: Vec<(String, RtspUrl)>,
+        options: &Options,
         output: Output,
     ) -> Result<Pulls, Failure> {
         let mut pulls = Pulls { pulls: Vec::new(), output, board: PullBoard::default() };
-        for (path, RtspUrl(url)) in wanted {
+        for (path, sources) in wanted(options)? {
             if pulls.pulls.iter().any(|pull| pull.path == path) {
                 return Err(Failure::usage(format!("--pull: the path {path} is given twice")));
             }
-            match engine.pull(&path, &url, Transport::Auto) {
+            match engine.pull_from(&path, &sources) {
                 Ok(()) => {}
                 Err(error @ engine::Error::Url { .. }) => {
                     return Err(Failure::usage(error.to_string()));
                 }
                 Err(error) => return Err(Failure::runtime(format!("--pull {path}: {error}"))),
             }
-            pulls.pulls.push(Pull::new(path, url, None));
+            pulls.pulls.push(Pull::new(path, sources, None));
         }
         pulls.post();
         Ok(pulls)
     }
 
-    /// From now on these are fetched. What is there or under way goes on to its end; it is not
-    /// fetched again when it is no longer wanted.
-    pub(super) fn change(&mut self, wanted: Vec<(String, RtspUrl)>, now: Instant) {
+    /// From now on these are fetched. What is there goes over to its new server without a pause; what is no
+    /// longer wanted goes on to its end, and is not fetched again.
+    ///
+    /// # Errors
+    /// When a standby is named for what is not fetched. Nothing has changed then.
+    pub(super) fn change(
+        &mut self,
+        engine: &Engine,
+        options: &Options,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        for (path, sources) in self.note(options, now)? {
+            match engine.set_upstreams(&path, &sources) {
+                // It is not there now: the next attempt goes to the new servers.
+                Ok(()) | Err(engine::Error::NoStream(_)) => {}
+                Err(error) => self.output.warning(format!("--pull {path}: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what is fetched from now on; gives what comes from other servers than before.
+    fn note(&mut self, options: &Options, now: Instant) -> Result<Vec<(String, Sources)>, Failure> {
+        let wanted = wanted(options)?;
+        let mut changed = Vec::new();
         self.pulls.retain(|pull| wanted.iter().any(|(path, _)| *path == pull.path));
-        for (path, RtspUrl(url)) in wanted {
+        for (path, sources) in wanted {
             match self.find(&path) {
-                Some(pull) => pull.url = url,
-                None => self.pulls.push(Pull::new(path, url, Some(now))),
+                Some(pull) if pull.sources == sources => {}
+                Some(pull) => {
+                    pull.sources = sources.clone();
+                    changed.push((path, sources));
+                }
+                None => self.pulls.push(Pull::new(path, sources, Some(now))),
             }
         }
         self.post();
+        Ok(changed)
     }
 
     /// The stream at this path is there.
@@ -168,7 +195,7 @@ impl Pulls {
             }
             pull.retry = None;
             tried = true;
-            if let Err(error) = engine.pull(&pull.path, &pull.url, Transport::Auto) {
+            if let Err(error) = engine.pull_from(&pull.path, &pull.sources) {
                 // The name server is away, or somebody publishes to the path.
                 self.output.warning(error.to_string());
                 pull.retry = Some(now + pull.backoff.wait());
@@ -194,30 +221,52 @@ impl Pulls {
     }
 }
 
+/// What is fetched, and from where.
+fn wanted(options: &Options) -> Result<Vec<(String, Sources)>, Failure> {
+    let upstream = |RtspUrl(url): &RtspUrl| Upstream::new(url);
+    let pulled = |path: &String| options.pull.iter().any(|(pulled, _)| pulled == path);
+    if let Some((path, _)) = options.standby.iter().find(|(path, _)| !pulled(path)) {
+        return Err(Failure::usage(format!("--standby {path}: no --pull fetches this path")));
+    }
+    let sources = options.pull.iter().map(|(path, url)| {
+        let standbys = options.standby.iter().filter(|(of, _)| of == path);
+        let standbys = standbys.map(|(_, url)| upstream(url)).collect();
+        (path.clone(), Sources { parent: upstream(url), standbys })
+    });
+    Ok(sources.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn options(pull: &[(&str, u8)], standby: &[(&str, u8)]) -> Options {
+        let all = |pairs: &[(&str, u8)]| {
+            let url = |n| RtspUrl(format!("rtsp://10.0.0.{n}/x"));
+            pairs.iter().map(|(path, n)| ((*path).to_owned(), url(n))).collect()
+        };
+        Options { pull: all(pull), standby: all(standby), ..Options::default() }
+    }
+
     #[test]
     fn what_is_fetched_can_be_changed() {
-        let url = |n: u8| RtspUrl(format!("rtsp://10.0.0.{n}/x"));
         let now = Instant::now();
         let mut pulls =
             Pulls { pulls: Vec::new(), output: Output::new(true), board: PullBoard::default() };
-        pulls.change(vec![("a".into(), url(1)), ("b".into(), url(2))], now);
-        assert!(pulls.pulls.iter().all(|pull| pull.retry == Some(now)));
+        let mut note = |options| pulls.note(&options, now).map(|changed| changed.len()).ok();
+        assert_eq!(note(options(&[("a", 1), ("b", 2)], &[("a", 4)])), Some(0));
+        assert_eq!(note(options(&[("a", 1)], &[("b", 4)])), None, "a standby of nothing");
+        assert_eq!(note(options(&[("a", 1), ("b", 2)], &[("a", 4)])), Some(0));
+        assert_eq!(note(options(&[("a", 1), ("b", 2)], &[("a", 4), ("a", 5)])), Some(1));
         pulls.started("a");
-        pulls.change(vec![("a".into(), url(3))], now);
-        let pull = &pulls.pulls[0];
-        assert_eq!(
-            (pulls.pulls.len(), pull.url.as_str(), pull.retry),
-            (1, "rtsp://10.0.0.3/x", None)
-        );
+        assert_eq!(pulls.note(&options(&[("a", 3)], &[]), now).map(|it| it.len()).ok(), Some(1));
+        let [pull] = &pulls.pulls[..] else { panic!("{pulls:?}") };
+        assert_eq!((pull.sources.parent.url.as_str(), pull.retry), ("rtsp://10.0.0.3/x", None));
     }
 
     #[test]
     fn one_attempt_is_made_at_a_time_and_each_later_than_the_last() {
-        let pull = Pull::new("cam".into(), String::new(), None);
+        let pull = Pull::new("cam".into(), Sources::new(Upstream::new("")), None);
         let board = PullBoard::default();
         let mut pulls =
             Pulls { output: Output::new(false), pulls: vec![pull], board: board.clone() };

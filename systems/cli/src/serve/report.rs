@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use rillcast::engine::{Event, Figures, StreamFigures};
+use rillcast::engine::{Event, Figures, StreamFigures, Switched};
 use rillcast::stats::Cause;
 use serde::Serialize;
 
@@ -60,6 +60,34 @@ pub(super) enum Line {
         reason: String,
         /// None when it is tried again only when somebody wants it.
         retry_in_s: Option<u64>,
+    },
+    StandbyReady {
+        path: String,
+        url: String,
+    },
+    StandbyLost {
+        path: String,
+        url: String,
+        reason: String,
+    },
+    /// The stream comes from another server.
+    UpstreamSwitched {
+        path: String,
+        from: String,
+        to: String,
+        /// `closed`, `left`, `silent`, `moved`, `returned`.
+        why: String,
+        reason: String,
+        /// The longest time without a new packet.
+        pause_ms: f64,
+        /// Packets that the new server had already.
+        replayed: u64,
+        /// Packets that came from both.
+        duplicates: u64,
+        /// Packets that came from neither.
+        missing: u64,
+        #[serde(skip)]
+        text: String,
     },
     /// The configuration was read again; options that changed but need a restart.
     Reloaded {
@@ -171,6 +199,26 @@ pub(super) fn line(event: Event, address: SocketAddr) -> Line {
         Event::PublisherRefused { path, peer, reason } => {
             Line::PublisherRefused { path, peer, reason }
         }
+        Event::StandbyReady { path, url } => Line::StandbyReady { path, url },
+        Event::StandbyLost { path, url, reason } => Line::StandbyLost { path, url, reason },
+        Event::UpstreamSwitched(switched) => {
+            let text = switched.to_string();
+            let Switched { path, from, to, why, reason, gap, .. } = *switched;
+            let Switched { replayed, duplicates, missing, .. } = *switched;
+            let (why, pause_ms) = (why.to_string(), gap.as_secs_f64() * 1e3);
+            Line::UpstreamSwitched {
+                path,
+                from,
+                to,
+                why,
+                reason,
+                pause_ms,
+                replayed,
+                duplicates,
+                missing,
+                text,
+            }
+        }
         Event::StreamClosed(stream) => Line::Ledger(StreamLedger::new(&stream)),
         other => Line::Other { text: other.to_string() },
     }
@@ -209,6 +257,11 @@ impl fmt::Display for Line {
                 write!(f, "cannot fetch {path} from {url}: {reason}")?;
                 retry_in_s.map_or(Ok(()), |seconds| write!(f, "; trying again in {seconds} s"))
             }
+            Line::StandbyReady { path, url } => write!(f, "+ {url} stands by for {path}"),
+            Line::StandbyLost { path, url, reason } => {
+                write!(f, "! {url} does not stand by for {path}: {reason}")
+            }
+            Line::UpstreamSwitched { text, .. } => write!(f, "! {text}"),
             Line::Reloaded { needs_restart } => {
                 f.write_str("the configuration was read again")?;
                 if !needs_restart.is_empty() {

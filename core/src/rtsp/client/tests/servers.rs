@@ -186,7 +186,9 @@ fn rtp_info_is_matched_by_url_and_else_by_order() {
         let play = script.answer("PLAY", 200, &["Range: npt=12.5-", &format!("RTP-Info: {info}")]);
         assert_eq!(play.uri, "rtsp://h/x/");
         let started = std::iter::from_fn(|| script.event()).last();
-        let Some(ClientEvent::Started { range, rtp_info }) = started else { panic!("{started:?}") };
+        let Some(ClientEvent::Started { range, rtp_info, .. }) = started else {
+            panic!("{started:?}")
+        };
         assert_eq!(range, Some(Range::from_start(Duration::from_millis(12_500))));
         let found: Vec<_> = rtp_info.iter().map(|(n, info)| (*n, info.sequence)).collect();
         assert_eq!(found, expected, "{info}");

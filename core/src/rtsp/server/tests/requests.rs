@@ -87,7 +87,11 @@ fn rtp_info_is_left_out_when_the_engine_does_not_know() {
     let mut server = server();
     let session = server.set_up(UDP);
     let play = request(&["PLAY rtsp://h/x RTSP/1.0", "CSeq: 4", &session]);
-    let response = server.serve(play, |_| Answer::Play { range: None, rtp_info: Vec::new() });
+    let response = server.serve(play, |_| Answer::Play {
+        range: None,
+        rtp_info: Vec::new(),
+        headers: Headers::new(),
+    });
     assert_eq!(response.headers.get("RTP-Info"), None);
     assert_eq!(response.headers.get("Range"), None);
 }
