@@ -97,6 +97,10 @@ pub trait TopologyAlgorithm: Send {
     /// Where a node hangs; `None` when it has no server node, or is a streaming server, or unknown.
     fn placement(&self, id: NodeId) -> Option<Placement>;
 
+    /// Whom a node can turn to by itself, best first: as in its [`Placement`], but also of one that has
+    /// lost its server node. Empty when the node is unknown.
+    fn standbys(&self, id: NodeId) -> Vec<NodeId>;
+
     /// What is known of a node or streaming server, its present capacity included.
     fn facts(&self, id: NodeId) -> Option<NodeFacts>;
 
@@ -106,6 +110,9 @@ pub trait TopologyAlgorithm: Send {
     /// A node whose placement is another than the one last told, or that has no server node and may get
     /// one by [`choose_server`](Self::choose_server). Each comes once; `None` when all are told.
     fn poll_changed(&mut self) -> Option<NodeId>;
+
+    /// How many nodes are 0, 1, 2 … hops away from a streaming server; those that are not fed are in none.
+    fn hops(&self) -> &[usize];
 
     /// The topology in figures, without looking at each node.
     fn totals(&self) -> Totals;

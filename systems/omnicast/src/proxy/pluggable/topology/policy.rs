@@ -17,10 +17,6 @@ pub(super) trait Policy: Default + Send {
     /// How many standbys a node has at most, whatever is configured.
     const MOST_STANDBYS: usize = Config::MAX_STANDBYS;
 
-    /// Whether a node that lost its server node stays with its first standby that has room: it has gone
-    /// there by itself already.
-    const STANDBY_FIRST: bool = false;
-
     /// Whether a server node's own server node is a standby when there is no other: it has room at least
     /// for one when the server node is gone.
     const GRANDPARENT: bool = true;

@@ -28,12 +28,14 @@ pub(super) trait Search: Default + Send {
     /// It cannot any more.
     fn remove(&mut self, order: Order, trees: &[u8], key: u64, slot: Slot);
 
-    /// Shows the nodes of a tree in their order, until `visit` breaks off.
+    /// Shows the nodes of a tree in their order, those with a key below `from` left out, until `visit`
+    /// breaks off.
     fn walk(
         &self,
         forest: &Forest,
         order: Order,
         tree: u8,
+        from: u64,
         visit: impl FnMut(Slot) -> ControlFlow<()>,
     );
 }
@@ -52,11 +54,13 @@ impl Search for Scan {
         forest: &Forest,
         order: Order,
         tree: u8,
+        from: u64,
         mut visit: impl FnMut(Slot) -> ControlFlow<()>,
     ) {
         let in_tree = forest.iter().filter(|(_, node)| node.root || node.tree == tree);
         let keys = in_tree.map(|(slot, node)| Reverse((node.keys[order as usize], slot)));
-        let mut rest: BinaryHeap<_> = keys.filter(|key| key.0.0 != NO_KEY).collect();
+        let mut rest: BinaryHeap<_> =
+            keys.filter(|key| (from..NO_KEY).contains(&key.0.0)).collect();
         while let Some(Reverse((_, slot))) = rest.pop() {
             if visit(slot).is_break() {
                 return;
@@ -89,9 +93,11 @@ impl Search for Sorted {
         _: &Forest,
         order: Order,
         tree: u8,
+        from: u64,
         mut visit: impl FnMut(Slot) -> ControlFlow<()>,
     ) {
-        for (_, slot) in &self.sets[order as usize][usize::from(tree)] {
+        let set = &self.sets[order as usize][usize::from(tree)];
+        for (_, slot) in set.range((from, Slot(0))..) {
             if visit(*slot).is_break() {
                 return;
             }

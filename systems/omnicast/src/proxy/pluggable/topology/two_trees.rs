@@ -25,8 +25,10 @@ impl Policy for TwoTreesPolicy {
     const GRANDPARENT: bool = false;
     type Search = Sorted;
 
-    fn kept(_: &Node, holders: u32) -> u32 {
-        holders
+    /// Every node takes two places; so a third of those near the streaming server are not for newcomers, or
+    /// the nodes there would find no standby that is as near.
+    fn kept(node: &Node, holders: u32) -> u32 {
+        holders.max(node.capacity / 3)
     }
 
     fn most_holders(node: &Node) -> u32 {

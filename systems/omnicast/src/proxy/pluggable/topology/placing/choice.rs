@@ -7,6 +7,7 @@ use super::super::forest::Slot;
 use super::super::policy::Policy;
 use super::super::search::{Order, Search};
 use super::Placing;
+use super::moves::standby_key;
 
 /// How many nodes are looked at for standbys: the time for a choice must not grow with the tree.
 const LOOKED_AT: usize = 32;
@@ -35,16 +36,10 @@ impl<P: Policy> Placing<P> {
     /// The server of an unfed node, if there is one.
     fn find_server(&self, slot: Slot) -> Option<Slot> {
         let node = &self.forest[slot];
-        if P::STANDBY_FIRST {
-            let kept_up = |&standby: &Slot| self.has_room(standby) && standby != node.shunned;
-            if let Some(standby) = self.standbys.of(slot).find(kept_up) {
-                return Some(standby);
-            }
-        }
         let mut second_best = None;
         for tree in (0..P::TREES).map(|other| node.tree ^ other) {
             let mut found = None;
-            self.search.walk(&self.forest, Order::Servers, tree, |server| {
+            self.search.walk(&self.forest, Order::Servers, tree, 0, |server| {
                 if server == node.shunned {
                     second_best = Some(server);
                     return Continue(());
@@ -121,9 +116,11 @@ impl<P: Policy> Placing<P> {
         let node = &self.forest[slot];
         let (mut good, mut poor, mut looked_at) = (Vec::new(), Vec::new(), 0);
         let tree = if P::TREES > 1 { 1 - node.tree } else { 0 };
-        self.search.walk(&self.forest, Order::Standbys, tree, |one| {
+        // Whom one may rely on that serves nobody is anybody; see `comes_before`.
+        let from = if node.capacity == 0 { 0 } else { standby_key(node.hops, 0) };
+        self.search.walk(&self.forest, Order::Standbys, tree, from, |one| {
             let candidate = &self.forest[one];
-            if candidate.hops > node.hops || looked_at == LOOKED_AT {
+            if looked_at == LOOKED_AT {
                 return Break(());
             }
             looked_at += 1;
@@ -147,12 +144,11 @@ impl<P: Policy> Placing<P> {
             if good.len() == lacking { Break(()) } else { Continue(()) }
         });
         let chosen: Vec<Slot> = good.into_iter().chain(poor).take(lacking).collect();
-        let none = chosen.is_empty() && self.standbys.count(slot) == 0;
         for standby in chosen {
             self.standbys.add(slot, standby);
             self.settle(standby);
         }
-        if P::GRANDPARENT && none {
+        if P::GRANDPARENT && self.standbys.count(slot) < self.config.standbys {
             self.fall_back_on_grandparent(slot, bad);
         }
     }
@@ -163,6 +159,7 @@ impl<P: Policy> Placing<P> {
         let grandparent = server.get().and_then(|server| self.forest[server].server.get());
         if let Some(grandparent) = grandparent
             && Some(grandparent) != bad
+            && self.standbys.of(slot).all(|standby| standby != grandparent)
         {
             self.standbys.add(slot, grandparent);
             self.settle(grandparent);

@@ -5,7 +5,8 @@
 //! * A node that is *fed* (a chain of servers leads to a streaming server) is one hop further away than
 //!   its server node, and at most as far as the bounds allow. The subtree of a node that lost its server
 //!   is unfed and out of every order of search until it hangs again; so nobody is ever placed below itself.
-//! * A node's server and its standbys come before it in the order (hops, slot). Thus the links to both,
+//! * A node's server and its standbys come before it in the order (hops, slot), in which those that can
+//!   serve nobody come last, whatever their hops. Thus the links to both,
 //!   of all nodes together, have no circle: whoever turns to a standby, however many do at once, no node
 //!   comes to receive from itself.
 //! * A node has at most as many children as its capacity says.
@@ -85,8 +86,11 @@ impl<P: Policy> Placing<P> {
     fn placed(&self, slot: Slot) -> Option<Placement> {
         let node = &self.forest[slot];
         let server = self.forest[node.server.get()?].id;
-        let standbys = self.standbys.of(slot).map(|standby| self.forest[standby].id).collect();
-        Some(Placement { server, hops: node.hops, standbys })
+        Some(Placement { server, hops: node.hops, standbys: self.standby_ids(slot) })
+    }
+
+    fn standby_ids(&self, slot: Slot) -> Vec<NodeId> {
+        self.standbys.of(slot).map(|standby| self.forest[standby].id).collect()
     }
 }
 
@@ -197,11 +201,17 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
             self.changed.push(child);
         }
         self.settle(slot);
+        // Whom it relied on as one that serves nobody may be below it before long.
+        self.check_standbys(slot);
         Ok(())
     }
 
     fn placement(&self, id: NodeId) -> Option<Placement> {
         self.placed(self.forest.find(id).ok()?)
+    }
+
+    fn standbys(&self, id: NodeId) -> Vec<NodeId> {
+        self.forest.find(id).map(|slot| self.standby_ids(slot)).unwrap_or_default()
     }
 
     fn facts(&self, id: NodeId) -> Option<NodeFacts> {
@@ -226,6 +236,10 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
         }
         self.retries = self.retries.checked_sub(1)?;
         Some(self.forest[self.waiting.pop()?].id)
+    }
+
+    fn hops(&self) -> &[usize] {
+        &self.fed
     }
 
     fn totals(&self) -> Totals {

@@ -11,6 +11,12 @@ const KEPT: u64 = 1 << 63;
 const RANK_BITS: u32 = 47;
 const MOST_RANK: u64 = (1 << RANK_BITS) - 1;
 
+/// Where a node comes among the standbys: those with most hops first, because newcomers fill those with few
+/// before long; of those the ones that stand by for few.
+pub(super) fn standby_key(hops: u16, holders: u32) -> u64 {
+    u64::from(u16::MAX - hops) << RANK_BITS | u64::from(holders)
+}
+
 impl<P: Policy> Placing<P> {
     /// Hangs an unfed subtree at a fed node that has room.
     pub(super) fn hang(&mut self, slot: Slot, server: Slot) {
@@ -135,7 +141,7 @@ impl<P: Policy> Placing<P> {
         if !self.may_be_chosen(slot) || holders >= P::most_holders(node) {
             return NO_KEY;
         }
-        u64::from(node.hops) << RANK_BITS | u64::from(holders)
+        standby_key(node.hops, holders)
     }
 
     /// Drops the last holders of a node that has more than it can stand by for.
@@ -163,16 +169,7 @@ impl<P: Policy> Placing<P> {
     fn check_standbys_below(&mut self, top: Slot) {
         let mut at = Some(top);
         while let Some(slot) = at {
-            let late: Vec<Slot> = self
-                .standbys
-                .of(slot)
-                .filter(|&standby| !self.comes_before(standby, slot))
-                .collect();
-            for standby in late {
-                self.standbys.remove(slot, standby);
-                self.changed.push(slot);
-                self.settle(standby);
-            }
+            self.check_standbys(slot);
             let late: Vec<Slot> = self
                 .standbys
                 .holders_of(slot)
@@ -189,8 +186,23 @@ impl<P: Policy> Placing<P> {
         }
     }
 
-    /// Whether one may be a standby of the other without a circle ever coming about.
+    /// Drops the standbys of a node that do not come before it.
+    pub(super) fn check_standbys(&mut self, slot: Slot) {
+        let late: Vec<Slot> =
+            self.standbys.of(slot).filter(|&standby| !self.comes_before(standby, slot)).collect();
+        for standby in late {
+            self.standbys.remove(slot, standby);
+            self.changed.push(slot);
+            self.settle(standby);
+        }
+    }
+
+    /// Whether one that can serve may be a standby of the other without a circle ever coming about. No
+    /// circle leads through a node that serves nobody.
     pub(super) fn comes_before(&self, one: Slot, other: Slot) -> bool {
+        if self.forest[other].capacity == 0 {
+            return true;
+        }
         (self.forest[one].hops, one) < (self.forest[other].hops, other)
     }
 

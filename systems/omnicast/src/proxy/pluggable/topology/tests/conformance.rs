@@ -15,6 +15,9 @@ impl World {
         assert_eq!(totals.nodes, self.capacity.len());
         assert_eq!(totals.unfed, totals.nodes - fed.clone().count());
         assert_eq!(totals.depth, fed.clone().max().copied().unwrap_or(0));
+        for (hops, &nodes) in self.topology.hops().iter().enumerate() {
+            assert_eq!(fed.clone().filter(|&&of| usize::from(of) == hops).count(), nodes);
+        }
         assert_eq!(totals.hops, fed.map(|&hops| u64::from(hops)).sum::<u64>());
     }
 
