@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what fan-out costs, beside the floor in C | `cargo run --release -- bench fanout` |
 //! | a server under 400 players, beside its targets | `cargo run --release -p rillcast-bench --bin serve` |
+//! | the proxy server's topologies with a million nodes | `cargo run --release -- bench topology` |
 //! | no allocation per packet | `cargo test --release -p rillcast-bench --test allocations` |
 //! | cut-through: the first packet is out before the last is in | `cargo test --release -p rillcast-bench --test cut_through -- --nocapture` |
 //! | the ring beside tokio's broadcast and the disruptor | `cargo bench -p rillcast-bench --bench ring` |
@@ -11,3 +12,4 @@
 pub mod fanout;
 mod floor;
 pub mod peers;
+pub mod topology;

@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Node(Box<NodeArgs>),
     /// See it work: a publisher, a server and 200 viewers on this machine, with figures
     Demo(DemoArgs),
-    /// Measure what relaying costs on this machine
+    /// Measure what relaying costs on this machine, and how nodes are placed
     Bench(BenchArgs),
     /// Look at this machine: what is slow or missing, and the command that mends it
     Doctor(DoctorArgs),

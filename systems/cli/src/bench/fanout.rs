@@ -1,6 +1,6 @@
-//! `rillcast bench`: what relaying costs here, beside the least that the kernel takes.
+//! `rillcast bench fanout`: what relaying costs here, beside the least that the kernel takes.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use rillcast_bench::fanout::{self, Error, Peer, Plan, Round};
 use serde::Serialize;
 
@@ -16,23 +16,6 @@ Examples:
 
 Close other programs before: the figures are of this machine as it is.";
 
-/// Measure what relaying costs on this machine
-#[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    #[command(subcommand)]
-    measurement: Measurement,
-}
-
-/// The measurements.
-#[derive(Debug, Subcommand)]
-enum Measurement {
-    /// One stream to many receivers: processor time per packet, beside the floor written in C
-    Fanout(FanoutArgs),
-    /// What a measurement starts as the process that relays
-    #[command(hide = true)]
-    Relay,
-}
-
 /// How the packets go to the receivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Transport {
@@ -45,7 +28,7 @@ enum Transport {
 /// One stream to many receivers: processor time per packet, beside the floor written in C
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-struct FanoutArgs {
+pub(super) struct FanoutArgs {
     /// How many receivers
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     children: u32,
@@ -82,14 +65,12 @@ struct FanoutArgs {
     repetitions: u32,
 }
 
-pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
-    match args.measurement {
-        Measurement::Fanout(args) => fanout(args, output),
-        Measurement::Relay => fanout::relay().map_err(failed),
-    }
+/// What is started as the process that relays.
+pub(super) fn relay() -> Result<(), Failure> {
+    fanout::relay().map_err(failed)
 }
 
-fn fanout(args: FanoutArgs, output: Output) -> Result<(), Failure> {
+pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
     // A player has a connection and two sockets.
     let descriptors = u64::from(args.children) * 3 + 100;
     if rlimit::increase_nofile_limit(descriptors).is_ok_and(|limit| limit < descriptors) {

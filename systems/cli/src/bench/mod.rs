@@ -1,0 +1,36 @@
+//! `rillcast bench`: measurements, a subcommand each.
+
+mod fanout;
+mod topology;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Measure what relaying costs on this machine, and how nodes are placed
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    measurement: Measurement,
+}
+
+/// The measurements.
+#[derive(Debug, Subcommand)]
+enum Measurement {
+    /// One stream to many receivers: processor time per packet, beside the floor written in C
+    Fanout(fanout::FanoutArgs),
+    /// A million simulated nodes: how fast and how flat the proxy server places them
+    Topology(topology::TopologyArgs),
+    /// What a measurement starts as the process that relays
+    #[command(hide = true)]
+    Relay,
+}
+
+pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
+    match args.measurement {
+        Measurement::Fanout(args) => fanout::run(args, output),
+        Measurement::Topology(args) => topology::run(args, output),
+        Measurement::Relay => fanout::relay(),
+    }
+}
