@@ -79,7 +79,10 @@ fn messages(mut input: &[u8]) -> Vec<Message> {
 
 fn header_values(text: &str) {
     for transport in Transport::parse_all(text) {
-        assert_eq!(Transport::parse(&transport.to_string()).as_ref(), Some(&transport));
+        // That a session is for playing goes without saying, and is not written.
+        let mode = transport.mode.filter(|mode| *mode == Mode::Record);
+        let written = Transport { mode, ..transport.clone() };
+        assert_eq!(Transport::parse(&transport.to_string()), Some(written));
     }
     if let Some(range) = Range::parse(text) {
         let _ = range.to_string();
