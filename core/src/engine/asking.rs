@@ -15,9 +15,11 @@ use super::worker::Worker;
 /// Who feeds a stream, as far as it can be asked for something.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Feeder {
-    /// Nobody, or somebody who is heard over sockets of the stream's own only.
+    /// Nobody, as far as is known.
     #[default]
     Nobody,
+    /// Whoever sends to the sockets of the stream's own.
+    Sockets,
     /// The peer of an RTSP connection.
     Connection(Token),
     /// This process.
@@ -64,7 +66,7 @@ impl Worker {
         let Some(live) = self.streams.get(&id) else { return };
         match live.feeder.clone() {
             Feeder::Nobody if live.is_stood_in() => self.ask_stand_in(id, now),
-            Feeder::Nobody => self.ask_by_datagram(id, now),
+            Feeder::Nobody | Feeder::Sockets => self.ask_by_datagram(id, now),
             Feeder::Connection(token) => {
                 self.ask_by_datagram(id, now);
                 self.ask_interleaved(id, token, now);

@@ -2,7 +2,8 @@
 //!
 //! What the other stream gets is taken into the stream at the path, a copy of each packet, numbered as the
 //! source that was there before it would have gone on ([`Stream::replace`](crate::relay::Stream::replace)): the
-//! children stay and notice nothing but another picture. A publisher that comes takes over at its next key frame.
+//! children stay and notice nothing but another picture. A publisher that comes takes over at its next key frame;
+//! so does a source in this process, whose packets are then copied, too.
 
 use std::time::Duration;
 
@@ -15,11 +16,21 @@ use super::asking::Feeder;
 use super::command::StreamId;
 use super::error::Error;
 use super::event::Event;
+use super::figures::FallbackFigures;
 use super::media::Live;
 use super::worker::Worker;
 
 /// Packets taken over before they are fanned out.
 const BATCH: u64 = MAX_BACKLOG / 2;
+
+/// Whose packets are copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Numbering {
+    /// Those of what stands in, whose turn it is.
+    OfStandIn,
+    /// Those of the source itself, whose turn may come with its next key frame.
+    OfSource,
+}
 
 /// The stream that stands in for a publisher.
 pub(super) struct StandIn {
@@ -57,14 +68,21 @@ impl Live {
             }
             taken += 1;
             stand_in.next = position + 1;
-            self.copy(&mut stand_in.filling, packet, now);
+            self.copy(&mut stand_in.filling, packet, Numbering::OfStandIn, now);
         }
         drop(view);
         self.stand_in = Some(stand_in);
         taken == BATCH
     }
 
-    fn copy(&mut self, filling: &mut Option<Filling>, packet: &Packet, now: Duration) {
+    /// Takes in a copy of a packet, made in `filling` and numbered as the stream goes on.
+    pub(super) fn copy(
+        &mut self,
+        filling: &mut Option<Filling>,
+        packet: &Packet,
+        numbering: Numbering,
+        now: Duration,
+    ) {
         let (track, kind, data) = (packet.track, packet.kind, packet.data());
         let length = PREFIX + data.len();
         if filling.as_ref().is_none_or(|filling| filling.remaining() < length) {
@@ -77,7 +95,10 @@ impl Live {
         head.copy_from_slice(&prefix(canonical_channel(track, kind), data.len()));
         rest.copy_from_slice(data);
         if kind == Kind::Rtp {
-            self.stream.splice_present(track, rest, now);
+            match numbering {
+                Numbering::OfStandIn => self.stream.splice_present(track, rest, now),
+                Numbering::OfSource => self.stream.splice(track, rest, true, now),
+            }
         }
         let framed = filling.as_mut().and_then(|filling| {
             filling.advance(length);
@@ -207,6 +228,16 @@ impl Worker {
             self.stand_ins.push((source, id));
         }
         self.feed_stand_ins(source);
+    }
+
+    /// What stands in, and what could.
+    pub(super) fn fallback_figures(&self) -> Vec<FallbackFigures> {
+        let figures = |(path, source): (&String, &String)| {
+            let live = self.paths.get(path).and_then(|id| self.streams.get(id));
+            let stands_in = live.is_some_and(|live| live.stand_in.is_some());
+            FallbackFigures { path: path.clone(), source: source.clone(), stands_in }
+        };
+        self.fallbacks.iter().map(figures).collect()
     }
 
     /// Takes what is new of a stream into those for which it stands in.

@@ -1,5 +1,7 @@
 //! What the engine counts, as a snapshot.
 
+use std::time::Duration;
+
 use crate::relay::{ChildFigures, TrackFigures};
 use crate::stats::{ChildLedger, Histogram, Ledger};
 
@@ -22,6 +24,46 @@ pub struct Figures {
     pub events_lost: u64,
     /// The streams, with those that are over while their children are still given the end.
     pub streams: Vec<StreamFigures>,
+    /// The streams that are fetched on demand, whether they are there or not.
+    pub on_demand: Vec<OnDemandFigures>,
+    /// The streams that have a fallback, whether it stands in or not.
+    pub fallbacks: Vec<FallbackFigures>,
+}
+
+/// How it is with a stream that is fetched [on demand](super::Engine::pull_on_demand).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnDemandFigures {
+    /// Its path.
+    pub path: String,
+    /// What is done about it now.
+    pub state: OnDemandState,
+}
+
+/// What is done about a stream that is fetched on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDemandState {
+    /// Nothing: nobody wants it.
+    Idle,
+    /// It is being fetched, for somebody who waits.
+    Opening,
+    /// It is there.
+    Up,
+    /// It could not be fetched, or was interrupted.
+    Failed {
+        /// Who wants it in this time is told so without another attempt.
+        again_in: Duration,
+    },
+}
+
+/// How it is with a stream that has a [fallback](super::Engine::set_fallback).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FallbackFigures {
+    /// Its path.
+    pub path: String,
+    /// Path of the stream that stands in.
+    pub source: String,
+    /// Whether it does now.
+    pub stands_in: bool,
 }
 
 /// Figures of one stream.

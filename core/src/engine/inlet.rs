@@ -8,6 +8,7 @@ use crate::io::{Run, Token, UdpOptions};
 use crate::media::sdp;
 use crate::relay::Kind;
 
+use super::asking::Feeder;
 use super::children::{ChildOptions, Receiver};
 use super::command::StreamId;
 use super::error::Error;
@@ -111,7 +112,7 @@ impl Worker {
         }
         let mut sockets: Vec<(Token, u8, Kind)> = Vec::new();
         let bound = self.bind_described(&session, &mut sockets);
-        let id = match bound.and_then(|()| self.add_stream(path, "plain RTP".into(), session)) {
+        let id = match bound.and_then(|()| self.resume_or_add(path, "plain RTP".into(), session)) {
             Ok(id) => id,
             Err(error) => {
                 for (socket, _, _) in sockets {
@@ -120,6 +121,9 @@ impl Worker {
                 return Err(error);
             }
         };
+        if let Some(live) = self.streams.get_mut(&id) {
+            live.feeder = Feeder::Sockets;
+        }
         for (socket, track, kind) in sockets {
             self.open_inlet(socket, Ingest::new(id, track, kind, Sender::Any));
         }

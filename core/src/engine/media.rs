@@ -30,6 +30,9 @@ pub(super) struct Live {
     /// Another stream that feeds this one while it has no publisher, or while his first key frame is
     /// awaited.
     pub(super) stand_in: Option<StandIn>,
+    /// What this process feeds it has to be made to fit behind what others have fed before, in copies,
+    /// and where these are made.
+    pub(super) renumbered: Option<Option<Filling>>,
     /// It was said that its fallback cannot stand in.
     pub(super) fallback_unfit: bool,
     /// How regularly it comes.
@@ -56,6 +59,7 @@ impl Live {
             pool,
             feeder: Feeder::default(),
             stand_in: None,
+            renumbered: None,
             fallback_unfit: false,
             rhythm: Rhythm::default(),
             ticking: false,

@@ -102,7 +102,7 @@ use command::{Command, Commands, Remote, Reply};
 pub use config::{Config, Transport};
 pub use error::Error;
 pub use event::Event;
-pub use figures::{Figures, StreamFigures};
+pub use figures::{FallbackFigures, Figures, OnDemandFigures, OnDemandState, StreamFigures};
 pub use multicast::{GroupRange, Multicast};
 use on_demand::OnDemand;
 pub use rtp_source::{PushError, RtpSource};

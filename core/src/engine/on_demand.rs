@@ -19,6 +19,7 @@ use super::command::{Command, Remote, StreamId};
 use super::config::Transport;
 use super::error::Error;
 use super::event::Event;
+use super::figures::{OnDemandFigures, OnDemandState};
 use super::role::{Part, Role};
 use super::worker::Worker;
 
@@ -120,6 +121,23 @@ impl Worker {
         None
     }
 
+    /// What is done about the streams that are fetched on demand.
+    pub(super) fn demand_figures(&self) -> Vec<OnDemandFigures> {
+        let now = self.io.now();
+        let figures = |(path, demand): (&String, &OnDemand)| {
+            let live = self.paths.get(path).and_then(|id| self.streams.get(id));
+            let failed = demand.failed.filter(|(_, until)| *until > now);
+            let state = match failed {
+                _ if live.is_some_and(|live| live.orphaned.is_none()) => OnDemandState::Up,
+                _ if demand.opening => OnDemandState::Opening,
+                Some((_, until)) => OnDemandState::Failed { again_in: until.saturating_sub(now) },
+                None => OnDemandState::Idle,
+            };
+            OnDemandFigures { path: path.clone(), state }
+        };
+        self.on_demand.iter().map(figures).collect()
+    }
+
     /// Begins to fetch a stream, unless that is under way.
     fn fetch(&mut self, path: &str) {
         let Some(demand) = self.on_demand.get_mut(path).filter(|demand| !demand.opening) else {
@@ -217,7 +235,7 @@ impl Worker {
             let orphaned = live.orphaned.is_some();
             let puller = match live.feeder {
                 Feeder::Connection(token) => Some(token),
-                Feeder::Nobody | Feeder::Program(_) => None,
+                Feeder::Nobody | Feeder::Sockets | Feeder::Program(_) => None,
             };
             let puller = puller.filter(|token| self.client(*token).is_some());
             let used = self.is_played(id);

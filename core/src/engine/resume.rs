@@ -51,7 +51,8 @@ impl Worker {
         Ok(id)
     }
 
-    fn resume_or_add(
+    /// A source goes on with the stream that waits, or is stood in for, at its path, or begins one.
+    pub(super) fn resume_or_add(
         &mut self,
         path: String,
         from: String,

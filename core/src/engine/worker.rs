@@ -282,7 +282,7 @@ impl Worker {
                 let _ = spare.try_send(packets);
             }
             Command::Child(command) => self.obey_about_child(command),
-            Command::EndSource(stream) => self.end_stream(stream, "its source has ended"),
+            Command::EndSource(stream) => self.end_source(stream),
             Command::Reader { path, waits, reply } => self.add_reader(path, waits, reply),
             Command::End { path, reply } => {
                 let _ = reply.send(self.end(&path));

@@ -1,7 +1,10 @@
 //! Streams that stand in where there is no publisher.
 
+use std::net::{IpAddr, UdpSocket};
+
 use super::{
-    Client, PATIENCE, Publisher, check, engine, next_packet, play, serve, session, wait_for,
+    Audited, Client, PATIENCE, Publisher, check, engine, next_packet, play, serve, session,
+    wait_for,
 };
 use crate::engine::{Config, Engine, Error, Event};
 use crate::media::sdp;
@@ -95,6 +98,85 @@ fn players_go_over_to_the_fallback_and_back_again() {
     // Without its publisher, the fallback is over, and so is all.
     drop(fallback);
     wait_for(&engine, |event| matches!(event, Event::StreamEnded { path, .. } if path == "s"));
+}
+
+/// What a source has sent that is not a publisher.
+fn packet(sequence: u8, nal: u8) -> [u8; 16] {
+    [0x80, 0x80 | 96, 0, sequence, 0, 0, 1, sequence, 0, 0, 0, 9, nal, 0x88, 1, 1]
+}
+
+fn stands_in(engine: &Engine) -> bool {
+    let figures = engine.figures().expect("figures").fallbacks;
+    assert_eq!((figures.len(), &*figures[0].path, &*figures[0].source), (1, "s", "f"));
+    figures[0].stands_in
+}
+
+/// An engine whose fallback stands in at `s`, and a player there that has had its first packet.
+fn stood_in() -> (Audited, Publisher, Client) {
+    let engine = engine();
+    let address = serve(&engine);
+    engine.set_fallback("s", Some("f")).expect("no circle");
+    assert!(!stands_in(&engine));
+    let mut fallback = Publisher::begin_at(address, "f", &video(), 2);
+    fallback.send(0, KEY);
+    wait_for(&engine, |event| matches!(event, Event::StreamStarted { path, .. } if path == "s"));
+    let mut player = play(address);
+    comes(&mut player, 0, KEY);
+    assert!(stands_in(&engine));
+    (engine, fallback, player)
+}
+
+#[test]
+fn a_source_in_this_process_takes_over_and_gives_back() {
+    let (engine, mut fallback, mut player) = stood_in();
+    let mut source = engine.rtp_source("s", video()).expect("nobody else feeds it");
+    resumed(&engine, false);
+    let mut send = |sequence, nal| {
+        source.push(0, &packet(sequence, nal)).expect("a packet");
+        source.flush().expect("the engine runs");
+    };
+    send(50, OTHER);
+    fallback.send(1, OTHER);
+    comes(&mut player, 1, OTHER);
+    send(51, KEY);
+    comes(&mut player, 2, KEY);
+    fallback.send(2, KEY);
+    send(52, OTHER);
+    comes(&mut player, 3, OTHER);
+    assert!(engine.rtp_source("s", video()).is_err(), "it has a source");
+    drop(source);
+    resumed(&engine, true);
+    fallback.send(3, KEY);
+    comes(&mut player, 4, KEY);
+    check(&engine);
+}
+
+#[test]
+fn plain_rtp_takes_over() {
+    let (engine, mut fallback, mut player) = stood_in();
+    let mut plain = video();
+    plain.connection = Some(IpAddr::from([127, 0, 0, 1]).into());
+    let bound = (0..100).any(|_| {
+        let free = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        plain.media[0].port = free.local_addr().expect("an address").port() & !1;
+        drop(free);
+        engine.ingest_rtp("s", plain.clone()).is_ok()
+    });
+    assert!(bound, "no free pair of ports");
+    resumed(&engine, false);
+    let sender = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let to = ("127.0.0.1", plain.media[0].port);
+    let send = |sequence, nal| sender.send_to(&packet(sequence, nal), to).expect("sent");
+    send(50, OTHER);
+    fallback.send(1, OTHER);
+    comes(&mut player, 1, OTHER);
+    send(51, KEY);
+    comes(&mut player, 2, KEY);
+    fallback.send(2, KEY);
+    send(52, OTHER);
+    comes(&mut player, 3, OTHER);
+    assert!(!stands_in(&engine));
+    check(&engine);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{
     Client, PATIENCE, Publisher, check, engine, play, serve, session, session_of, wait_for,
 };
-use crate::engine::{Config, Engine, Event, Transport};
+use crate::engine::{Config, Engine, Event, OnDemandState, Transport};
 
 const GRACE: Duration = Duration::from_millis(300);
 
@@ -16,6 +16,12 @@ fn fetching(url: &str, config: Config) -> (Engine, std::net::SocketAddr) {
     engine.pull_on_demand("s", url, Transport::Tcp, GRACE).expect("a URL");
     let address = serve(&engine);
     (engine, address)
+}
+
+fn state(engine: &Engine) -> OnDemandState {
+    let figures = engine.figures().expect("figures").on_demand;
+    assert_eq!((figures.len(), &*figures[0].path), (1, "s"));
+    figures[0].state
 }
 
 fn describe(client: &mut Client, address: std::net::SocketAddr) -> String {
@@ -30,6 +36,7 @@ fn all_who_want_a_stream_wait_for_one_pull_which_ends_after_the_last() {
     publisher.send(0, 0x65);
     let (relay, address) = fetching(&format!("rtsp://{origin}/s"), Config::default());
     assert!(relay.figures().expect("figures").streams.is_empty());
+    assert_eq!(state(&relay), OnDemandState::Idle);
 
     let mut clients: Vec<Client> = (0..5).map(|_| Client::connect(address)).collect();
     for client in &mut clients {
@@ -43,6 +50,7 @@ fn all_who_want_a_stream_wait_for_one_pull_which_ends_after_the_last() {
     let mut player = play(address);
     publisher.send(1, 0x65);
     player.frame();
+    assert_eq!(state(&relay), OnDemandState::Up);
     // It lasts as long as somebody plays.
     let begun = Instant::now();
     while begun.elapsed() < GRACE * 2 {
@@ -77,6 +85,7 @@ fn a_stream_that_its_server_does_not_have_is_not_found_here_either() {
     let answer = describe(&mut client, address);
     assert!(answer.starts_with("RTSP/1.0 404 ") && answer.contains("no such stream"), "{answer}");
     wait_for(&relay, |event| matches!(event, Event::PullFailed { .. }));
+    assert!(matches!(state(&relay), OnDemandState::Failed { .. }));
     // It is not asked again at once, even when it could say yes by now.
     let _publisher = Publisher::begin(origin, &session(), 7);
     let answer = describe(&mut client, address);

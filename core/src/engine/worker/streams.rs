@@ -12,6 +12,7 @@ use super::super::command::StreamId;
 use super::super::egress::Sockets;
 use super::super::error::Error;
 use super::super::event::Event;
+use super::super::fallback::Numbering;
 use super::super::figures::{Figures, StreamFigures};
 use super::super::media::Live;
 use super::{ReaderReply, Worker};
@@ -62,11 +63,21 @@ impl Worker {
         session: sdp::Session,
         wishes: Arc<KeyFrameWishes>,
     ) -> Result<StreamId, Error> {
-        let id = self.add_stream(path, "this process".into(), session)?;
+        let former = self.paths.get(&path).copied();
+        let id = self.resume_or_add(path, "this process".into(), session)?;
         if let Some(live) = self.streams.get_mut(&id) {
             live.feeder = Feeder::Program(wishes);
+            live.renumbered = (former == Some(id)).then_some(None);
         }
         Ok(id)
+    }
+
+    /// What this process has handed over is over.
+    pub(super) fn end_source(&mut self, id: StreamId) {
+        const REASON: &str = "its source has ended";
+        if !self.stand_in(id, REASON) {
+            self.end_stream(id, REASON);
+        }
     }
 
     pub(in crate::engine) fn stream_at(&mut self, path: &str) -> Option<(StreamId, &mut Live)> {
@@ -106,7 +117,13 @@ impl Worker {
         for mut packet in packets.drain(..) {
             let Some(live) = self.streams.get_mut(&id) else { return };
             packet.arrival = now;
-            live.stream.ingest(packet);
+            match live.renumbered.take() {
+                Some(mut filling) => {
+                    live.copy(&mut filling, &packet, Numbering::OfSource, now);
+                    live.renumbered = Some(filling);
+                }
+                None => live.stream.ingest(packet),
+            }
             if live.stream.backlog() >= MAX_BACKLOG {
                 self.fan_out(id);
             }
@@ -137,6 +154,8 @@ impl Worker {
             stray_frames: self.stray_frames,
             events_lost: self.events.lost_so_far(),
             streams: self.stream_figures(),
+            on_demand: self.demand_figures(),
+            fallbacks: self.fallback_figures(),
         }
     }
 

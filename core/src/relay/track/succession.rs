@@ -101,7 +101,7 @@ impl Track {
 
     /// The next source to be heard is described like this. `other`: it is not the present one come back.
     pub(in crate::relay) fn expect(&mut self, theirs: &sdp::Media, other: bool) {
-        let formats = theirs.formats().map(|format| format.payload_type);
+        let formats = super::payload_types(theirs).into_iter();
         self.splice.expect(formats.zip(self.payload_types.iter().copied()).collect(), other);
         self.resuming = true;
         self.left = false;

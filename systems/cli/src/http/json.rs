@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use rillcast::engine::StreamFigures;
+use rillcast::engine::{FallbackFigures, OnDemandFigures, OnDemandState, StreamFigures};
 use rillcast::relay::{ChildFigures, TrackFigures};
 use rillcast::stats::{Cause, ChildLedger, Histogram};
 use serde::Serialize;
@@ -32,6 +32,8 @@ struct Server<'a> {
     events_lost: u64,
     streams: Vec<Stream<'a>>,
     pulls: Vec<Pull<'a>>,
+    on_demand: Vec<OnDemand<'a>>,
+    fallbacks: Vec<Fallback<'a>>,
 }
 
 impl<'a> Server<'a> {
@@ -49,6 +51,8 @@ impl<'a> Server<'a> {
             events_lost: figures.events_lost,
             streams: figures.streams.iter().map(Stream::new).collect(),
             pulls: seen.pulls.iter().map(|pull| Pull::new(pull, now)).collect(),
+            on_demand: figures.on_demand.iter().map(OnDemand::new).collect(),
+            fallbacks: figures.fallbacks.iter().map(Fallback::new).collect(),
         }
     }
 }
@@ -210,6 +214,40 @@ impl<'a> Pull<'a> {
             failures: pull.failures,
             retry_in_s: retry,
         }
+    }
+}
+
+#[derive(Serialize)]
+struct OnDemand<'a> {
+    path: &'a str,
+    state: &'static str,
+    /// Until the next attempt may be made.
+    again_in_s: Option<f64>,
+}
+
+impl<'a> OnDemand<'a> {
+    fn new(stream: &'a OnDemandFigures) -> OnDemand<'a> {
+        let (state, again) = match stream.state {
+            OnDemandState::Idle => ("idle", None),
+            OnDemandState::Opening => ("opening", None),
+            OnDemandState::Up => ("up", None),
+            OnDemandState::Failed { again_in } => ("failed", Some(again_in.as_secs_f64())),
+        };
+        OnDemand { path: &stream.path, state, again_in_s: again }
+    }
+}
+
+#[derive(Serialize)]
+struct Fallback<'a> {
+    path: &'a str,
+    source: &'a str,
+    stands_in: bool,
+}
+
+impl<'a> Fallback<'a> {
+    fn new(fallback: &'a FallbackFigures) -> Fallback<'a> {
+        let FallbackFigures { path, source, stands_in } = fallback;
+        Fallback { path, source, stands_in: *stands_in }
     }
 }
 

@@ -71,6 +71,7 @@ fn rendered() -> String {
             stream("live", 2, true),
             stream("a\"b\\c\nd", 20, false),
         ],
+        ..Figures::default()
     };
     let pulls = pulls.map(pull).to_vec();
     text(Arc::new(Snapshot { uptime: Duration::from_secs(90), figures, pulls })).unwrap()
