@@ -5,6 +5,7 @@ mod bench;
 mod coding;
 mod conduct;
 mod cut_through;
+mod failover;
 mod fallback;
 mod figures;
 mod hostile;
