@@ -11,7 +11,7 @@ const REFILL: Duration = Duration::from_secs(6);
 /// Addresses that are remembered. When there are more, the one that has done least is forgotten.
 const MAX_ADDRESSES: usize = 4096;
 
-/// Wrong guesses by address: a bucket of [`BURST`], refilled every [`REFILL`]. Hosts of one IPv6
+/// Wrong guesses by address: ten at once, and then one more every six seconds. Hosts of one IPv6
 /// network (/64) count as one, since a host can have any address of its network. At most 4,096
 /// addresses are remembered.
 #[derive(Debug, Default)]
