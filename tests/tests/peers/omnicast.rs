@@ -9,8 +9,8 @@ use rillcast_tests::role::Role;
 use rillcast_tests::scene::Scene;
 use rillcast_tests::server::{Server, program};
 
-/// A player of fifty frames may take so long.
-const FIFTY_FRAMES: Duration = Duration::from_secs(15);
+/// Playing the frames of a test may take so long.
+const FRAMES: Duration = Duration::from_secs(15);
 
 /// A streaming server with a test picture, and what a proxy server and nodes need.
 struct Tree<'a> {
@@ -34,7 +34,7 @@ impl Tree<'_> {
         let mut command = program();
         command.args(["proxy", "user", "add", "alice", "--directory", &directory]);
         let input = File::open(&password).expect("the password");
-        Process::with_input(scene, "user", command, input.into()).succeed(FIFTY_FRAMES);
+        Process::with_input(scene, "user", command, input.into()).succeed(FRAMES);
         Tree { scene, server, _publisher: publisher, directory, password }
     }
 
@@ -90,12 +90,16 @@ impl Tree<'_> {
         (node, address)
     }
 
-    /// Fifty frames arrive whole: none is missing, all can be decoded.
-    fn plays(&self, name: &str, address: &str) {
+    /// A player that succeeds when sixty frames have come whole: none is missing, all can be decoded.
+    fn watch(&self, name: &str, address: &str) -> Process {
         let mut command = program();
         let url = format!("rtsp://{address}/live");
-        command.args(["play", "--frames", "50", "--transport", "tcp", &url]);
-        Process::start(self.scene, name, command).succeed(FIFTY_FRAMES);
+        command.args(["play", "--frames", "60", "--transport", "tcp", &url]);
+        Process::start(self.scene, name, command)
+    }
+
+    fn plays(&self, name: &str, address: &str) {
+        self.watch(name, address).succeed(FRAMES);
     }
 }
 
@@ -123,19 +127,24 @@ fn a_chain_of_nodes_carries_the_stream() {
     hops.sort_unstable();
     assert_eq!(hops, [Some(1), Some(2), Some(3)]);
 
-    // The first node dies; the others go on.
+    // The first node dies; who watches at the third has not missed a frame.
+    let mut watching = tree.watch("play-through-a-death", &nodes[2].1);
+    nodes[2].0.event("child_started");
     nodes[0].0.process().kill();
-    nodes[1].0.event("server_lost");
-    nodes[1].0.event("receiving");
-    tree.plays("play-without-first", &nodes[2].1);
+    let switched = nodes[1].0.event("switched");
+    assert_eq!((&switched["to"], &switched["missing"]), (&"0".into(), &0.into()), "{switched}");
+    watching.succeed(FRAMES);
 
-    // The second leaves politely.
+    // The second leaves politely, and the same holds.
+    let mut watching = tree.watch("play-through-a-leave", &nodes[2].1);
+    nodes[2].0.event("child_started");
     nodes[1].0.process().signal("TERM");
     nodes[1].0.process().succeed(Duration::from_secs(2));
     let last = nodes[2].0.wait_for(|event| event["event"] == "placed" && event["hops"] == 1);
     assert_eq!(last["server"], "0", "{last}");
-    nodes[2].0.event("receiving");
-    tree.plays("play-alone", &nodes[2].1);
+    let switched = nodes[2].0.event("switched");
+    assert_eq!((&switched["to"], &switched["missing"]), (&"0".into(), &0.into()), "{switched}");
+    watching.succeed(FRAMES);
     nodes[2].0.process().signal("TERM");
     nodes[2].0.process().succeed(Duration::from_secs(2));
 }

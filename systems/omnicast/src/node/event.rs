@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::NodeId;
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
@@ -37,6 +37,25 @@ pub enum Event {
         server: NodeId,
         /// Why, as a sentence for people.
         reason: String,
+    },
+    /// The stream comes from elsewhere from now on; its children have not noticed.
+    Switched {
+        /// Whom it came from.
+        from: NodeId,
+        /// Whom it comes from.
+        to: NodeId,
+        /// Where, without the ticket.
+        url: String,
+        /// Why, as a sentence for people.
+        reason: String,
+        /// The longest time without a new packet, in milliseconds.
+        gap_ms: f64,
+        /// Packets that the new server had kept for this node.
+        replayed: u64,
+        /// Packets that came from both, of which one was dropped.
+        duplicates: u64,
+        /// Packets that came from neither.
+        missing: u64,
     },
     /// There is no connection to the proxy server. The stream goes on meanwhile.
     ProxyLost {
@@ -77,6 +96,11 @@ impl fmt::Display for Event {
             Event::ServerLost { server, reason } => {
                 write!(f, "the stream does not come from {server} any more: {reason}")
             }
+            Event::Switched { from, to, url, reason, gap_ms, replayed, missing, .. } => write!(
+                f,
+                "the stream comes from {to} at {url}, no longer from {from}: {reason}; pause {gap_ms:.1} ms, \
+                 {replayed} packets replayed, {missing} missing"
+            ),
             Event::ProxyLost { reason } => write!(f, "no connection to the proxy server: {reason}"),
             Event::ChildStarted { peer } => write!(f, "{peer} takes the stream here"),
             Event::ChildEnded { peer, reason } => {

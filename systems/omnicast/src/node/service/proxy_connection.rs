@@ -23,7 +23,9 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fro
 /// How often it is looked for what could not be done before.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long saying goodbye may take.
-const GOODBYE: Duration = Duration::from_secs(1);
+const GOODBYE: Duration = Duration::from_millis(700);
+/// How long the children may take to move when this node leaves.
+const CHILDREN: Duration = Duration::from_millis(700);
 /// How often the proxy server is told that this node is there, unless it says how often it wants to be.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
@@ -43,6 +45,8 @@ pub(super) struct ProxyConnection {
     /// When the proxy server is tried, or asked, again.
     due: Instant,
     keepalive: Duration,
+    /// Nodes and players that take the stream here.
+    children: usize,
     /// The proxy server does not want to hear before that the server node is gone.
     report_due: Instant,
 }
@@ -68,6 +72,7 @@ impl ProxyConnection {
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
             due: Instant::now(),
             keepalive: KEEPALIVE,
+            children: 0,
             report_due: Instant::now(),
         }
     }
@@ -102,7 +107,18 @@ impl ProxyConnection {
             // If it does not hear this, it will notice.
             let _ = timeout(GOODBYE, client.ask(Message::Logout)).await;
         }
+        let moved = self.children_move(&mut engine);
+        // Those that are left then go over when they notice.
+        let _ = timeout(CHILDREN, moved).await;
         Ok(())
+    }
+
+    /// Waits until the proxy server has sent the children elsewhere.
+    async fn children_move(&mut self, engine: &mut mpsc::Receiver<engine::Event>) {
+        while self.children > 0 {
+            let Some(event) = engine.recv().await else { return };
+            self.on_stream(&event);
+        }
     }
 
     async fn log_in(&mut self) -> Result<(), Error> {
@@ -210,15 +226,29 @@ impl ProxyConnection {
                 self.tell(Event::Receiving { server: server.id, url: server.url });
             }
             Some(Change::Lost(server, reason)) => {
-                self.tell(Event::ServerLost { server: server.id, reason });
+                self.tell(Event::ServerLost { server, reason });
+            }
+            Some(Change::Switched(from, to, switched)) => {
+                self.tell(Event::Switched {
+                    from,
+                    to: to.id,
+                    url: to.url,
+                    reason: switched.reason,
+                    gap_ms: switched.gap.as_secs_f64() * 1e3,
+                    replayed: switched.replayed,
+                    duplicates: switched.duplicates,
+                    missing: switched.missing,
+                });
             }
             None => {}
         }
         match event {
             engine::Event::ChildStarted { peer, .. } => {
+                self.children = self.children.saturating_add(1);
                 self.tell(Event::ChildStarted { peer: peer.clone() });
             }
             engine::Event::ChildEnded { peer, reason, .. } => {
+                self.children = self.children.saturating_sub(1);
                 self.tell(Event::ChildEnded { peer: peer.clone(), reason: reason.clone() });
             }
             _ => {}

@@ -1,10 +1,14 @@
 //! Where the stream comes from: the paper's streaming connection (section 3.4.3), as far as it is not the
 //! engine's.
+//!
+//! The engine keeps a session set up with each standby, and goes over to one from the last packet that it
+//! has when the server node is gone. This module tells it which these are, and finds out what the proxy
+//! server has to be told.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use rillcast::engine::{self, Engine, Transport};
+use rillcast::engine::{self, Engine, Sources, Transport, Upstream, Why};
 
 use crate::NodeId;
 use crate::uscp::{ReConfiguration, ReStreamingConnection, ServerNode};
@@ -14,18 +18,37 @@ pub(super) struct StreamingConnection {
     engine: Arc<Engine>,
     channel: String,
     transport: Transport,
-    /// The server node that the proxy server has named.
-    assigned: Option<ServerNode>,
-    standbys: Vec<ServerNode>,
-    /// From where the stream comes, or is to come.
-    present: Option<ServerNode>,
-    /// Where it is tried next.
-    next: VecDeque<ServerNode>,
-    flows: bool,
+    /// The server node that the proxy server has named last, and the standbys behind it.
+    servers: Vec<ServerNode>,
+    /// What the engine knows these by, with the ticket that it was given.
+    urls: HashMap<NodeId, String>,
+    /// From where the stream comes, or came last.
+    present: Option<NodeId>,
+    state: State,
     /// The path is not free yet.
     is_blocked: bool,
-    /// What the proxy server does not know yet.
-    report: Option<ReConfiguration>,
+    /// The server node that is gone, while the proxy server does not know it.
+    gone: Option<NodeId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing has come yet.
+    Opening,
+    Flowing,
+    /// It comes from nowhere, and no standby has it.
+    Lost,
+}
+
+/// What has become of the stream.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It comes from there.
+    Receiving(ServerNode),
+    /// It does not come from there any more, and why.
+    Lost(NodeId, String),
+    /// It has gone over from one to the other.
+    Switched(NodeId, ServerNode, Box<engine::Switched>),
 }
 
 impl StreamingConnection {
@@ -38,134 +61,147 @@ impl StreamingConnection {
             engine,
             channel,
             transport,
-            assigned: None,
-            standbys: Vec::new(),
+            servers: Vec::new(),
+            urls: HashMap::new(),
             present: None,
-            next: VecDeque::new(),
-            flows: false,
+            state: State::Opening,
             is_blocked: false,
-            report: None,
+            gone: None,
         }
     }
 
-    /// The proxy server has said where to take the stream. One that flows is left alone until its server
-    /// node leaves.
+    /// The proxy server has said where to take the stream. A session that there is goes on with the
+    /// ticket that it was begun with.
     pub(super) fn assign(&mut self, connection: &ReStreamingConnection) {
         let ReStreamingConnection { server, standbys, .. } = connection;
-        self.assigned = Some(server.clone());
-        self.standbys.clone_from(standbys);
-        if !self.flows {
-            self.start_over();
+        let before: Vec<NodeId> = self.servers.iter().map(|server| server.id).collect();
+        self.servers = [server].into_iter().chain(standbys).cloned().collect();
+        let old = std::mem::take(&mut self.urls);
+        for server in &self.servers {
+            let known = old.get(&server.id).filter(|url| url.starts_with(&server.url));
+            let url = known.cloned().unwrap_or_else(|| url(server));
+            self.urls.insert(server.id, url);
+        }
+        let now = self.servers.iter().map(|server| server.id);
+        if self.state != State::Flowing || !now.eq(before) {
+            self.apply();
         }
     }
 
-    /// Something has happened to the stream. What is to be told: from where it comes, or that it does not
-    /// and why.
+    /// Tells the engine, when the stream comes from nowhere or it could not be told before.
+    pub(super) fn retry(&mut self) {
+        if self.is_blocked {
+            self.apply();
+        }
+    }
+
+    /// Begins anew with fresh tickets, when the stream comes from nowhere.
+    pub(super) fn start_over(&mut self) {
+        if self.state == State::Lost {
+            self.urls = self.servers.iter().map(|server| (server.id, url(server))).collect();
+            self.apply();
+        }
+    }
+
+    fn apply(&mut self) {
+        let upstream = |server: &ServerNode| {
+            let url = self.urls.get(&server.id).cloned().unwrap_or_else(|| url(server));
+            Upstream::new(url).over(self.transport)
+        };
+        let Some((server, standbys)) = self.servers.split_first() else { return };
+        let standbys = standbys.iter().map(upstream);
+        let sources = standbys.fold(Sources::new(upstream(server)), Sources::standby);
+        let told = match self.engine.set_upstreams(&self.channel, &sources) {
+            Err(engine::Error::NoStream(_)) => self.engine.pull_from(&self.channel, &sources),
+            told => told,
+        };
+        self.is_blocked = matches!(told, Err(engine::Error::PathTaken(_)));
+        if let Err(error) = told
+            && !self.is_blocked
+        {
+            tracing::warn!("{error}");
+        }
+    }
+
+    /// Something has happened to the stream. What is to be told of it.
     pub(super) fn handle(&mut self, event: &engine::Event) -> Option<Change> {
         use engine::Event as E;
         match event {
-            E::StreamStarted { path, .. } | E::StreamResumed { path, .. }
+            E::StreamStarted { path, from } | E::StreamResumed { path, from }
                 if *path == self.channel =>
             {
-                self.flows = true;
-                self.present.clone().map(Change::Receiving)
+                self.state = State::Flowing;
+                let server = self.server_at(from)?;
+                self.present = Some(server.id);
+                Some(Change::Receiving(server))
+            }
+            E::UpstreamSwitched(switched) if switched.path == self.channel => {
+                self.state = State::Flowing;
+                let server = self.server_at(&switched.to)?;
+                let gone = self.present.replace(server.id).filter(|gone| *gone != server.id)?;
+                if switched.why != Why::Moved {
+                    self.gone = Some(gone);
+                }
+                Some(Change::Switched(gone, server, switched.clone()))
+            }
+            E::StandbyLost { path, url: lost, .. } if *path == self.channel => {
+                self.refresh(lost);
+                None
             }
             E::StreamInterrupted { path, reason }
             | E::StreamEnded { path, reason }
             | E::PullFailed { path, reason, .. }
                 if *path == self.channel =>
             {
-                // The end of what was interrupted before is no news.
-                if !self.flows && matches!(event, E::StreamEnded { .. }) {
-                    return None;
-                }
-                let ended = matches!(event, E::StreamEnded { .. });
-                self.lost(ended).map(|server| Change::Lost(server, reason.clone()))
+                let was = std::mem::replace(&mut self.state, State::Lost);
+                let gone = self.present.or_else(|| Some(self.servers.first()?.id))?;
+                // It is told once that it is lost, not again that it has ended at last.
+                (was != State::Lost).then(|| {
+                    self.gone = Some(gone);
+                    Change::Lost(gone, reason.clone())
+                })
             }
             _ => None,
         }
     }
 
-    /// The server node that is gone.
-    fn lost(&mut self, ended: bool) -> Option<ServerNode> {
-        let gone = self.present.take()?;
-        if self.flows {
-            self.flows = false;
-            // One that has ended the stream may begin it anew; one that was left has a successor.
-            let assigned = self.assigned.iter().filter(|server| ended || server.id != gone.id);
-            self.next = assigned.chain(&self.standbys).cloned().collect();
-            self.report = Some(ReConfiguration { gone: gone.id, at: None });
+    /// A server could not be reached, perhaps because its ticket is too old by now.
+    fn refresh(&mut self, lost: &str) {
+        let Some(server) = self.server_at(lost) else { return };
+        let fresh = url(&server);
+        if self.urls.insert(server.id, fresh.clone()).is_some_and(|old| old != fresh) {
+            self.apply();
         }
-        self.try_next();
-        Some(gone)
     }
 
-    /// Tries all that are known, the server node first, when the stream comes from nowhere.
-    pub(super) fn start_over(&mut self) {
-        if !self.flows {
-            self.next = self.assigned.iter().chain(&self.standbys).cloned().collect();
-            if self.present.is_none() {
-                self.try_next();
+    /// What the proxy server has to be told now: that the server node is gone, and where the stream comes
+    /// from instead.
+    pub(super) fn report(&mut self) -> Option<ReConfiguration> {
+        let gone = self.gone?;
+        match self.state {
+            State::Opening => None,
+            State::Lost => Some(ReConfiguration { gone, at: None }),
+            // Back at the one that it had left: nothing has happened.
+            State::Flowing if self.present == Some(gone) => {
+                self.gone = None;
+                None
             }
-        }
-    }
-
-    /// Tries again what could not be tried before.
-    pub(super) fn retry(&mut self) {
-        if self.is_blocked {
-            self.try_next();
-        }
-    }
-
-    fn try_next(&mut self) {
-        self.is_blocked = false;
-        while let Some(server) = self.next.pop_front() {
-            match self.engine.pull(&self.channel, &url(&server), self.transport) {
-                Ok(()) => {
-                    self.present = Some(server);
-                    return;
-                }
-                Err(engine::Error::PathTaken(_)) => {
-                    self.next.push_front(server);
-                    self.is_blocked = true;
-                    return;
-                }
-                Err(error) => tracing::warn!("{error}"),
-            }
-        }
-    }
-
-    /// What the proxy server has to be told now: that the server node is gone, once it is known where the
-    /// stream comes from instead, or that it comes from nowhere.
-    pub(super) fn report(&self) -> Option<ReConfiguration> {
-        let is_lost = self.present.is_none() && self.next.is_empty();
-        let assigned = self.assigned.as_ref()?.id;
-        match (&self.present, self.report) {
-            (Some(present), Some(report)) if self.flows => {
-                // Back at the one that it had left: nothing has happened.
-                let at = Some(present.id).filter(|at| *at != report.gone);
-                at.map(|_| ReConfiguration { at, ..report })
-            }
-            (None, Some(report)) if is_lost => Some(report),
-            // It has never come.
-            (None, None) if is_lost => Some(ReConfiguration { gone: assigned, at: None }),
-            _ => None,
+            State::Flowing => Some(ReConfiguration { gone, at: self.present }),
         }
     }
 
     /// The proxy server has been told.
     pub(super) fn reported(&mut self) {
-        self.report = None;
+        self.gone = None;
+        if self.state == State::Lost {
+            self.state = State::Opening;
+        }
     }
-}
 
-/// What has become of the stream.
-#[derive(Debug)]
-pub(super) enum Change {
-    /// It comes from there.
-    Receiving(ServerNode),
-    /// It does not come from there any more, and why.
-    Lost(ServerNode, String),
+    /// The server that the engine calls so.
+    fn server_at(&self, name: &str) -> Option<ServerNode> {
+        self.servers.iter().find(|server| name.starts_with(&server.url)).cloned()
+    }
 }
 
 /// The URL of the stream with the ticket. A streaming server is given its URL as the operator wrote it.
