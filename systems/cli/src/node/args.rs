@@ -14,6 +14,8 @@ Examples:
       take the stream from whom the proxy server says, and hand it on to up to four nodes
   rillcast node … --capacity 0 --allow-local-players --rtsp 127.0.0.1:8600
       hand it on to nobody but players of this machine: rtsp://127.0.0.1:8600/live
+  rillcast node … --uplink 10000000 --bitrate 2000000
+      hand it on to as many as 10 Mbit/s carry: a child takes the bit rate × 1.05 × 1.25
 docs/omnicast.md is a tour.";
 
 /// Node of an OmniCast264 tree: takes a stream from its server node and hands it on to other nodes
@@ -48,9 +50,18 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "ADDR")]
     pub(super) host: Option<IpAddr>,
 
-    /// How many nodes to serve at most
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    pub(super) capacity: u32,
+    /// How many nodes to serve at most [default: 4]
+    #[arg(long, value_name = "N", conflicts_with = "uplink")]
+    pub(super) capacity: Option<u32>,
+
+    /// What may be sent to other nodes, in bits a second: reckon from it, and from what processors and
+    /// memory are free, how many to serve
+    #[arg(long, value_name = "BITS")]
+    pub(super) uplink: Option<u64>,
+
+    /// The bit rate of the stream, for that reckoning
+    #[arg(long, value_name = "BITS", default_value_t = 2_000_000, requires = "uplink")]
+    pub(super) bitrate: u64,
 
     /// How to receive [default: UDP, and TCP where that does not pass]
     #[arg(long, value_enum)]

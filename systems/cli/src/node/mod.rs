@@ -9,6 +9,7 @@ use std::time::Duration;
 pub(crate) use args::NodeArgs;
 
 use rillcast::engine;
+use rillcast_omnicast::node::pluggable::{Machine, capacity};
 use rillcast_omnicast::node::{Config, Error, Node};
 use rillcast_omnicast::uscp::Credentials;
 use serde::Serialize;
@@ -21,6 +22,9 @@ use crate::signal::Stop;
 
 /// How often the request to end is looked for.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How many nodes one serves that was told neither that nor its uplink.
+const DEFAULT_CAPACITY: u32 = 4;
 
 /// Receives and hands on until the end is asked for.
 pub(crate) fn run(args: NodeArgs, output: Output, stop: Stop) -> Result<(), Failure> {
@@ -51,6 +55,10 @@ fn config(args: NodeArgs) -> Result<Config, Failure> {
         return Err(wrong("its first line is empty".into()));
     }
     let tls = if args.tls { Some(args.trust.config()?) } else { None };
+    let capacity = match args.uplink {
+        Some(uplink) => capacity::children(uplink, args.bitrate, &Machine::look()),
+        None => args.capacity.unwrap_or(DEFAULT_CAPACITY),
+    };
     Ok(Config {
         proxy: args.proxy,
         tls,
@@ -59,7 +67,7 @@ fn config(args: NodeArgs) -> Result<Config, Failure> {
         channel: args.channel,
         listen: args.rtsp,
         host: args.host,
-        capacity: args.capacity,
+        capacity,
         transport: match args.transport {
             None => engine::Transport::Auto,
             Some(Transport::Tcp) => engine::Transport::Tcp,

@@ -3,6 +3,7 @@
 //! | module | layer of the paper |
 //! |---|---|
 //! | `interface` | interface: the USCP client (section 3.4.1). RTSP and RTP are the engine's |
+//! | [`pluggable`] | module pluggable: how many children it can serve (section 3.4.2) |
 //! | `service` | service: proxy connection, streaming connection, relay (section 3.4.3) |
 //!
 //! The buffer manager of the module pluggable layer is the engine's ring: what comes from the server node
@@ -11,6 +12,7 @@
 mod config;
 mod event;
 mod interface;
+pub mod pluggable;
 mod service;
 
 pub use config::Config;
