@@ -1083,13 +1083,15 @@ rill_status rill_log_set(int32_t level,
                          void *user);
 
 /**
- * Fills a configuration with the defaults: those of `rillcast serve`.
+ * Fills a configuration with the defaults of the library. Unlike `rillcast serve`, a stream then ends with its
+ * source (`linger_ms` is 0), and everybody may play and publish (RILL_ACCESS_ALL).
  *
  * @param config  where they go
  * @param size    sizeof(rill_engine_config), so that the library knows your version of it
  * @return RILL_OK, or RILL_ERROR_ARGUMENT
  */
-rill_status rill_engine_config_init(struct rill_engine_config *config, size_t size);
+rill_status rill_engine_config_init(struct rill_engine_config *config,
+                                    size_t size);
 
 /**
  * Makes an engine, which does nothing before rill_engine_start(). Thread-safe.
@@ -1186,9 +1188,9 @@ rill_status rill_engine_pull_on_demand(struct rill_engine *engine,
 rill_status rill_engine_forget_on_demand(struct rill_engine *engine, const char *path);
 
 /**
- * From now on the stream at `source` stands in at `path` while nobody publishes there: before the first
- * publisher comes, and after he has gone. Players of `path` stay; a publisher takes over at his next key
- * frame. Both have to have the same tracks, coded alike, or the players are sent away. Thread-safe.
+ * From now on the stream at `source` stands in at `path` while it has no source of its own: before the first
+ * comes, and after it has gone. Players of `path` stay; a publisher, a source of this program or plain RTP takes
+ * over at its next key frame. Both have to have the same tracks, coded alike, or the players are sent away. Thread-safe.
  *
  * @param path    the path that is to have a stream at all times
  * @param source  the path of the stream that stands in; NULL: none does any more
@@ -1235,8 +1237,9 @@ rill_status rill_engine_end_stream(struct rill_engine *engine,
                                    const char *path);
 
 /**
- * Takes the next event, in the order in which they happened. The engine keeps 1,024; the newest are
- * lost when nobody takes them.
+ * Takes the next event, in the order in which they happened. The engine keeps 1,024. When nobody takes them the
+ * newest are lost (an account, RILL_EVENT_STREAM_CLOSED, takes the place of another), and an event
+ * RILL_EVENT_OTHER says how many.
  *
  * For one thread at a time; which one may change.
  *
@@ -1408,15 +1411,6 @@ rill_status rill_reader_next(struct rill_reader *reader,
  */
 rill_status rill_reader_fd(struct rill_reader *reader,
                            int32_t *fd);
-
-/**
- * Fills a configuration with the defaults: those of `rillcast serve`.
- *
- * @param config  where they go
- * @param size    sizeof(rill_engine_config), so that the library knows your version of it
- * @return RILL_OK, or RILL_ERROR_ARGUMENT
- */
-rill_status rill_engine_config_init(struct rill_engine_config *config, size_t size);
 
 /**
  * Number of tracks of the stream. Thread-safe.

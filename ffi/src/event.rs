@@ -156,8 +156,9 @@ fn translate(event: Event) -> (rill_event_kind, Texts) {
 /// was freed, or begun anew.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// Takes the next event, in the order in which they happened. The engine keeps 1,024; the newest are
-/// lost when nobody takes them.
+/// Takes the next event, in the order in which they happened. The engine keeps 1,024. When nobody takes them the
+/// newest are lost (an account, RILL_EVENT_STREAM_CLOSED, takes the place of another), and an event
+/// RILL_EVENT_OTHER says how many.
 ///
 /// For one thread at a time; which one may change.
 ///

@@ -13,12 +13,12 @@ use crate::handle;
 use crate::status::rill_status;
 use reading::{Found, READERS, Reader};
 
-mod config;
 mod description;
 mod reading;
+mod settings;
 
-pub use config::*;
 pub use description::*;
+pub use settings::*;
 
 /// A reader of one stream: a handle, not to be followed.
 ///

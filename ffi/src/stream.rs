@@ -91,9 +91,9 @@ pub unsafe extern "C" fn rill_engine_forget_on_demand(
     })
 }
 
-/// From now on the stream at `source` stands in at `path` while nobody publishes there: before the first
-/// publisher comes, and after he has gone. Players of `path` stay; a publisher takes over at his next key
-/// frame. Both have to have the same tracks, coded alike, or the players are sent away. Thread-safe.
+/// From now on the stream at `source` stands in at `path` while it has no source of its own: before the first
+/// comes, and after it has gone. Players of `path` stay; a publisher, a source of this program or plain RTP takes
+/// over at its next key frame. Both have to have the same tracks, coded alike, or the players are sent away. Thread-safe.
 ///
 /// @param path    the path that is to have a stream at all times
 /// @param source  the path of the stream that stands in; NULL: none does any more

@@ -16,7 +16,7 @@ const FILES: [&str; 17] = [
     "access",
     "frame",
     "track",
-    "reader/config",
+    "reader/settings",
     "reader",
     "reader/description",
     "source",

@@ -38,7 +38,7 @@ pub(super) fn facts(random: &mut Rng) -> NodeFacts {
         found
     });
     let line = line.unwrap_or(LINES[0]);
-    NodeFacts { capacity: line.capacity, uplink: line.uplink, ..NodeFacts::default() }
+    NodeFacts { capacity: line.capacity, ..NodeFacts::default() }
 }
 
 /// Half of the nodes stay longer than this, in seconds.

@@ -337,7 +337,9 @@ fn status_for_players(error: &ClientError) -> Status {
     }
 }
 
-/// A URL fit for logs and figures.
+/// A URL fit for logs and figures: without user and password, and without its query, in which there may be a
+/// token or a ticket.
 pub(super) fn without_credentials(url: &str) -> String {
-    Url::parse(url).map_or_else(|_| String::new(), |url| url.to_string())
+    let url = Url::parse(url).map_or_else(|_| String::new(), |url| url.to_string());
+    url.split('?').next().unwrap_or_default().to_owned()
 }

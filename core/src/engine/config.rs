@@ -59,9 +59,8 @@ pub struct Config {
 
 impl Default for Config {
     /// 32 MiB a stream and 4 GiB in all, 60 s sessions, 10,000 connections (5,000 of one address), 4,096
-    /// streams, streams end with their source, no taking over,
-    /// no retransmission streams, no
-    /// multicast, 10 s to connect, everyone let in.
+    /// streams, streams end with their source, no taking over, no retransmission streams, no multicast, 10 s
+    /// to connect, everyone let in.
     fn default() -> Config {
         Config {
             limits: Limits::default(),

@@ -6,8 +6,9 @@ use super::children::ChildId;
 use super::figures::StreamFigures;
 use super::upstreams::Switched;
 
-/// Something that happened. Events are kept in a queue of 1,024; the newest are lost when nobody takes
-/// them out ([`Engine::next_event`](super::Engine::next_event)), which [`EventsLost`](Event::EventsLost) tells.
+/// Something that happened. Events are kept in a queue of 1,024. When nobody takes them out
+/// ([`Engine::next_event`](super::Engine::next_event)) the newest are lost, but for accounts
+/// ([`StreamClosed`](Event::StreamClosed)), which take the place of others; [`EventsLost`](Event::EventsLost) tells how many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

@@ -25,6 +25,8 @@
 //! | `cipher.rs`, `tls.rs` | encryption between a connection and its socket |
 //! | `asking.rs` | what is asked of those who feed streams |
 //! | `egress.rs` | the relay's way out |
+//! | `config.rs`, `error.rs` | what an engine is told, and why it cannot do something |
+//! | `random.rs` | randomness from the system |
 //! | `source.rs`, `rtp_source.rs` | media made in this process, and RTP that it has |
 //! | `children.rs` | children that a program adds itself |
 //! | `command.rs`, `event.rs`, `event_queue.rs`, `figures.rs` | what goes to and fro between handle and thread |
@@ -246,9 +248,9 @@ impl Engine {
         self.commands.ask(|reply| Command::OnDemand { path, demand: None, reply })
     }
 
-    /// From now on the stream at `source`, another path of this engine, stands in at `path` while nobody
-    /// publishes there: before the first publisher comes, and after he has gone, whether he has said so or
-    /// not. Players of `path` stay; a publisher takes over at his next key frame. Both have to have the same
+    /// From now on the stream at `source`, another path of this engine, stands in at `path` while it has no source
+    /// of its own: before the first comes, and after it has gone, whether it has said so or not. Players of `path`
+    /// stay; a publisher, a source of this program or plain RTP takes over at its next key frame. Both have to have the same
     /// tracks, coded alike, as for a publisher that comes back ([`Config::linger`]); else the players are sent
     /// away and may come again. Its packets are copied once for `path`. `None`: nothing stands in any more.
     ///

@@ -39,8 +39,6 @@ pub(super) use watch::WATCH;
 
 /// Time between two attempts to reach the same server: the first, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
-/// Servers of one stream at most.
-const MAX_LINKS: usize = 8;
 
 /// A server from which a stream can be pulled.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,11 +75,14 @@ pub struct Sources {
     /// The server that is to feed it.
     pub parent: Upstream,
     /// Servers that have the very same packets, because they have them from the same source without changing
-    /// them. The first that can takes over when the parent is gone. At most seven.
+    /// them. The first that can takes over when the parent is gone. At most [`Sources::MAX_STANDBYS`].
     pub standbys: Vec<Upstream>,
 }
 
 impl Sources {
+    /// Standbys of one stream at most.
+    pub const MAX_STANDBYS: usize = 7;
+
     /// A parent without standbys.
     pub fn new(parent: Upstream) -> Sources {
         Sources { parent, standbys: Vec::new() }
@@ -96,7 +97,7 @@ impl Sources {
 
     /// What the engine's thread needs to know of each, the parent first.
     pub(super) fn remotes(&self, path: &str) -> Result<Vec<Remote>, Error> {
-        if self.standbys.len() >= MAX_LINKS {
+        if self.standbys.len() > Sources::MAX_STANDBYS {
             return Err(Error::TooMany("standbys of one stream"));
         }
         let all = [&self.parent].into_iter().chain(&self.standbys);

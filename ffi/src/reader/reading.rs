@@ -20,8 +20,8 @@ use crate::handle::{self, Table};
 use crate::status::rill_status;
 use crate::track::Described;
 
-use super::config::{rill_format, rill_reader_config};
 use super::rill_reader;
+use super::settings::{rill_format, rill_reader_config};
 
 pub(super) static READERS: Table<Reader> = Table::new(0x54, "reader");
 

@@ -29,6 +29,11 @@ impl Bucket {
         self.full_at = full_at;
         Ok(())
     }
+
+    /// Puts one back that was taken.
+    pub(crate) fn put_back(&mut self) {
+        self.full_at = self.full_at.saturating_sub(self.interval);
+    }
 }
 
 #[cfg(test)]
@@ -50,5 +55,8 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(bucket.take(now + second * 100), Ok(()));
         }
+        bucket.put_back();
+        assert_eq!(bucket.take(now + second * 100), Ok(()));
+        assert_eq!(bucket.take(now + second * 100), Err(second));
     }
 }

@@ -13,6 +13,8 @@ use crate::uscp::{self, Envelope, FrameDecoder, frame};
 const REST: Duration = Duration::from_secs(10);
 /// How long the other side may take to take in a message.
 const TAKE_IN: Duration = Duration::from_secs(10);
+/// Requests of the proxy server that may be without an answer; of more the oldest are forgotten.
+pub(crate) const UNANSWERED: usize = 64;
 /// Bytes read at once.
 const CHUNK: usize = 4096;
 
@@ -40,6 +42,11 @@ impl fmt::Display for Error {
     }
 }
 
+/// A connection, be it by TLS or not.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// Takes documents out of a connection.
 #[derive(Debug)]
 pub(crate) struct Receiver<R> {
@@ -57,10 +64,14 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
     /// The next document; `None` at the end of the connection. May be dropped at any time without loss.
     ///
     /// # Errors
-    /// What [`Error`] says; `patience` is how long there may be silence. The connection is of no
-    /// further use then.
-    pub(crate) async fn next(&mut self, patience: Duration) -> Result<Option<Vec<u8>>, Error> {
-        let silent_until = Instant::now() + patience;
+    /// What [`Error`] says; `patience` is how long there may be silence after `heard`. The connection is
+    /// of no further use then.
+    pub(crate) async fn next(
+        &mut self,
+        heard: Instant,
+        patience: Duration,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let silent_until = heard + patience;
         loop {
             if let Some(document) = self.decoder.next_frame().map_err(Error::Uscp)? {
                 self.due = None;
@@ -120,10 +131,10 @@ mod tests {
         });
         let mut receiver = Receiver::new(far);
         for _ in 0..3 {
-            let document = receiver.next(HOUR).await.unwrap().unwrap();
+            let document = receiver.next(Instant::now(), HOUR).await.unwrap().unwrap();
             assert_eq!(Envelope::parse(&document).unwrap().id, 3);
         }
-        assert!(receiver.next(HOUR).await.unwrap().is_none());
+        assert!(receiver.next(Instant::now(), HOUR).await.unwrap().is_none());
         sending.await.unwrap();
     }
 
@@ -131,10 +142,12 @@ mod tests {
     async fn who_is_silent_or_slow_is_given_up() {
         let (mut near, far) = tokio::io::duplex(64);
         let mut receiver = Receiver::new(far);
-        assert!(matches!(receiver.next(REST * 3).await, Err(Error::Silent(_))));
+        let heard = Instant::now() - REST;
+        assert!(matches!(receiver.next(heard, REST * 3).await, Err(Error::Silent(_))));
+        assert_eq!(heard.elapsed(), REST * 3);
         near.write_all(&[0, 0, 0, 9, b'<']).await.unwrap();
         let began = Instant::now();
-        assert!(matches!(receiver.next(HOUR).await, Err(Error::Slow)));
+        assert!(matches!(receiver.next(Instant::now(), HOUR).await, Err(Error::Slow)));
         assert_eq!(began.elapsed(), REST);
         // Nobody reads what is sent to `near`.
         let envelope = Envelope { id: 3, message: Message::Keepalive };

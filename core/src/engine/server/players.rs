@@ -160,6 +160,11 @@ impl Worker {
             let points = live.stream.play(key, start).ok_or(Status::SESSION_NOT_FOUND)?;
             return Ok((points, None));
         };
+        if live.orphaned.is_some() {
+            // Nobody feeds this stream, and he who asks might come to be the one: a circle of two that have
+            // nothing.
+            return Err(Status::SERVICE_UNAVAILABLE);
+        }
         match live.stream.play_from(key, &marks) {
             Ok(Some(Continuation { start, replayed })) => {
                 Ok((start, Some(replayed.map_or(Resumed::Gone, Resumed::Replayed))))

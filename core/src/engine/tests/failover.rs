@@ -315,6 +315,27 @@ fn a_server_that_has_the_stream_from_here_cannot_feed_it() {
 }
 
 #[test]
+fn two_that_stand_by_for_each_other_see_that_neither_has_anything() {
+    let origin = engine();
+    let root = serve(&origin);
+    let mut publisher = Publisher::begin(root, &video(), 7);
+    publisher.send(0, 0x65);
+    let wire = Wire::to(root);
+    let (a, b) = (below(&[wire.address], Transport::Tcp), below(&[wire.address], Transport::Tcp));
+    for (one, other) in [(&a, &b), (&b, &a)] {
+        let sources = from(&[wire.address, other.1], Transport::Tcp);
+        one.0.set_upstreams("s", &sources).expect("taken note of");
+        stands_by(&one.0, other.1);
+    }
+    // Nobody comes through to the origin any more either.
+    wire.freeze();
+    wire.cut();
+    for (engine, _) in [&a, &b] {
+        wait_for(engine, |event| matches!(event, Event::StreamInterrupted { .. }));
+    }
+}
+
+#[test]
 fn a_stream_that_has_lost_all_its_servers_goes_on_with_the_next_that_it_is_told() {
     let mut tree = Tree::new(Transport::Tcp);
     let (_e, at_e) = below(&[serve(&tree.origin)], Transport::Tcp);

@@ -88,7 +88,8 @@ impl Worker {
                 Some(_) => None,
                 None if live.stream.source_left() => Some(Due::Left(token)),
                 None if switch.why == Why::Moved && settled(taken) => Some(Due::Settled),
-                None => (next.is_some() && now.saturating_sub(taken) > patience)
+                // Even when there is no other: two that stand by for each other may each have taken the other.
+                None => (now.saturating_sub(taken) > patience)
                     .then_some(Due::Fails(token, "nothing comes from it")),
             };
         }

@@ -43,6 +43,11 @@ impl Stream {
         marks: &[(usize, rtp::Mark)],
     ) -> Result<Option<Continuation>, OtherPackets> {
         let Some(child) = self.children.get(key) else { return Ok(None) };
+        if !matches!(child.state, State::Paused | State::AwaitingKey) {
+            // It is being sent to: to look through the ring for it would be in vain.
+            let start = self.play_point(self.cursor);
+            return Ok(Some(Continuation { start, replayed: Some(0) }));
+        }
         let mut searches = Vec::with_capacity(marks.len());
         for (number, mark) in marks {
             let Some(track) = self.tracks.get(*number) else { return Err(OtherPackets) };
@@ -64,9 +69,7 @@ impl Stream {
             let start = self.play(key, Start::KeyFrame);
             return Ok(start.map(|start| Continuation { start, replayed: None }));
         };
-        if let Some(child) = self.children.get_mut(key)
-            && matches!(child.state, State::Paused | State::AwaitingKey)
-        {
+        if let Some(child) = self.children.get_mut(key) {
             child.begin_at(position);
         }
         Ok(Some(Continuation { start: self.play_point(position), replayed: Some(lacked) }))
@@ -89,7 +92,7 @@ impl Stream {
     }
 
     /// From now on another source that has the same packets feeds, at first perhaps beside the present one, and
-    /// repeats some of what is here: that is counted, and packets that wait for missing ones wait on.
+    /// repeats some of what is here: that is counted, and packets that wait for missing ones wait longer.
     pub fn begin_overlap(&mut self) {
         self.tracks.iter_mut().for_each(super::Track::begin_overlap);
     }

@@ -10,6 +10,9 @@ use super::super::packet::{Kind, Packet};
 use super::super::track::Track;
 use super::{Incompatible, Stream};
 
+/// How much longer than else a packet is waited for while another source takes over, which repeats what it has:
+/// one that is behind may send it yet, but a packet that nobody has must not hold up the stream for good.
+const OVERLAP: Duration = Duration::from_millis(300);
 /// Key frames remembered for the history.
 const MAX_KEYS: usize = 1024;
 
@@ -183,8 +186,9 @@ impl Stream {
     /// follow.
     pub fn tend(&mut self, now: Duration) {
         for number in 0..self.tracks.len() {
-            if let Some(track) = self.tracks.get_mut(number).filter(|track| !track.overlaps()) {
-                track.inbox.expire(now);
+            if let Some(track) = self.tracks.get_mut(number) {
+                let longer = if track.overlaps() { OVERLAP } else { Duration::ZERO };
+                track.inbox.expire(now.saturating_sub(longer));
             }
             self.take_from_inbox(number);
         }

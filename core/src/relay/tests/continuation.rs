@@ -130,7 +130,8 @@ fn what_two_sources_have_sent_goes_on_once_and_in_order() {
         let last = stream.marks()[0].1.sequence;
         assert_eq!(last, if datagrams { 295 } else { 296 });
         stream.begin_overlap();
-        stream.tend(at(5));
+        // Longer than for others, since what is missing may come from the one that takes over.
+        stream.tend(Duration::from_millis(250));
         // From far back, in which one packet is missing that is there already.
         lost(pictures(0..101), 290..291).into_iter().for_each(|packet| take(&mut stream, packet));
         let Overlap { duplicates, missing } = stream.end_overlap();
@@ -140,6 +141,21 @@ fn what_two_sources_have_sent_goes_on_once_and_in_order() {
         assert_eq!(sent, (0..303).collect::<Vec<_>>());
         check(&mut stream);
     }
+}
+
+#[test]
+fn what_nobody_has_does_not_hold_up_the_stream_while_another_takes_over() {
+    let (mut stream, _) = stream();
+    stream.ingest_datagram(picture(0).remove(0));
+    stream.begin_overlap();
+    // Without the second packet of the first picture.
+    pictures(1..3).into_iter().for_each(|packet| stream.ingest_datagram(packet));
+    let published = stream.ledger().published;
+    stream.tend(Duration::from_millis(250));
+    assert_eq!(stream.ledger().published, published, "it may come yet");
+    stream.tend(Duration::from_millis(600));
+    assert_eq!(stream.ledger().published, published + 6);
+    check(&mut stream);
 }
 
 #[test]

@@ -46,7 +46,8 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:0")]
     pub(super) rtsp: SocketAddr,
 
-    /// Address at which other nodes reach this one [default: the one that the proxy server sees]
+    /// Address at which other nodes reach this one. Another than the proxy server sees is believed only of
+    /// nodes on its own machine [default: the one that it sees]
     #[arg(long, value_name = "ADDR")]
     pub(super) host: Option<IpAddr>,
 

@@ -199,6 +199,35 @@ fn nonsense_is_answered_and_ends() {
 }
 
 #[test]
+fn answers_that_nobody_asked_for_end_the_connection() {
+    let proxy = Proxy::start(config(":memory:")).unwrap();
+    let mut node = Node::connect(&proxy);
+    for _ in 0..1_000 {
+        if !node.send_raw(b"<USCP version='1.0' id='1'><OK/></USCP>") {
+            break;
+        }
+    }
+    assert!(node.receive().is_none(), "they are not answered");
+}
+
+#[test]
+fn who_says_much_and_does_not_log_in_is_hung_up_on() {
+    let proxy = Proxy::start(config(":memory:")).unwrap();
+    let mut node = Node::connect(&proxy);
+    let begin = std::time::Instant::now();
+    // Few enough for each to be borne, and never silent.
+    while begin.elapsed() < PATIENCE {
+        let id = node.ids.next_id();
+        let asked = frame(&Envelope { id, message: Message::Keepalive }).unwrap();
+        if node.stream.write_all(&asked).is_err() || node.receive().is_none() {
+            break;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    assert!(begin.elapsed() < PATIENCE, "{:?}", begin.elapsed());
+}
+
+#[test]
 fn a_crowd_of_one_address_is_kept_out() {
     let proxy = Proxy::start(config(":memory:")).unwrap();
     let mut first = Node::connect(&proxy);

@@ -60,7 +60,7 @@ impl Message {
 /// Who somebody says to be, and the proof.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Name of the account, at most 64 characters.
+    /// Name of the account, at most 64 bytes.
     pub user: String,
     /// The password, at most 1,024 bytes.
     pub password: String,

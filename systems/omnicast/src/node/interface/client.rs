@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use rillcast::engine::rustls::ClientConfig;
 use rillcast::engine::rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::io::{ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use crate::uscp::{Envelope, ErrorReport, Message, ReStreamingConnection, RequestIds};
-use crate::wire::{self, Receiver, send};
+use crate::wire::{self, Receiver, Stream, UNANSWERED, send};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer may take: the proxy server may have many passwords to look at.
 const ANSWER: Duration = Duration::from_secs(15);
+/// As long as anybody waits, and so short that it can be reckoned with.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Reassignments that are kept; only the last counts.
 const PENDING: usize = 4;
 
@@ -46,11 +48,6 @@ impl From<wire::Error> for Error {
     }
 }
 
-/// Both kinds of connection.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 /// A connection to the proxy server.
 pub(crate) struct ProxyClient {
     receiver: Receiver<ReadHalf<Box<dyn Stream>>>,
@@ -58,6 +55,8 @@ pub(crate) struct ProxyClient {
     ids: RequestIds,
     /// What the proxy server has said unasked.
     reassigned: VecDeque<ReStreamingConnection>,
+    /// The ids of what it has said unasked, and what was not confirmed yet.
+    unconfirmed: VecDeque<u64>,
 }
 
 impl ProxyClient {
@@ -85,8 +84,13 @@ impl ProxyClient {
             Err(_) => return Err(lost(&"it takes too long")),
         };
         let (read, write) = tokio::io::split(stream);
-        let (ids, reassigned) = (RequestIds::default(), VecDeque::new());
-        Ok(ProxyClient { receiver: Receiver::new(read), write, ids, reassigned })
+        Ok(ProxyClient {
+            receiver: Receiver::new(read),
+            write,
+            ids: RequestIds::default(),
+            reassigned: VecDeque::new(),
+            unconfirmed: VecDeque::new(),
+        })
     }
 
     /// Asks, and waits for the answer.
@@ -98,7 +102,7 @@ impl ProxyClient {
         send(&mut self.write, &Envelope { id, message }).await?;
         let answer = async {
             loop {
-                let envelope = self.receive(ANSWER).await?;
+                let envelope = self.receive().await?;
                 if envelope.message.is_answer() && envelope.id == id {
                     return Ok(envelope.message);
                 }
@@ -125,7 +129,8 @@ impl ProxyClient {
         }
     }
 
-    /// Waits until the proxy server says something unasked. May be dropped at any time without loss.
+    /// Waits until the proxy server says something unasked, which is to be [confirmed](Self::confirm)
+    /// then. Only reads: it may be dropped at any time without loss.
     ///
     /// # Errors
     /// [`Error::Lost`].
@@ -134,14 +139,26 @@ impl ProxyClient {
             if let Some(connection) = self.reassigned.pop_front() {
                 return Ok(connection);
             }
-            // It is for us to ask from time to time, not for the proxy server.
-            self.receive(Duration::MAX / 4).await?;
+            self.receive().await?;
         }
     }
 
-    /// The next message; a reassignment is kept, and confirmed.
-    async fn receive(&mut self, patience: Duration) -> Result<Envelope, Error> {
-        let document = self.receiver.next(patience).await?;
+    /// Confirms what the proxy server has said unasked. Not to be dropped before it is done, as in a
+    /// `select!`: half a message would be sent.
+    ///
+    /// # Errors
+    /// [`Error::Lost`].
+    pub(crate) async fn confirm(&mut self) -> Result<(), Error> {
+        while let Some(id) = self.unconfirmed.pop_front() {
+            send(&mut self.write, &Envelope { id, message: Message::Ok }).await?;
+        }
+        Ok(())
+    }
+
+    /// The next message; a reassignment is kept. Only reads.
+    async fn receive(&mut self) -> Result<Envelope, Error> {
+        // It is for us to ask from time to time, not for the proxy server.
+        let document = self.receiver.next(Instant::now(), FOR_EVER).await?;
         let document = document.ok_or(Error::Lost("the proxy server has hung up".into()))?;
         let envelope =
             Envelope::parse(&document).map_err(|error| Error::Lost(error.to_string()))?;
@@ -150,8 +167,10 @@ impl ProxyClient {
                 self.reassigned.pop_front();
             }
             self.reassigned.push_back(connection.clone());
-            let confirmed = Envelope { id: envelope.id, message: Message::Ok };
-            send(&mut self.write, &confirmed).await?;
+            if self.unconfirmed.len() >= UNANSWERED {
+                self.unconfirmed.pop_front();
+            }
+            self.unconfirmed.push_back(envelope.id);
         }
         Ok(envelope)
     }

@@ -1,5 +1,6 @@
 //! What a node does (section 3.4.3).
 
+mod engine_events;
 mod proxy_connection;
 mod relay;
 mod streaming;
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::config::Config;
 use super::event::Event;
 use crate::uscp::ErrorReport;
+use engine_events::{Children, EngineEvents};
 use proxy_connection::ProxyConnection;
 use relay::TicketGate;
 use streaming::StreamingConnection;
@@ -27,8 +29,19 @@ use streaming::StreamingConnection;
 const EVENTS: usize = 1024;
 /// Events of the engine that may wait.
 const ENGINE_EVENTS: usize = 256;
+/// Connections of one address that are no node's.
+const PLAYERS: usize = 16;
 /// How long the stream waits, with its children, for another server node.
 const LINGER: Duration = Duration::from_secs(10);
+
+/// Connections of one address at once. A ticket counts from one address only, so this bounds what can be
+/// done with it; and all that the proxy server sends here may be behind one NAT: the children, four times
+/// as many that stand by, and some more for players.
+fn connections_of_one(capacity: u32) -> usize {
+    let most = engine::Config::default().max_connections_per_address;
+    let nodes = usize::try_from(capacity).unwrap_or(most).saturating_mul(5);
+    nodes.saturating_add(PLAYERS).min(most)
+}
 
 /// Why a node does not start, or ends by itself.
 #[derive(Debug)]
@@ -71,29 +84,33 @@ impl Node {
         let (sender, events) = sync_channel(EVENTS);
         let gate = TicketGate::new(config.channel.clone(), config.local_players, sender.clone());
         let gate = Arc::new(gate);
-        let engine =
-            engine::Config { access: gate.clone(), linger: LINGER, ..engine::Config::default() };
+        let engine = engine::Config {
+            access: gate.clone(),
+            linger: LINGER,
+            max_connections_per_address: connections_of_one(config.capacity),
+            ..engine::Config::default()
+        };
         let engine = Arc::new(Engine::start(engine).map_err(Error::Engine)?);
         let address = engine.listen(config.listen).map_err(Error::Engine)?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
         let stream =
             StreamingConnection::new(engine.clone(), config.channel.clone(), config.transport);
         let (forward, engine_events) = mpsc::channel(ENGINE_EVENTS);
-        let told = engine.clone();
+        let children = Children::default();
+        let taker = EngineEvents {
+            engine: engine.clone(),
+            channel: config.channel.clone(),
+            children: children.clone(),
+            events: sender.clone(),
+            forward,
+        };
         let named = |name: &str| thread::Builder::new().name(name.into());
         // Ends when the engine stops.
-        named("node-events")
-            .spawn(move || {
-                while let Some(event) = told.next_event(None) {
-                    if forward.blocking_send(event).is_err() {
-                        break;
-                    }
-                }
-            })
-            .map_err(Error::Thread)?;
+        named("node-events").spawn(move || taker.run()).map_err(Error::Thread)?;
         let (stop, stopped) = oneshot::channel();
         let worker = named("node").spawn(move || {
-            let proxy = ProxyConnection::new(config, address.port(), gate, stream, sender);
+            let proxy =
+                ProxyConnection::new(config, address.port(), gate, stream, children, sender);
             runtime.block_on(proxy.run(engine_events, stopped))
         });
         let worker = Some(worker.map_err(Error::Thread)?);

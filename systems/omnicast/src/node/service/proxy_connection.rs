@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rillcast::engine::{self, Backoff};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Error;
+use super::engine_events::Children;
 use super::relay::TicketGate;
-use super::streaming::{Change, StreamingConnection};
+use super::streaming::{Change, StreamingConnection, bare};
 use crate::node::config::Config;
 use crate::node::event::Event;
 use crate::node::interface::{self, ProxyClient};
@@ -26,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const GOODBYE: Duration = Duration::from_millis(700);
 /// How long the children may take to move when this node leaves.
 const CHILDREN: Duration = Duration::from_millis(700);
+/// How often it is looked whether they have.
+const LEAVING: Duration = Duration::from_millis(10);
 /// How often the proxy server is told that this node is there, unless it says how often it wants to be.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
@@ -45,8 +48,7 @@ pub(super) struct ProxyConnection {
     /// When the proxy server is tried, or asked, again.
     due: Instant,
     keepalive: Duration,
-    /// Nodes and players that take the stream here.
-    children: usize,
+    children: Children,
     /// The proxy server does not want to hear before that the server node is gone.
     report_due: Instant,
 }
@@ -57,6 +59,7 @@ impl ProxyConnection {
         port: u16,
         gate: Arc<TicketGate>,
         stream: StreamingConnection,
+        children: Children,
         events: SyncSender<Event>,
     ) -> ProxyConnection {
         let host = config.host.map(|host| host.to_string());
@@ -72,7 +75,7 @@ impl ProxyConnection {
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
             due: Instant::now(),
             keepalive: KEEPALIVE,
-            children: 0,
+            children,
             report_due: Instant::now(),
         }
     }
@@ -101,23 +104,23 @@ impl ProxyConnection {
                 },
                 () = sleep_until(look) => self.stream.retry(),
             }
+            self.confirm().await;
             self.report().await;
         }
         if let Some(mut client) = self.client.take() {
             // If it does not hear this, it will notice.
             let _ = timeout(GOODBYE, client.ask(Message::Logout)).await;
         }
-        let moved = self.children_move(&mut engine);
+        let moved = self.children_move();
         // Those that are left then go over when they notice.
         let _ = timeout(CHILDREN, moved).await;
         Ok(())
     }
 
     /// Waits until the proxy server has sent the children elsewhere.
-    async fn children_move(&mut self, engine: &mut mpsc::Receiver<engine::Event>) {
-        while self.children > 0 {
-            let Some(event) = engine.recv().await else { return };
-            self.on_stream(&event);
+    async fn children_move(&self) {
+        while self.children.count() > 0 {
+            sleep(LEAVING).await;
         }
     }
 
@@ -175,6 +178,15 @@ impl ProxyConnection {
         }
     }
 
+    /// Tells the proxy server that what it has said unasked has come.
+    async fn confirm(&mut self) {
+        if let Some(client) = &mut self.client
+            && let Err(error) = client.confirm().await
+        {
+            self.lost_proxy(&error);
+        }
+    }
+
     /// Tells the proxy server when the server node is gone.
     async fn report(&mut self) {
         if Instant::now() < self.report_due {
@@ -213,7 +225,7 @@ impl ProxyConnection {
         self.tell(Event::Placed {
             node: *node,
             server: server.id,
-            url: server.url.clone(),
+            url: bare(&server.url),
             hops: server.hops.saturating_add(1),
             standbys: standbys.len(),
         });
@@ -223,7 +235,7 @@ impl ProxyConnection {
     fn on_stream(&mut self, event: &engine::Event) {
         match self.stream.handle(event) {
             Some(Change::Receiving(server)) => {
-                self.tell(Event::Receiving { server: server.id, url: server.url });
+                self.tell(Event::Receiving { server: server.id, url: bare(&server.url) });
             }
             Some(Change::Lost(server, reason)) => {
                 self.tell(Event::ServerLost { server, reason });
@@ -232,7 +244,7 @@ impl ProxyConnection {
                 self.tell(Event::Switched {
                     from,
                     to: to.id,
-                    url: to.url,
+                    url: bare(&to.url),
                     reason: switched.reason,
                     gap_ms: switched.gap.as_secs_f64() * 1e3,
                     replayed: switched.replayed,
@@ -242,17 +254,6 @@ impl ProxyConnection {
             }
             None => {}
         }
-        match event {
-            engine::Event::ChildStarted { peer, .. } => {
-                self.children = self.children.saturating_add(1);
-                self.tell(Event::ChildStarted { peer: peer.clone() });
-            }
-            engine::Event::ChildEnded { peer, reason, .. } => {
-                self.children = self.children.saturating_sub(1);
-                self.tell(Event::ChildEnded { peer: peer.clone(), reason: reason.clone() });
-            }
-            _ => {}
-        }
     }
 
     /// The proxy server is away, or wants to be left alone: it is tried again later. The stream goes on.
@@ -261,8 +262,8 @@ impl ProxyConnection {
         let wait = self.backoff.wait();
         let asked = match error {
             interface::Error::Refused(report) => {
-                // Somebody else has this node's place: it begins anew.
-                if report.code == ErrorCode::NotLoggedIn {
+                // Somebody else has this node's place, or it may not have it: it begins anew.
+                if matches!(report.code, ErrorCode::NotLoggedIn | ErrorCode::Forbidden) {
                     self.ticket = None;
                 }
                 report.retry_after.map_or(Duration::ZERO, |s| Duration::from_secs(s.into()))

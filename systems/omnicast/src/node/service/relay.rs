@@ -115,12 +115,14 @@ impl TicketGate {
             holders.retain(|_, holder| holder.expiry > now);
         }
         let known = holders.get(&ticket.node).filter(|holder| holder.expiry > now);
-        if known.is_some_and(|holder| holder.address != address) {
+        // A node whose address has changed is given a newer ticket when it logs in from there.
+        if known.is_some_and(|holder| holder.address != address && ticket.expiry <= holder.expiry) {
             return Err(Refusal::Stolen);
         }
+        let expiry = known.map_or(ticket.expiry, |holder| holder.expiry.max(ticket.expiry));
         // Where so many tickets count at once, the latest are not remembered.
         if holders.len() < MAX_HOLDERS || known.is_some() {
-            holders.insert(ticket.node, Holder { address, expiry: ticket.expiry });
+            holders.insert(ticket.node, Holder { address, expiry });
         }
         Ok(())
     }
@@ -155,9 +157,13 @@ mod tests {
     }
 
     fn ticket(signer: &Signer, node: u64, server: u64, channel: &str) -> String {
+        ticket_until(signer, node, server, channel, 100)
+    }
+
+    fn ticket_until(signer: &Signer, node: u64, server: u64, channel: &str, expiry: u64) -> String {
         let (node, server) = (NodeId(node), NodeId(server));
         let (user, channel) = ("alice".to_owned(), channel.to_owned());
-        let ticket = Ticket { node, server, expiry: 100, user, channel };
+        let ticket = Ticket { node, server, expiry, user, channel };
         format!("x=1&ticket={}", signer.sign(&ticket).unwrap())
     }
 
@@ -203,6 +209,10 @@ mod tests {
         assert_eq!(gate.check(play("live", &good), CHILD, 0), Ok(()));
         let other = ticket(&signer, 18, 4, "live");
         assert_eq!(gate.check(play("live", &other), HERE, 0), Ok(()));
+        // The node has another address, and has been given a ticket there.
+        let newer = ticket_until(&signer, 17, 4, "live", 101);
+        assert_eq!(gate.check(play("live", &newer), HERE, 0), Ok(()));
+        assert_eq!(gate.check(play("live", &good), CHILD, 0), Err(Refusal::Stolen));
     }
 
     #[test]

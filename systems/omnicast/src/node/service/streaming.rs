@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rillcast::engine::{self, Engine, Sources, Transport, Upstream, Why};
+use rillcast::rtsp::Url;
 
 use crate::NodeId;
 use crate::uscp::{ReConfiguration, ReStreamingConnection, ServerNode};
@@ -88,7 +89,7 @@ impl StreamingConnection {
         }
     }
 
-    /// Tells the engine, when the stream comes from nowhere or it could not be told before.
+    /// Tells the engine again what it could not be told while the path was taken.
     pub(super) fn retry(&mut self) {
         if self.is_blocked {
             self.apply();
@@ -109,7 +110,7 @@ impl StreamingConnection {
             Upstream::new(url).over(self.transport)
         };
         let Some((server, standbys)) = self.servers.split_first() else { return };
-        let standbys = standbys.iter().map(upstream);
+        let standbys = standbys.iter().take(Sources::MAX_STANDBYS).map(upstream);
         let sources = standbys.fold(Sources::new(upstream(server)), Sources::standby);
         let told = match self.engine.set_upstreams(&self.channel, &sources) {
             Err(engine::Error::NoStream(_)) => self.engine.pull_from(&self.channel, &sources),
@@ -200,8 +201,15 @@ impl StreamingConnection {
 
     /// The server that the engine calls so.
     fn server_at(&self, name: &str) -> Option<ServerNode> {
-        self.servers.iter().find(|server| name.starts_with(&server.url)).cloned()
+        self.servers.iter().find(|server| bare(&server.url) == bare(name)).cloned()
     }
+}
+
+/// A URL without the user, the password and what stands behind it: the engine tells no credentials, and
+/// tickets change. It is also what people are told.
+pub(super) fn bare(url: &str) -> String {
+    let parsed = Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.to_string());
+    parsed.split('?').next().unwrap_or_default().to_owned()
 }
 
 /// The URL of the stream with the ticket. A streaming server is given its URL as the operator wrote it.
@@ -212,5 +220,20 @@ fn url(server: &ServerNode) -> String {
             format!("{}{mark}ticket={ticket}", server.url)
         }
         _ => server.url.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bare;
+
+    #[test]
+    fn a_server_is_known_by_its_url_whatever_the_credentials_and_the_ticket() {
+        let told = bare("rtsp://studio:secret@example.org:8554/live?ticket=abc");
+        assert_eq!(told, bare("rtsp://example.org:8554/live?ticket=def&x=y"));
+        assert!(!told.contains("secret") && !told.contains("abc"), "{told}");
+        assert_ne!(told, bare("rtsp://example.org:8555/live"));
+        assert_ne!(told, bare("rtsp://example.org:8554/live2"));
+        assert_eq!(bare("no URL"), "no URL");
     }
 }

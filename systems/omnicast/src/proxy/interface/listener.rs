@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rillcast::engine::rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::admission::{Admission, Place};
+use crate::wire::Stream;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -26,11 +26,6 @@ pub(crate) struct Limits {
     /// Of one address, or of one IPv6 network (/64).
     pub(crate) per_address: usize,
 }
-
-/// Both kinds of connection.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Where nodes connect.
 pub(crate) struct Listener {

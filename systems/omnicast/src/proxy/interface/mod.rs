@@ -3,4 +3,4 @@
 mod admission;
 mod listener;
 
-pub(crate) use listener::{Limits, Listener, Stream};
+pub(crate) use listener::{Limits, Listener};

@@ -1,5 +1,7 @@
 //! The interface that every algorithm implements.
 
+use std::time::Duration;
+
 use super::{Config, Error, NodeFacts, NodeId, Placement, Totals};
 
 /// The paper's `STopologyAlgorithm` (section 3.3.2): adds a node, removes a node, chooses a server node.
@@ -63,10 +65,11 @@ pub trait TopologyAlgorithm: Send {
 
     /// A node says that its server node is gone, or starves it (`ReConfiguration`): chooses another.
     ///
-    /// The word of one node is not taken for the truth: the server node stays where it is, but this node
-    /// is not sent to it again while there is another, and when a second node says so too it is *demoted*:
-    /// it gets no more children until its capacity is set anew. Streaming servers are never demoted. How
-    /// often a node may ask is for the caller to limit.
+    /// The word of one is not taken for the truth: the server node stays where it is, but this node
+    /// is not sent to it again while there is another. When somebody else's node says so too within a
+    /// minute it is *demoted*: it gets no more children for a while. All nodes of one
+    /// [owner](NodeFacts::owner) have one word. Streaming servers are never demoted. How often a node may
+    /// ask is for the caller to limit.
     ///
     /// # Errors
     /// As [`choose_server`](Self::choose_server); and [`Error::Unplaced`].
@@ -80,19 +83,17 @@ pub trait TopologyAlgorithm: Send {
     /// [`choose_server`](Self::choose_server). [`Error::Unknown`] of either, [`Error::IsRoot`].
     fn adopt(&mut self, id: NodeId, server: NodeId) -> Result<Placement, Error>;
 
-    /// Chooses standbys anew, without `bad`, for instance because that one refused.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`], [`Error::IsRoot`], [`Error::Unplaced`].
-    fn choose_standbys(&mut self, id: NodeId, bad: Option<NodeId>) -> Result<Placement, Error>;
-
     /// A node or streaming server can serve `capacity` children from now on (`NodeInformation`). When it
     /// has more, those whose move disturbs fewest others lose their server node, and come out of
-    /// [`poll_changed`](Self::poll_changed). It also ends a demotion.
+    /// [`poll_changed`](Self::poll_changed).
     ///
     /// # Errors
     /// [`Error::Unknown`].
     fn set_capacity(&mut self, id: NodeId, capacity: u32) -> Result<(), Error>;
+
+    /// It is `now` on the caller's clock: complaints that are older than a minute are forgotten. Without
+    /// this no time passes.
+    fn pass_time(&mut self, now: Duration);
 
     /// Where a node hangs; `None` when it has no server node, or is a streaming server, or unknown.
     fn placement(&self, id: NodeId) -> Option<Placement>;

@@ -37,8 +37,6 @@ const MOST: usize = u32::MAX as usize / Config::MAX_STANDBYS - 1;
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) id: NodeId,
-    /// Bits a second.
-    pub(super) uplink: u64,
     /// Milliseconds on the caller's clock.
     pub(super) joined_at: u64,
     /// Its keys in the two orders of search, see `search.rs`.
@@ -57,8 +55,12 @@ pub(super) struct Node {
     pub(super) hops: u16,
     /// Which of two trees it serves in.
     pub(super) tree: u8,
-    /// How many of its children complained since its capacity was set.
+    /// Whose it is: see [`NodeFacts`](super::NodeFacts).
+    pub(super) owner: Option<u64>,
+    /// How many complaints about it count.
     pub(super) complaints: u8,
+    /// Whose was the last of them.
+    pub(super) accuser: u64,
     /// Whether it is a streaming server.
     pub(super) root: bool,
     /// Whether a chain of servers leads from it to a streaming server.
@@ -71,7 +73,6 @@ impl Node {
     pub(super) fn new(id: NodeId, capacity: u32) -> Node {
         Node {
             id,
-            uplink: 0,
             joined_at: 0,
             keys: [NO_KEY; 2],
             server: Slot::NONE,
@@ -83,7 +84,9 @@ impl Node {
             children: 0,
             hops: 0,
             tree: 0,
+            owner: None,
             complaints: 0,
+            accuser: 0,
             root: false,
             fed: false,
             live: true,

@@ -90,9 +90,9 @@ impl Standbys {
         }
     }
 
-    /// Takes a standby from a node; whether it had it.
-    pub(super) fn remove(&mut self, slot: Slot, standby: Slot) -> bool {
-        let Some(position) = self.of(slot).position(|one| one == standby) else { return false };
+    /// Takes a standby from a node, if it has it.
+    pub(super) fn remove(&mut self, slot: Slot, standby: Slot) {
+        let Some(position) = self.of(slot).position(|one| one == standby) else { return };
         let (first, last) = (slot.index() * self.per_node, self.count(slot) - 1);
         // The later ones move up, so that their order stays.
         let rest: Vec<Slot> = self.of(slot).skip(position + 1).collect();
@@ -102,7 +102,6 @@ impl Standbys {
         for standby in rest {
             self.add(slot, standby);
         }
-        true
     }
 
     /// Takes all standbys from a node.

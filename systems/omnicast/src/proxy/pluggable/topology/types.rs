@@ -10,10 +10,11 @@ pub struct NodeFacts {
     /// How many children it can serve: its *service capacity* (section 3.4.2 of the paper). 0 for a
     /// node that only watches.
     pub capacity: u32,
-    /// What it can send, in bits a second.
-    pub uplink: u64,
     /// When it joined, on the caller's clock: any fixed beginning will do.
     pub joined_at: Duration,
+    /// Whose it is, as a number of the caller's; `None`: nobody's who has others. What several nodes of
+    /// one owner say against a server node counts once.
+    pub owner: Option<u64>,
 }
 
 /// Where a node hangs: the contents of a `ReStreamingConnection`.
@@ -39,8 +40,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// The most standbys that a node can have.
-    pub const MAX_STANDBYS: usize = 8;
+    /// The most standbys that a node can have: so many it can be told of.
+    pub const MAX_STANDBYS: usize = crate::uscp::MAX_STANDBYS;
 }
 
 impl Default for Config {

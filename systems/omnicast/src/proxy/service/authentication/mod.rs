@@ -4,6 +4,7 @@
 //! threads of their own, a bounded number waits, and the rest is asked to come again. Who has guessed
 //! wrong too often from one address has to wait before another guess is looked at; nobody else does.
 
+mod hashing;
 mod password;
 #[cfg(test)]
 mod tests;
@@ -14,19 +15,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rillcast::engine::access::Guesses;
-use tokio::sync::Semaphore;
 
 pub use password::{hash, verify};
 
 use crate::proxy::pluggable::directory::{self, Account, Directory};
 use crate::uscp::{Credentials, ErrorCode, ErrorReport};
+use hashing::{Hashers, Turn};
 
-/// So many passwords are hashed at once; each takes 19 MiB.
-const HASHERS: usize = 4;
-/// So many may wait to be hashed.
-const WAITING: usize = 256;
-
-/// Longest name of an account, in characters.
+/// Longest name of an account, in bytes of UTF-8.
 const MAX_NAME: usize = 64;
 
 /// Why somebody is not let in.
@@ -83,7 +79,7 @@ impl fmt::Display for Error {
             Error::Exists => f.write_str("there is an account of that name"),
             Error::Name => write!(
                 f,
-                "the name of a user has 1 to {MAX_NAME} characters, none of them white space or a control"
+                "the name of a user has 1 to {MAX_NAME} bytes, none of its characters white space or a control"
             ),
             Error::Closed => f.write_str("accounts are made by the operator here"),
             Error::Busy => f.write_str("too many log in at once"),
@@ -107,8 +103,7 @@ pub struct AuthenticationManager {
     directory: Arc<dyn Directory>,
     /// Whether nodes may make themselves accounts.
     open: bool,
-    hashers: Arc<Semaphore>,
-    waiting: Semaphore,
+    hashers: Hashers,
     guesses: Mutex<Guesses>,
     started: Instant,
     /// A hash that is looked at for users that there are not, so that it takes as long.
@@ -124,8 +119,7 @@ impl AuthenticationManager {
         Ok(AuthenticationManager {
             directory,
             open,
-            hashers: Arc::new(Semaphore::new(HASHERS)),
-            waiting: Semaphore::new(WAITING),
+            hashers: Hashers::default(),
             guesses: Mutex::new(Guesses::default()),
             started: Instant::now(),
             nobody: hash("nobody").map_err(Error::Hash)?,
@@ -143,11 +137,16 @@ impl AuthenticationManager {
         let known = account.is_some();
         let hash = account.map_or_else(|| self.nobody.clone(), |account| account.hash);
         let password = credentials.password.clone();
-        let right = self.hashing(move || verify(&hash, &password)).await?;
+        let turn = self.hashers.turn(Some(peer)).await?;
+        // Others may have guessed while this one waited.
+        self.blocked(peer)?;
+        let (right, turn) = turn.work(move || verify(&hash, &password)).await?;
         if known && right {
             return Ok(());
         }
         self.guesses().wrong(peer, self.started.elapsed());
+        // Only now may the next one be looked at: it knows of this.
+        drop(turn);
         Err(Error::Wrong)
     }
 
@@ -162,7 +161,8 @@ impl AuthenticationManager {
         self.blocked(peer)?;
         // Accounts cost disk space: making them is bounded as guessing is.
         self.guesses().wrong(peer, self.started.elapsed());
-        self.add(credentials).await
+        let turn = self.hashers.turn(Some(peer)).await?;
+        self.add_in(turn, credentials).await
     }
 
     /// Makes an account, whoever asks for it.
@@ -170,13 +170,20 @@ impl AuthenticationManager {
     /// # Errors
     /// [`Error::Name`], [`Error::Exists`], and when it cannot be done now.
     pub async fn add(&self, credentials: &Credentials) -> Result<(), Error> {
+        let turn = self.hashers.turn(None).await?;
+        self.add_in(turn, credentials).await
+    }
+
+    async fn add_in(&self, turn: Turn, credentials: &Credentials) -> Result<(), Error> {
         let Credentials { user, password } = credentials;
         let wrong = |c: char| c.is_control() || c.is_whitespace();
         if user.is_empty() || user.len() > MAX_NAME || user.contains(wrong) {
             return Err(Error::Name);
         }
         let password = password.clone();
-        let hash = self.hashing(move || hash(&password)).await?.map_err(Error::Hash)?;
+        let (hash, turn) = turn.work(move || hash(&password)).await?;
+        drop(turn);
+        let hash = hash.map_err(Error::Hash)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let created = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         match self.directory.add(&Account { user: user.clone(), hash, created }).await? {
@@ -201,7 +208,10 @@ impl AuthenticationManager {
     /// When it cannot be done now.
     pub async fn set_password(&self, credentials: &Credentials) -> Result<bool, Error> {
         let password = credentials.password.clone();
-        let hash = self.hashing(move || hash(&password)).await?.map_err(Error::Hash)?;
+        let turn = self.hashers.turn(None).await?;
+        let (hash, turn) = turn.work(move || hash(&password)).await?;
+        drop(turn);
+        let hash = hash.map_err(Error::Hash)?;
         Ok(self.directory.set_hash(&credentials.user, &hash).await?)
     }
 
@@ -214,21 +224,5 @@ impl AuthenticationManager {
 
     fn guesses(&self) -> std::sync::MutexGuard<'_, Guesses> {
         self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Does what takes its time on a thread where it holds up nobody.
-    async fn hashing<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Error::Busy)?;
-        // It is never closed, and the work does not panic.
-        let permit = self.hashers.clone().acquire_owned().await.map_err(|_| Error::Busy)?;
-        let worker = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop(permit);
-            result
-        });
-        worker.await.map_err(|_| Error::Busy)
     }
 }

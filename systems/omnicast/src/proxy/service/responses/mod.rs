@@ -3,6 +3,7 @@
 //! It keeps the list of sessions, reads requests, asks the authentication manager and the topology
 //! configuration, and answers.
 
+mod refusals;
 mod service_point;
 mod session;
 
@@ -17,8 +18,8 @@ use tokio::sync::mpsc;
 use super::authentication::AuthenticationManager;
 use super::topology::{Notice, Now, SessionId, TopologyConfiguration};
 use crate::proxy::event::{Event, Events};
-use crate::proxy::interface::Stream;
 use crate::uscp::ReStreamingConnection;
+use crate::wire::Stream;
 use session::Session;
 
 /// How often it is looked for nodes that have not come back, and told what was refused.

@@ -1,23 +1,25 @@
 //! One connection: its requests, one after the other.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
+use super::refusals::{logged_in_already, not_logged_in, too_much, unasked, unreadable};
 use super::service_point::believed;
 use super::{Push, ResponseManager};
 use crate::NodeId;
 use crate::bucket::Bucket;
 use crate::proxy::event::Event;
-use crate::proxy::interface::Stream;
 use crate::proxy::service::topology::{Arrival, SessionId};
 use crate::uscp::{
-    self, Credentials, Envelope, ErrorCode, ErrorReport, Login, Message, NodeInformation,
-    ReConfiguration, RequestIds,
+    Credentials, Envelope, ErrorReport, Login, Message, NodeInformation, ReConfiguration,
+    RequestIds,
 };
-use crate::wire::{Receiver, send};
+use crate::wire::{Receiver, Stream, UNANSWERED, send};
 
 /// How long somebody may take to log in.
 const UNKNOWN: Duration = Duration::from_secs(10);
@@ -47,6 +49,8 @@ pub(super) struct Session {
     ids: RequestIds,
     /// Of ours.
     own_ids: RequestIds,
+    /// Those of ours that are without an answer.
+    unanswered: VecDeque<u64>,
     requests: Bucket,
     refused: u32,
 }
@@ -60,6 +64,7 @@ impl Session {
             member: None,
             ids: RequestIds::default(),
             own_ids: RequestIds::default(),
+            unanswered: VecDeque::new(),
             requests: Bucket::new(REQUESTS.0, REQUESTS.1),
             refused: 0,
         }
@@ -73,20 +78,35 @@ impl Session {
     ) -> String {
         let (read, mut write) = tokio::io::split(stream);
         let mut receiver = Receiver::new(read);
+        // What somebody says who does not log in wins him no time, and what is told to a node is no sign
+        // of its life.
+        let login_due = Instant::now() + UNKNOWN;
+        let mut heard = Instant::now();
         let reason = loop {
             let patience = match self.member {
                 Some(_) => self.manager.keepalive.saturating_mul(MISSING),
                 None => UNKNOWN,
             };
             let (said, end) = tokio::select! {
-                document = receiver.next(patience) => match document {
-                    Ok(Some(document)) => self.hear(&document).await,
+                () = sleep_until(login_due), if self.member.is_none() => {
+                    break "nobody has logged in over it".to_owned();
+                }
+                document = receiver.next(heard, patience) => match document {
+                    Ok(Some(document)) => {
+                        let said = self.hear(&document).await;
+                        heard = Instant::now();
+                        said
+                    }
                     Ok(None) => break "it was closed".to_owned(),
                     Err(error) => break error.to_string(),
                 },
                 push = pushes.recv() => match push {
                     Some(Push::Reassign(connection)) => {
                         let id = self.own_ids.next_id();
+                        self.unanswered.push_back(id);
+                        if self.unanswered.len() > UNANSWERED {
+                            self.unanswered.pop_front();
+                        }
                         (Some(Envelope { id, message: Message::Reassign(*connection) }), None)
                     }
                     Some(Push::Replaced) => {
@@ -116,10 +136,22 @@ impl Session {
 
     /// Answers what came, if it wants an answer.
     async fn hear(&mut self, document: &[u8]) -> (Option<Envelope>, Option<&'static str>) {
+        // Whatever comes costs time to read: too much of it ends the connection.
+        let in_time = self.requests.take(self.manager.now().time).is_ok();
         let (id, answer) = match Envelope::parse(document) {
-            Ok(Envelope { message, .. }) if message.is_answer() => return (None, None),
+            Ok(Envelope { id, message: Message::Ok }) if self.is_confirmed(id) => {
+                if in_time {
+                    // It is we who have asked.
+                    self.requests.put_back();
+                }
+                return (None, None);
+            }
+            Ok(Envelope { message, .. }) if message.is_answer() => {
+                // An answer is not answered, lest two programs do so for ever.
+                return (None, self.refuse(unasked(&message)).1);
+            }
             Ok(Envelope { id, message }) => {
-                let answer = match self.admit(id) {
+                let answer = match self.admit(id, in_time) {
                     Ok(()) => self.answer(message).await,
                     Err(report) => Err(report),
                 };
@@ -131,13 +163,15 @@ impl Session {
         (Some(Envelope { id, message }), end)
     }
 
-    fn admit(&mut self, id: u64) -> Result<(), ErrorReport> {
+    /// Whether it is the id of a request of ours that had no answer yet.
+    fn is_confirmed(&mut self, id: u64) -> bool {
+        let place = self.unanswered.iter().position(|own| *own == id);
+        place.and_then(|place| self.unanswered.remove(place)).is_some()
+    }
+
+    fn admit(&mut self, id: u64, in_time: bool) -> Result<(), ErrorReport> {
         self.ids.accept(id).map_err(|error| unreadable(&error))?;
-        self.requests.take(self.manager.now().time).map_err(|_| ErrorReport {
-            code: ErrorCode::TooManyRequests,
-            text: "you ask too much in too short a time".to_owned(),
-            retry_after: Some(1),
-        })
+        if in_time { Ok(()) } else { Err(too_much()) }
     }
 
     async fn answer(&mut self, message: Message) -> Result<Outcome, ErrorReport> {
@@ -154,28 +188,20 @@ impl Session {
             Message::NodeInformation(information) => self.inform(information),
             Message::Unsubscription(password) => self.unsubscribe(password).await,
             Message::Keepalive => {
-                let node = self.member()?.node;
-                let fresh = self.manager.topology(|topology, now| topology.keep(node, now))?;
+                let (node, id) = (self.member()?.node, self.id);
+                let fresh = self.manager.topology(|topology, now| topology.keep(node, id, now))?;
                 Ok((fresh.map_or(Message::Ok, Message::ReStreamingConnection), None))
             }
             Message::Reassign(_)
             | Message::ReStreamingConnection(_)
             | Message::Ok
-            | Message::Error(_) => Err(ErrorReport {
-                code: ErrorCode::BadRequest,
-                text: format!("{} is for the proxy server to say", message.name()),
-                retry_after: None,
-            }),
+            | Message::Error(_) => Err(unasked(&message)),
         }
     }
 
     async fn log_in(&mut self, login: Login, subscribe: bool) -> Result<Outcome, ErrorReport> {
         if self.member.is_some() {
-            return Err(ErrorReport {
-                code: ErrorCode::BadRequest,
-                text: "you have logged in over this connection already".to_owned(),
-                retry_after: None,
-            });
+            return Err(logged_in_already());
         }
         let Login { credentials, channel, service, resume } = login;
         let service = service.map(|service| believed(&service, self.peer)).transpose()?;
@@ -211,16 +237,16 @@ impl Session {
     }
 
     fn reconfigure(&mut self, request: ReConfiguration) -> Result<Outcome, ErrorReport> {
-        let node = self.member()?.node;
+        let (node, id) = (self.member()?.node, self.id);
         let connection =
-            self.manager.topology(|topology, now| topology.reconfigure(node, request, now))?;
+            self.manager.topology(|topology, now| topology.reconfigure(node, id, request, now))?;
         self.manager.events.tell(Event::moved(&connection));
         Ok((Message::ReStreamingConnection(connection), None))
     }
 
     fn inform(&mut self, information: NodeInformation) -> Result<Outcome, ErrorReport> {
-        let node = self.member()?.node;
-        self.manager.topology(|topology, now| topology.inform(node, information, now))?;
+        let (node, id) = (self.member()?.node, self.id);
+        self.manager.topology(|topology, now| topology.inform(node, id, information, now))?;
         Ok((Message::Ok, None))
     }
 
@@ -239,16 +265,13 @@ impl Session {
     fn leave(&mut self) -> Result<Member, ErrorReport> {
         let member = self.member()?.clone();
         self.member = None;
-        self.manager.topology(|topology, now| topology.leave(member.node, now));
+        let id = self.id;
+        self.manager.topology(|topology, now| topology.leave(member.node, id, now));
         Ok(member)
     }
 
     fn member(&self) -> Result<&Member, ErrorReport> {
-        self.member.as_ref().ok_or_else(|| ErrorReport {
-            code: ErrorCode::NotLoggedIn,
-            text: "log in first".to_owned(),
-            retry_after: None,
-        })
+        self.member.as_ref().ok_or_else(not_logged_in)
     }
 
     /// Says no, and ends the connection of who has heard it too often.
@@ -262,12 +285,4 @@ impl Session {
         let end = (self.refused >= PATIENCE).then_some("too much was refused");
         (Message::Error(report), end)
     }
-}
-
-fn unreadable(error: &uscp::Error) -> ErrorReport {
-    let code = match error {
-        uscp::Error::Version(_) => ErrorCode::UnsupportedVersion,
-        _ => ErrorCode::BadRequest,
-    };
-    ErrorReport { code, text: error.to_string(), retry_after: None }
 }

@@ -1,12 +1,13 @@
 //! One channel: its tree and its nodes.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
+use super::member::Member;
 use super::settings::ChannelSettings;
 use super::{Arrival, SessionId, not_there, report};
 use crate::NodeId;
-use crate::bucket::Bucket;
 use crate::proxy::pluggable::topology::{
     Config, Error, Kind, NodeFacts, Placement, TopologyAlgorithm,
 };
@@ -15,40 +16,8 @@ use crate::uscp::{
     ErrorCode, ErrorReport, Quality, ReConfiguration, ReStreamingConnection, ServerNode,
 };
 
-/// How often a node may report its server node gone: so many in one go, and one more in each interval.
-const REPORTS: (u32, Duration) = (5, Duration::from_secs(5));
 /// Of so many packets of which this many parts in a hundred are lost, a node is starved.
 const STARVED: (u64, u64) = (500, 5);
-
-/// A node as the proxy server knows it, beside its place in the tree.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) user: String,
-    /// When its tickets were written, in seconds since 1970.
-    pub(super) issued: u64,
-    /// The server node that it was told last.
-    pub(super) server: Option<NodeId>,
-    url: Option<String>,
-    state: State,
-    reports: Bucket,
-}
-
-impl Member {
-    /// Its session, when it is connected.
-    pub(super) fn session(&self) -> Option<SessionId> {
-        match self.state {
-            State::Connected(session) => Some(session),
-            State::Lost(_) => None,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum State {
-    Connected(SessionId),
-    /// Its connection was lost then.
-    Lost(Duration),
-}
 
 /// A channel.
 pub(super) struct Channel {
@@ -56,11 +25,13 @@ pub(super) struct Channel {
     /// Where the streaming server has it.
     url: String,
     members: HashMap<NodeId, Member>,
+    /// Makes numbers of users for the algorithm.
+    owners: RandomState,
 }
 
 impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Channel { algorithm, url, members } = self;
+        let Channel { algorithm, url, members, .. } = self;
         write!(f, "Channel({url}, {}, {} nodes)", algorithm.name(), members.len())
     }
 }
@@ -72,7 +43,8 @@ impl Channel {
         if let Err(error) = algorithm.add_root(NodeId::ROOT, settings.capacity) {
             tracing::error!("channel {}: {error}", settings.name);
         }
-        Channel { algorithm, url: settings.url.clone(), members: HashMap::new() }
+        let (url, members) = (settings.url.clone(), HashMap::new());
+        Channel { algorithm, url, members, owners: RandomState::new() }
     }
 
     pub(super) fn member(&self, node: NodeId) -> Option<&Member> {
@@ -83,9 +55,11 @@ impl Channel {
     /// session that this one takes the place of.
     pub(super) fn rejoin(&mut self, node: NodeId, arrival: &Arrival) -> Option<Option<SessionId>> {
         let member = self.members.get_mut(&node)?;
-        let replaced = member.session();
-        member.state = State::Connected(arrival.session);
-        member.url = service_url(arrival);
+        let replaced = member.rejoin(arrival);
+        if member.url.is_none() {
+            // Nobody can be sent there any more. Whatever is a member is in the tree.
+            let _ = self.algorithm.set_capacity(node, 0);
+        }
         Some(replaced)
     }
 
@@ -98,7 +72,8 @@ impl Channel {
         settling: bool,
         now: Duration,
     ) -> Result<(), ErrorReport> {
-        let facts = NodeFacts { joined_at: now, ..NodeFacts::default() };
+        let owner = Some(self.owners.hash_one(&arrival.user));
+        let facts = NodeFacts { joined_at: now, owner, ..NodeFacts::default() };
         self.algorithm.add(node, facts).map_err(told)?;
         let adopted = server.map(|server| self.algorithm.adopt(node, server));
         let placed = match adopted {
@@ -114,54 +89,60 @@ impl Channel {
             let _ = self.algorithm.remove(node);
             return placed;
         }
-        let member = Member {
-            user: arrival.user.clone(),
-            issued: 0,
-            server: None,
-            url: service_url(arrival),
-            state: State::Connected(arrival.session),
-            reports: Bucket::new(REPORTS.0, REPORTS.1),
-        };
-        self.members.insert(node, member);
+        self.members.insert(node, Member::new(arrival));
         Ok(())
     }
 
-    /// A node has lost its server node. The user of that one, if it was removed.
+    /// A node has lost its server node. The user of that one, if it was removed, whatever becomes of the
+    /// node itself.
     pub(super) fn reconfigure(
         &mut self,
         node: NodeId,
         request: ReConfiguration,
         now: Duration,
-    ) -> Result<Option<String>, ErrorReport> {
+    ) -> (Option<String>, Result<(), ErrorReport>) {
         let ReConfiguration { gone, at } = request;
-        let member = self.members.get_mut(&node).ok_or_else(not_there)?;
+        let Some(member) = self.members.get_mut(&node) else { return (None, Err(not_there())) };
         if let Err(wait) = member.reports.take(now) {
             let text = "you lose your server node too often".to_owned();
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-            return Err(report(ErrorCode::TooManyRequests, text, Some(seconds)));
+            return (None, Err(report(ErrorCode::TooManyRequests, text, Some(seconds))));
         }
-        let present = self.algorithm.placement(node).map(|placement| placement.server);
-        let mut removed = None;
-        if present == Some(gone) {
-            let lost = self.members.get(&gone).is_some_and(|gone| gone.session().is_none());
-            if lost {
-                // Its connection to the proxy server is gone too: it is dead.
-                removed = self.remove(gone).map(|member| member.user);
-            } else if at.is_none() {
-                self.algorithm.report_server(node).map_err(told)?;
-                return Ok(None);
-            }
+        // A node does not pick its place: it is left only where it was sent.
+        let at = at.filter(|at| member.knows(*at) && member.knows(gone));
+        let is_its_server = self.server_of(node) == Some(gone);
+        let is_dead = || self.members.get(&gone).is_some_and(|gone| gone.session().is_none());
+        if is_its_server && is_dead() {
+            // Its connection to the proxy server is gone too.
+            let removed = self.remove(gone).map(|member| member.user);
+            return (removed, self.settle_at(node, gone, at).map_err(told));
         }
-        let adopted = at.map(|at| self.algorithm.adopt(node, at));
-        if !matches!(adopted, Some(Ok(_))) {
-            match self.algorithm.placement(node).map(|placement| placement.server) {
-                // It must not stay where it has gone to, and where it was it is not served.
-                Some(server) if server == gone => self.algorithm.report_server(node),
-                _ => self.algorithm.choose_server(node),
-            }
-            .map_err(told)?;
+        if is_its_server && at.is_none() {
+            return (None, self.algorithm.report_server(node).map(drop).map_err(told));
         }
-        Ok(removed)
+        (None, self.settle_at(node, gone, at).map_err(told))
+    }
+
+    /// Leaves a node where it has gone to when its server node was gone, or finds it another place.
+    fn settle_at(&mut self, node: NodeId, gone: NodeId, at: Option<NodeId>) -> Result<(), Error> {
+        if let Some(Ok(_)) = at.map(|at| self.algorithm.adopt(node, at)) {
+            return Ok(());
+        }
+        match self.server_of(node) {
+            // It must not stay where it has gone to, and where it was it is not served.
+            Some(server) if server == gone => self.algorithm.report_server(node),
+            _ => self.algorithm.choose_server(node),
+        }
+        .map(drop)
+    }
+
+    fn server_of(&self, node: NodeId) -> Option<NodeId> {
+        self.algorithm.placement(node).map(|placement| placement.server)
+    }
+
+    /// Old complaints are forgotten.
+    pub(super) fn pass_time(&mut self, now: Duration) {
+        self.algorithm.pass_time(now);
     }
 
     /// What a node can do, and how it fares. True when it was moved, because it was starved.
@@ -179,7 +160,7 @@ impl Channel {
             return false;
         }
         let Some(quality) = quality.filter(|quality| is_starved(*quality)) else { return false };
-        let server = self.algorithm.placement(node).map(|placement| placement.server);
+        let server = self.server_of(node);
         let allowed = self.members.get_mut(&node).is_some_and(|m| m.reports.take(now).is_ok());
         server == Some(quality.server) && allowed && self.algorithm.report_server(node).is_ok()
     }
@@ -192,17 +173,15 @@ impl Channel {
     }
 
     pub(super) fn lost(&mut self, node: NodeId, session: SessionId, now: Duration) {
-        if let Some(member) = self.members.get_mut(&node)
-            && member.session() == Some(session)
-        {
-            member.state = State::Lost(now);
+        if let Some(member) = self.members.get_mut(&node) {
+            member.lose(session, now);
         }
     }
 
     /// The nodes whose connection was lost at that time or before.
     pub(super) fn lost_before(&self, time: Duration) -> impl Iterator<Item = NodeId> {
-        let lost = move |member: &Member| matches!(member.state, State::Lost(at) if at <= time);
-        self.members.iter().filter(move |(_, member)| lost(member)).map(|(node, _)| *node)
+        let lost = self.members.iter().filter(move |(_, member)| member.is_lost_before(time));
+        lost.map(|(node, _)| *node)
     }
 
     pub(super) fn poll_changed(&mut self) -> Option<NodeId> {
@@ -222,7 +201,7 @@ impl Channel {
             self.algorithm.choose_server(node).map_err(told)?;
         let member = self.members.get_mut(&node).ok_or_else(not_there)?;
         member.issued = date;
-        member.server = Some(server);
+        member.tell([server].into_iter().chain(standbys.iter().copied()).collect());
         let user = member.user.clone();
         let named = |server: NodeId, hops: u32| {
             let url = match server {
@@ -239,14 +218,13 @@ impl Channel {
         };
         let standbys = standbys.into_iter().filter_map(|standby| named(standby, hops_of(standby)));
         let standbys = standbys.collect();
-        let server = named(server, u32::from(hops).saturating_sub(1)).ok_or_else(not_there)?;
+        let unservable = || {
+            let text = "your server node serves nobody at the moment".to_owned();
+            report(ErrorCode::Unavailable, text, Some(1))
+        };
+        let server = named(server, u32::from(hops).saturating_sub(1)).ok_or_else(unservable)?;
         Ok(ReStreamingConnection { node, server, standbys, key: None, keepalive: None })
     }
-}
-
-fn service_url(arrival: &Arrival) -> Option<String> {
-    let (host, port) = arrival.service.as_ref()?;
-    Some(format!("rtsp://{host}:{port}/{}", arrival.channel))
 }
 
 fn is_starved(quality: Quality) -> bool {

@@ -17,14 +17,17 @@
 //! its server node is there or the time to settle is over. The streams flow on meanwhile.
 
 mod channel;
+mod member;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 pub use settings::{ChannelSettings, Settings};
+pub use types::{Arrival, Notice, Now, SessionId};
 
 use crate::NodeId;
 use crate::ticket::{Checker, Signer};
@@ -32,53 +35,10 @@ use crate::uscp::{
     ErrorCode, ErrorReport, NodeInformation, ReConfiguration, ReStreamingConnection,
 };
 use channel::Channel;
+use member::Member;
 
 /// How old a ticket may be by which a node proves what it was.
 const RESUME_SECONDS: u64 = 24 * 3600;
-
-/// A moment, on both clocks.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Now {
-    /// Since any fixed beginning.
-    pub time: Duration,
-    /// Seconds since 1970.
-    pub date: u64,
-}
-
-/// Names a session: a connection over which a node has logged in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SessionId(pub u64);
-
-/// A node that wants in, and may.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    /// Its session.
-    pub session: SessionId,
-    /// Whose node it is.
-    pub user: String,
-    /// The channel that it wants.
-    pub channel: String,
-    /// Host and port at which it serves others.
-    pub service: Option<(String, u16)>,
-    /// The ticket that it has from before.
-    pub resume: Option<String>,
-}
-
-/// Something that a session has to be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Its node has another server node or other standbys from now on.
-    Reassign {
-        /// Which session.
-        session: SessionId,
-        /// What it is told.
-        connection: Box<ReStreamingConnection>,
-        /// Whether the server node is another.
-        moved: bool,
-    },
-    /// Its node has logged in over another connection.
-    Replaced(SessionId),
-}
 
 /// The paper's `STopologyConfiguration`. After each call, take what [`poll_notice`] gives.
 ///
@@ -142,7 +102,8 @@ impl TopologyConfiguration {
             Some(ticket) => ticket.node,
             None => random_node()?,
         };
-        if let Some(replaced) = channel.rejoin(node, &arrival) {
+        let rejoined = channel.rejoin(node, &arrival);
+        if let Some(replaced) = rejoined {
             if let Some(session) = replaced {
                 self.notices.push_back(Notice::Replaced(session));
             }
@@ -163,7 +124,13 @@ impl TopologyConfiguration {
             *self.users.entry(arrival.user.clone()).or_default() += 1;
         }
         let answer = self.connection(node, now);
-        self.gather(&arrival.channel, Some(node), now);
+        // Who was not let in has no session whose end would take the node out.
+        match (&answer, rejoined) {
+            (Ok(_), _) => {}
+            (Err(_), Some(_)) => self.lost(node, arrival.session, now),
+            (Err(_), None) => self.remove(node, now),
+        }
+        self.gather(&arrival.channel, answer.is_ok().then_some(node), now);
         answer
     }
 
@@ -174,17 +141,18 @@ impl TopologyConfiguration {
     pub fn reconfigure(
         &mut self,
         node: NodeId,
+        session: SessionId,
         request: ReConfiguration,
         now: Now,
     ) -> Result<ReStreamingConnection, ErrorReport> {
-        let name = self.place(node)?;
+        let name = self.place_of(node, session)?;
         let channel = self.channels.get_mut(&name).ok_or_else(not_there)?;
-        let removed = channel.reconfigure(node, request, now.time)?;
+        let (removed, done) = channel.reconfigure(node, request, now.time);
         if let Some(user) = removed {
             self.forget(request.gone, &user);
         }
-        let answer = self.connection(node, now);
-        self.gather(&name, Some(node), now);
+        let answer = done.and_then(|()| self.connection(node, now));
+        self.gather(&name, answer.is_ok().then_some(node), now);
         answer
     }
 
@@ -195,10 +163,11 @@ impl TopologyConfiguration {
     pub fn inform(
         &mut self,
         node: NodeId,
+        session: SessionId,
         information: NodeInformation,
         now: Now,
     ) -> Result<(), ErrorReport> {
-        let name = self.place(node)?;
+        let name = self.place_of(node, session)?;
         let channel = self.channels.get_mut(&name).ok_or_else(not_there)?;
         let capacity = information.capacity.min(self.settings.max_capacity);
         let moved = channel.inform(node, capacity, information.quality, now.time);
@@ -216,9 +185,10 @@ impl TopologyConfiguration {
     pub fn keep(
         &mut self,
         node: NodeId,
+        session: SessionId,
         now: Now,
     ) -> Result<Option<ReStreamingConnection>, ErrorReport> {
-        let name = self.place(node)?;
+        let name = self.place_of(node, session)?;
         let lifetime = self.settings.ticket_lifetime;
         let channel = self.channels.get(&name).ok_or_else(not_there)?;
         let issued = channel.member(node).map_or(0, |member| member.issued);
@@ -229,7 +199,13 @@ impl TopologyConfiguration {
     }
 
     /// A node leaves, and says so. Its children are sent elsewhere.
-    pub fn leave(&mut self, node: NodeId, now: Now) {
+    pub fn leave(&mut self, node: NodeId, session: SessionId, now: Now) {
+        if self.place_of(node, session).is_ok() {
+            self.remove(node, now);
+        }
+    }
+
+    fn remove(&mut self, node: NodeId, now: Now) {
         let Ok(name) = self.place(node) else { return };
         let Some(channel) = self.channels.get_mut(&name) else { return };
         if let Some(member) = channel.remove(node) {
@@ -246,14 +222,22 @@ impl TopologyConfiguration {
         }
     }
 
-    /// Removes the nodes whose connection was lost too long ago; which they are.
+    /// Time has passed: removes the nodes whose connection was lost too long ago (which they are), and
+    /// forgets old complaints. To be called about once a second.
     pub fn expire(&mut self, now: Now) -> Vec<NodeId> {
+        let names: Vec<String> = self.channels.keys().cloned().collect();
+        for name in names {
+            if let Some(channel) = self.channels.get_mut(&name) {
+                channel.pass_time(now.time);
+            }
+            self.gather(&name, None, now);
+        }
         let grace = self.settings.grace;
         let before = now.time.saturating_sub(grace);
         let gone = self.channels.values().flat_map(|channel| channel.lost_before(before));
         let gone: Vec<NodeId> = gone.collect();
         for node in &gone {
-            self.leave(*node, now);
+            self.remove(*node, now);
         }
         gone
     }
@@ -282,6 +266,17 @@ impl TopologyConfiguration {
         self.places.get(&node).cloned().ok_or_else(not_there)
     }
 
+    /// The channel of a node, for its session. Nobody else speaks for it: an older connection of the
+    /// same node may still have requests on their way.
+    fn place_of(&self, node: NodeId, session: SessionId) -> Result<String, ErrorReport> {
+        let name = self.place(node)?;
+        let member = self.channels.get(&name).and_then(|channel| channel.member(node));
+        match member.and_then(Member::session) {
+            Some(own) if own == session => Ok(name),
+            _ => Err(not_there()),
+        }
+    }
+
     /// Where a node takes the stream, with fresh tickets.
     fn connection(&mut self, node: NodeId, now: Now) -> Result<ReStreamingConnection, ErrorReport> {
         let name = self.place(node)?;
@@ -305,7 +300,7 @@ impl TopologyConfiguration {
     fn notify(&mut self, node: NodeId, now: Now) {
         let place = self.places.get(&node).and_then(|name| self.channels.get(name));
         let Some(member) = place.and_then(|channel| channel.member(node)) else { return };
-        let (session, before) = (member.session(), member.server);
+        let (session, before) = (member.session(), member.server());
         let Ok(connection) = self.connection(node, now) else { return };
         let moved = before != Some(connection.server.id);
         // One that is not connected asks when it comes back.

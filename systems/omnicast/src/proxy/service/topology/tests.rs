@@ -53,7 +53,7 @@ fn moves(proxy: &mut TopologyConfiguration) -> Vec<(u64, NodeId)> {
 fn chain(proxy: &mut TopologyConfiguration, length: u64) -> Vec<ReStreamingConnection> {
     let nodes = (1..=length).map(|session| {
         let connection = proxy.join(arrival(session, None), at(0)).unwrap();
-        proxy.inform(connection.node, capacity(1), at(0)).unwrap();
+        proxy.inform(connection.node, SessionId(session), capacity(1), at(0)).unwrap();
         connection
     });
     nodes.collect()
@@ -88,7 +88,7 @@ fn full_is_said_and_nobody_has_all_nodes() {
     let report = proxy.join(arrival(2, None), at(0)).unwrap_err();
     assert_eq!((report.code, report.retry_after), (ErrorCode::NoServerNode, Some(5)));
     assert_eq!(proxy.nodes(), 1);
-    proxy.inform(first.node, capacity(u32::MAX), at(0)).unwrap();
+    proxy.inform(first.node, SessionId(1), capacity(u32::MAX), at(0)).unwrap();
     for session in 2..=5 {
         proxy.join(arrival(session, None), at(0)).unwrap();
     }
@@ -102,10 +102,13 @@ fn children_of_who_leaves_are_told() {
     let mut proxy = proxy(&signer(), 1);
     let nodes = chain(&mut proxy, 3);
     assert_eq!(moves(&mut proxy), []);
-    proxy.leave(nodes[0].node, at(1));
+    // Somebody else, or a connection of before, cannot say so.
+    proxy.leave(nodes[0].node, SessionId(9), at(1));
+    assert_eq!((proxy.nodes(), moves(&mut proxy)), (3, vec![]));
+    proxy.leave(nodes[0].node, SessionId(1), at(1));
     assert_eq!(moves(&mut proxy), [(2, NodeId::ROOT)]);
     // What hangs below the one that was moved stays where it is.
-    let third = proxy.keep(nodes[2].node, at(301)).unwrap().unwrap();
+    let third = proxy.keep(nodes[2].node, SessionId(3), at(301)).unwrap().unwrap();
     assert_eq!((third.server.id, third.server.hops), (nodes[1].node, 1));
 }
 
@@ -113,11 +116,14 @@ fn children_of_who_leaves_are_told() {
 fn tickets_are_renewed_in_time() {
     let mut proxy = proxy(&signer(), 1);
     let node = chain(&mut proxy, 1)[0].node;
-    assert_eq!(proxy.keep(node, at(299)), Ok(None));
-    let fresh = proxy.keep(node, at(300)).unwrap().unwrap();
+    assert_eq!(proxy.keep(node, SessionId(1), at(299)), Ok(None));
+    let fresh = proxy.keep(node, SessionId(1), at(300)).unwrap().unwrap();
     assert_eq!((fresh.node, fresh.server.id), (node, NodeId::ROOT));
-    assert_eq!(proxy.keep(node, at(301)), Ok(None));
-    assert_eq!(proxy.keep(NodeId(1), at(301)).unwrap_err().code, ErrorCode::NotLoggedIn);
+    assert_eq!(proxy.keep(node, SessionId(1), at(301)), Ok(None));
+    for (node, session) in [(NodeId(1), 1), (node, 2)] {
+        let refused = proxy.keep(node, SessionId(session), at(301)).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::NotLoggedIn);
+    }
 }
 
 #[test]
@@ -158,7 +164,7 @@ fn reported_and_not_connected_is_dead_at_once() {
     let nodes = chain(&mut proxy, 3);
     proxy.lost(nodes[0].node, SessionId(1), at(1));
     let gone = ReConfiguration { gone: nodes[0].node, at: None };
-    let moved = proxy.reconfigure(nodes[1].node, gone, at(1)).unwrap();
+    let moved = proxy.reconfigure(nodes[1].node, SessionId(2), gone, at(1)).unwrap();
     assert_eq!(moved.server.id, NodeId::ROOT);
     assert_eq!(proxy.nodes(), 2);
     assert_eq!(moves(&mut proxy), [], "who asked has been answered");
@@ -170,10 +176,11 @@ fn reported_but_connected_is_only_avoided() {
     let nodes = chain(&mut proxy, 3);
     assert_eq!(nodes[2].server.id, nodes[0].node);
     let gone = ReConfiguration { gone: nodes[0].node, at: None };
-    let moved = proxy.reconfigure(nodes[2].node, gone, at(1)).unwrap();
+    let moved = proxy.reconfigure(nodes[2].node, SessionId(3), gone, at(1)).unwrap();
     assert_eq!(moved.server.id, nodes[1].node);
     assert_eq!(proxy.nodes(), 3);
-    let report = (0..10).find_map(|_| proxy.reconfigure(nodes[2].node, gone, at(1)).err());
+    let report =
+        (0..10).find_map(|_| proxy.reconfigure(nodes[2].node, SessionId(3), gone, at(1)).err());
     assert_eq!(report.unwrap().code, ErrorCode::TooManyRequests);
 }
 
@@ -183,7 +190,7 @@ fn who_went_to_a_standby_is_left_there() {
     let nodes = chain(&mut proxy, 3);
     assert_eq!(nodes[2].standbys.first().map(|standby| standby.id), Some(nodes[1].node));
     let gone = ReConfiguration { gone: nodes[0].node, at: Some(nodes[1].node) };
-    let moved = proxy.reconfigure(nodes[2].node, gone, at(1)).unwrap();
+    let moved = proxy.reconfigure(nodes[2].node, SessionId(3), gone, at(1)).unwrap();
     assert_eq!(moved.server.id, nodes[1].node);
 }
 
@@ -193,9 +200,9 @@ fn who_starves_his_children_loses_them() {
     let nodes = chain(&mut proxy, 3);
     let quality = |lost| Some(crate::uscp::Quality { server: nodes[0].node, received: 900, lost });
     let told = |lost| NodeInformation { quality: quality(lost), ..capacity(1) };
-    proxy.inform(nodes[2].node, told(10), at(1)).unwrap();
+    proxy.inform(nodes[2].node, SessionId(3), told(10), at(1)).unwrap();
     assert_eq!(moves(&mut proxy), []);
-    proxy.inform(nodes[2].node, told(100), at(1)).unwrap();
+    proxy.inform(nodes[2].node, SessionId(3), told(100), at(1)).unwrap();
     assert_eq!(moves(&mut proxy), [(3, nodes[1].node)]);
 }
 
@@ -211,11 +218,84 @@ fn after_a_new_start_all_come_back_in_any_order() {
         let node = &nodes[session as usize - 1];
         let back = again.join(arrival(session, node.server.ticket.as_deref()), at(2)).unwrap();
         assert_eq!((back.node, back.server.id), (node.node, node.server.id));
-        again.inform(back.node, capacity(1), at(2)).unwrap();
+        again.inform(back.node, SessionId(session), capacity(1), at(2)).unwrap();
     }
     assert_eq!(moves(&mut again), []);
     // When the time to settle is over, whoever comes is placed.
     let mut late = proxy(&key, 1);
     let placed = late.join(arrival(3, ticket(2)), at(31)).unwrap();
     assert_eq!((placed.node, placed.server.id), (nodes[2].node, NodeId::ROOT));
+}
+
+#[test]
+fn who_comes_back_without_a_service_serves_nobody() {
+    let mut proxy = proxy(&signer(), 1);
+    let node = chain(&mut proxy, 1).remove(0);
+    let quiet = Arrival { service: None, ..arrival(2, node.server.ticket.as_deref()) };
+    assert_eq!(proxy.join(quiet, at(1)).unwrap().node, node.node);
+    for session in 3..9 {
+        let refused = proxy.join(arrival(session, None), at(1)).unwrap_err();
+        assert_eq!((refused.code, refused.retry_after), (ErrorCode::NoServerNode, Some(5)));
+        assert_eq!(proxy.nodes(), 1, "who was not let in is not there");
+    }
+    // Its children of before go elsewhere.
+    let mut proxy = self::proxy(&signer(), 2);
+    let nodes = chain(&mut proxy, 3);
+    assert_eq!(nodes[2].server.id, nodes[0].node);
+    notices(&mut proxy);
+    let quiet = Arrival { service: None, ..arrival(4, nodes[0].server.ticket.as_deref()) };
+    proxy.join(quiet, at(1)).unwrap();
+    assert_eq!(moves(&mut proxy), [(3, nodes[1].node)]);
+}
+
+#[test]
+fn who_is_back_and_finds_no_place_is_not_there_for_ever() {
+    let mut proxy = proxy(&signer(), 1);
+    let nodes = chain(&mut proxy, 2);
+    // The second one waits: the first serves nobody any more, and the streaming server is full.
+    proxy.inform(nodes[0].node, SessionId(1), capacity(0), at(1)).unwrap();
+    proxy.lost(nodes[1].node, SessionId(2), at(1));
+    let ticket = nodes[1].server.ticket.as_deref();
+    let refused = proxy.join(arrival(3, ticket), at(2)).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::NoServerNode);
+    // He goes away without a word: nobody has logged in over that connection.
+    assert_eq!(proxy.expire(at(2 + 15)), [nodes[1].node]);
+    assert_eq!(proxy.nodes(), 1);
+}
+
+#[test]
+fn a_dead_node_is_forgotten_even_if_who_says_so_finds_no_place() {
+    let mut proxy = proxy(&signer(), 1);
+    let nodes = chain(&mut proxy, 3);
+    // With the first, the only place is gone to the second one that reports.
+    proxy.lost(nodes[1].node, SessionId(2), at(1));
+    proxy.inform(nodes[0].node, SessionId(1), capacity(0), at(1)).unwrap();
+    let gone = ReConfiguration { gone: nodes[1].node, at: None };
+    let refused = proxy.reconfigure(nodes[2].node, SessionId(3), gone, at(1)).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::NoServerNode);
+    assert_eq!(proxy.nodes(), 2);
+    // When there is room again, the one that waits is told, and the one that was removed may come.
+    notices(&mut proxy);
+    proxy.inform(nodes[0].node, SessionId(1), capacity(2), at(2)).unwrap();
+    assert_eq!(moves(&mut proxy), [(3, nodes[0].node)]);
+    let ticket = nodes[1].server.ticket.as_deref();
+    let back = proxy.join(arrival(4, ticket), at(3)).unwrap();
+    assert_eq!((back.node, proxy.nodes()), (nodes[1].node, 3));
+}
+
+#[test]
+fn nobody_picks_his_place() {
+    let mut proxy = proxy(&signer(), 4);
+    let nodes = chain(&mut proxy, 5);
+    let child = &nodes[4];
+    assert_eq!(child.server.id, nodes[0].node);
+    let is_told =
+        |node: &ReStreamingConnection| child.standbys.iter().any(|standby| standby.id == node.node);
+    let other = nodes[1..4].iter().find(|node| !is_told(node)).unwrap();
+    // Of those that are left, this one has the most room.
+    let best = (1..4).find(|&n| is_told(&nodes[n])).unwrap();
+    proxy.inform(nodes[best].node, SessionId(best as u64 + 1), capacity(9), at(1)).unwrap();
+    let wish = ReConfiguration { gone: nodes[0].node, at: Some(other.node) };
+    let placed = proxy.reconfigure(child.node, SessionId(5), wish, at(1)).unwrap();
+    assert_eq!(placed.server.id, nodes[best].node, "as any that reports its server node");
 }

@@ -29,7 +29,7 @@ impl<P: Policy> Placing<P> {
             return Err(Error::Full);
         }
         self.waiting.remove(slot);
-        self.fill_standbys(slot, None);
+        self.fill_standbys(slot);
         Ok(())
     }
 
@@ -108,7 +108,7 @@ impl<P: Policy> Placing<P> {
     }
 
     /// Gives a fed node the standbys that it lacks, with different servers where possible.
-    pub(super) fn fill_standbys(&mut self, slot: Slot, bad: Option<Slot>) {
+    pub(super) fn fill_standbys(&mut self, slot: Slot) {
         let lacking = self.config.standbys - self.standbys.count(slot);
         if lacking == 0 {
             return;
@@ -126,7 +126,6 @@ impl<P: Policy> Placing<P> {
             looked_at += 1;
             let held = one == node.server || self.standbys.of(slot).any(|standby| standby == one);
             if held
-                || Some(one) == bad
                 || !self.comes_before(one, slot)
                 || !P::may_stand_by(&self.forest, &self.standbys, slot, one)
             {
@@ -149,16 +148,15 @@ impl<P: Policy> Placing<P> {
             self.settle(standby);
         }
         if P::GRANDPARENT && self.standbys.count(slot) < self.config.standbys {
-            self.fall_back_on_grandparent(slot, bad);
+            self.fall_back_on_grandparent(slot);
         }
     }
 
     /// Makes the server of a node's server its standby: with that server's end a place is free there.
-    fn fall_back_on_grandparent(&mut self, slot: Slot, bad: Option<Slot>) {
+    fn fall_back_on_grandparent(&mut self, slot: Slot) {
         let server = self.forest[slot].server;
         let grandparent = server.get().and_then(|server| self.forest[server].server.get());
         if let Some(grandparent) = grandparent
-            && Some(grandparent) != bad
             && self.standbys.of(slot).all(|standby| standby != grandparent)
         {
             self.standbys.add(slot, grandparent);

@@ -12,18 +12,17 @@
 //! * A node has at most as many children as its capacity says.
 
 mod choice;
+mod complaints;
 mod moves;
 
 use std::time::Duration;
 
+use self::complaints::Complaints;
 use super::forest::{Forest, Node, Slot};
 use super::policy::Policy;
 use super::queue::Queue;
 use super::standbys::Standbys;
 use super::{Config, Error, NodeFacts, NodeId, Placement, TopologyAlgorithm, Totals};
-
-/// A node of which this many children complained gets no more.
-const COMPLAINTS: u8 = 2;
 
 /// A topology whose choices are those of `P`.
 #[derive(Debug)]
@@ -43,6 +42,7 @@ pub(super) struct Placing<P: Policy> {
     fed: Vec<usize>,
     /// How many nodes of each tree have places for newcomers.
     open: [u64; 2],
+    complaints: Complaints,
 }
 
 impl<P: Policy> Placing<P> {
@@ -62,6 +62,7 @@ impl<P: Policy> Placing<P> {
             retries: 0,
             fed: vec![0; usize::from(max_hops) + 1],
             open: [0; 2],
+            complaints: Complaints::default(),
         }
     }
 
@@ -116,7 +117,7 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
 
     fn add(&mut self, id: NodeId, facts: NodeFacts) -> Result<(), Error> {
         let mut node = Node::new(id, facts.capacity);
-        node.uplink = facts.uplink;
+        node.owner = facts.owner;
         node.joined_at = u64::try_from(facts.joined_at.as_millis()).unwrap_or(u64::MAX);
         node.tree = P::tree(self.open);
         self.insert(node).map(|_| ())
@@ -136,6 +137,7 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
         self.drop_holders(slot);
         self.changed.remove(slot);
         self.waiting.remove(slot);
+        self.drop_complaints(slot);
         self.forest.vacate(slot);
         Ok(())
     }
@@ -152,11 +154,8 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
     fn report_server(&mut self, id: NodeId) -> Result<Placement, Error> {
         let slot = self.find_node(id)?;
         let server = self.forest[slot].server.get().ok_or(Error::Unplaced(id))?;
-        // Only the first complaint of a node counts.
-        if std::mem::replace(&mut self.forest[slot].shunned, server) != server {
-            let accused = &mut self.forest[server];
-            accused.complaints = accused.complaints.saturating_add(1);
-        }
+        self.forest[slot].shunned = server;
+        self.complain(slot, server);
         self.take_away(slot);
         self.place(slot)?;
         self.tell(slot)
@@ -171,29 +170,14 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
             self.waiting.remove(slot);
             self.join_tree_of(slot, to);
             self.hang(slot, to);
-            self.fill_standbys(slot, None);
-        }
-        self.tell(slot)
-    }
-
-    fn choose_standbys(&mut self, id: NodeId, bad: Option<NodeId>) -> Result<Placement, Error> {
-        let slot = self.find_node(id)?;
-        let bad = bad.and_then(|bad| self.forest.find(bad).ok());
-        if let Some(bad) = bad
-            && self.standbys.remove(slot, bad)
-        {
-            self.settle(bad);
-        }
-        if self.forest[slot].fed {
-            self.fill_standbys(slot, bad);
+            self.fill_standbys(slot);
         }
         self.tell(slot)
     }
 
     fn set_capacity(&mut self, id: NodeId, capacity: u32) -> Result<(), Error> {
         let slot = self.forest.find(id)?;
-        let node = &mut self.forest[slot];
-        (node.capacity, node.complaints) = (capacity, 0);
+        self.forest[slot].capacity = capacity;
         while self.forest[slot].children > capacity
             && let Some(child) = self.least_missed(slot)
         {
@@ -204,6 +188,10 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
         // Whom it relied on as one that serves nobody may be below it before long.
         self.check_standbys(slot);
         Ok(())
+    }
+
+    fn pass_time(&mut self, now: Duration) {
+        self.forget_complaints(now);
     }
 
     fn placement(&self, id: NodeId) -> Option<Placement> {
@@ -218,8 +206,8 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
         let node = &self.forest[self.forest.find(id).ok()?];
         Some(NodeFacts {
             capacity: node.capacity,
-            uplink: node.uplink,
             joined_at: Duration::from_millis(node.joined_at),
+            owner: node.owner,
         })
     }
 
@@ -230,7 +218,7 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
     fn poll_changed(&mut self) -> Option<NodeId> {
         if let Some(slot) = self.changed.pop() {
             if self.forest[slot].fed {
-                self.fill_standbys(slot, None);
+                self.fill_standbys(slot);
             }
             return Some(self.forest[slot].id);
         }

@@ -3,7 +3,7 @@
 use super::super::forest::{NO_KEY, Slot};
 use super::super::policy::Policy;
 use super::super::search::{Order, Search};
-use super::{COMPLAINTS, Placing};
+use super::{Placing, complaints};
 
 /// Above the hops in a key: a node whose places are kept comes after all the others.
 const KEPT: u64 = 1 << 63;
@@ -122,7 +122,7 @@ impl<P: Policy> Placing<P> {
 
     fn may_be_chosen(&self, slot: Slot) -> bool {
         let node = &self.forest[slot];
-        let demoted = node.complaints >= COMPLAINTS && !node.root;
+        let demoted = complaints::is_demoted(node);
         node.fed && !demoted && node.hops < self.config.max_hops && node.room() > 0
     }
 

@@ -1,5 +1,7 @@
 //! Examples of what each algorithm chooses.
 
+use std::time::Duration;
+
 use super::super::{Config, Error, Kind, NodeFacts, NodeId};
 use super::world::{ROOT, World};
 
@@ -138,9 +140,35 @@ fn two_complaints_demote_and_one_does_not() {
         assert_eq!(world.topology.report_server(NodeId(4)).unwrap().server, NodeId(2));
         world.join(0);
         assert_eq!(server(&world, 7), 2);
-        world.topology.set_capacity(NodeId(1), 9).unwrap();
+        world.topology.set_capacity(NodeId(1), 8).unwrap();
+        world.topology.pass_time(Duration::from_secs(59));
         world.join(0);
-        assert_eq!(server(&world, 8), 1, "it has measured anew");
+        assert_eq!(server(&world, 8), 2, "another figure mends nothing");
+        world.topology.pass_time(Duration::from_secs(60));
+        world.join(0);
+        assert_eq!(server(&world, 9), 1, "what is old is forgotten");
+    }
+}
+
+#[test]
+fn nobody_demotes_a_node_alone() {
+    for kind in PAPER {
+        let mut world = with(kind, 3, &[9, 5, 4]);
+        let mut join = |id, owner| {
+            let facts = NodeFacts { owner: Some(owner), ..NodeFacts::default() };
+            world.topology.add(NodeId(id), facts).unwrap();
+            world.topology.choose_server(NodeId(id)).unwrap().server.0
+        };
+        assert_eq!([join(11, 7), join(12, 7), join(13, 8)], [1, 1, 1]);
+        // One that goes to and fro, and another of the same user.
+        let mut report = |id| world.topology.report_server(NodeId(id)).unwrap().server.0;
+        assert_eq!([report(11), report(11), report(11), report(11)], [2, 1, 2, 1]);
+        assert_eq!([report(12), report(12), report(12)], [2, 1, 2]);
+        world.join(0);
+        assert_eq!(server(&world, 4), 1);
+        assert_eq!(world.topology.report_server(NodeId(13)).unwrap().server, NodeId(2));
+        world.join(0);
+        assert_ne!(server(&world, 5), 1, "somebody else says so too");
     }
 }
 

@@ -33,9 +33,9 @@ pub(super) enum Step {
         who: usize,
         server: usize,
     },
-    /// Its first standby refused.
-    Standbys {
-        who: usize,
+    /// Time passes.
+    Time {
+        seconds: u64,
     },
     /// The streaming server ends and comes back.
     Restart {
@@ -54,6 +54,7 @@ pub(super) struct World {
     /// What each that has a server was last told.
     pub(super) told: BTreeMap<NodeId, Placement>,
     last: u64,
+    now: Duration,
     /// How many nodes were told of a new server without having asked.
     pub(super) moves: u64,
 }
@@ -68,6 +69,7 @@ impl World {
             nodes: Vec::new(),
             told: BTreeMap::new(),
             last: 0,
+            now: Duration::ZERO,
             moves: 0,
         }
     }
@@ -109,13 +111,9 @@ impl World {
                 let (Some(id), Some(server)) = (self.pick(who), self.pick(server)) else { return };
                 self.adopt(id, server);
             }
-            Step::Standbys { who } => {
-                let Some(id) = self.pick(who) else { return };
-                let bad = self.told.get(&id).and_then(|told| told.standbys.first().copied());
-                match self.topology.choose_standbys(id, bad) {
-                    Err(Error::Unplaced(_)) => {}
-                    result => self.answer(id, result),
-                }
+            Step::Time { seconds } => {
+                self.now += Duration::from_secs(seconds);
+                self.topology.pass_time(self.now);
             }
             Step::Restart { capacity } => {
                 self.topology.remove(ROOT).unwrap();
@@ -132,8 +130,8 @@ impl World {
         let id = NodeId(self.last);
         let facts = NodeFacts {
             capacity,
-            uplink: u64::from(capacity) * 500_000,
             joined_at: Duration::from_secs(self.last),
+            ..NodeFacts::default()
         };
         self.topology.add(id, facts).unwrap();
         self.capacity.insert(id, capacity);
