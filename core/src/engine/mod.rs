@@ -90,8 +90,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::io::Io;
-use crate::io::mmsg::Mmsg;
+use crate::io::{Backend, Opened};
 use crate::media::sdp;
 use crate::relay::{FrameReader, Packet, PacketReader, ReaderOptions, Start};
 use crate::ring::{Subscriber, Wake};
@@ -128,7 +127,7 @@ impl Engine {
     ///
     /// [`Error::Io`] when the system gives no event queue or no thread.
     pub fn start(config: Config) -> Result<Engine, Error> {
-        let io = Mmsg::new()
+        let Opened { io, .. } = crate::io::open(Backend::Auto)
             .map_err(|source| Error::Io { doing: "open the event queue of the sockets", source })?;
         let [a, b, c, d, node @ .., _, _, _, _] =
             random::seed().map_err(|source| Error::Io { doing: "choose a random SSRC", source })?;
@@ -140,7 +139,6 @@ impl Engine {
         let thread = std::thread::Builder::new()
             .name("rillcast".into())
             .spawn(move || {
-                let io = Box::new(io);
                 worker::Worker::new(io, config, (own, commands), teller, names).run();
             })
             .map_err(|source| Error::Io { doing: "start the engine's thread", source })?;

@@ -66,12 +66,14 @@ use std::time::Duration;
 
 use crate::ring::{Pool, Wake};
 
+mod backend;
 mod destination;
 mod lanes;
 pub mod mmsg;
 mod token;
 mod udp;
 
+pub use backend::{Backend, Opened, open};
 pub use destination::Destination;
 pub use lanes::Lanes;
 pub use mmsg::Mmsg;
