@@ -49,6 +49,15 @@
 /** Third number of the version. */
 #define RILL_VERSION_PATCH 0
 
+/** Has the compiler warn when the status of a call is ignored without which nothing works. */
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define RILL_MUST_USE [[nodiscard]]
+#elif defined(__GNUC__)
+#define RILL_MUST_USE __attribute__((warn_unused_result))
+#else
+#define RILL_MUST_USE
+#endif
+
 
 /**
  * A decoder may start at this frame.
@@ -306,6 +315,23 @@ typedef enum rill_event_kind {
      * A stream goes on. `peer`: where it comes from now.
      */
     RILL_EVENT_STREAM_RESUMED = 12,
+    /**
+     * A server stands by for a stream that is pulled. `peer`: its URL.
+     */
+    RILL_EVENT_STANDBY_READY = 13,
+    /**
+     * A server does not stand by for a stream, or no longer. `peer`: its URL; `text`: why.
+     */
+    RILL_EVENT_STANDBY_LOST = 14,
+    /**
+     * A stream comes from another server than before; its players have not noticed. `peer`: the URL it comes from
+     * now; `text`: the account of it; `gap_ns` and `missing`.
+     */
+    RILL_EVENT_UPSTREAM_SWITCHED = 15,
+    /**
+     * Nobody took events in time, and some were lost. `text`: how many.
+     */
+    RILL_EVENT_EVENTS_LOST = 16,
 } rill_event_kind;
 
 /**
@@ -510,9 +536,10 @@ typedef struct rill_engine_config {
      */
     int32_t takeover;
     /**
-     * 0.
+     * Whether packets lost over UDP are sent again in a stream of their own (RFC 4588) to players that set up
+     * the profile RTP/AVPF: 0 or 1. Others get them again as they were.
      */
-    uint32_t reserved;
+    int32_t retransmission;
     /**
      * Bytes of packet buffers that all streams together may hold. When they are so many that `buffer_bytes`
      * for each would be more, each has its equal share, but never less than 1 MiB.
@@ -526,6 +553,23 @@ typedef struct rill_engine_config {
      * How long the program may take to answer who may play and publish (RILL_ACCESS_ASK), in ms.
      */
     uint32_t access_timeout_ms;
+    /**
+     * The multicast groups for streams whose players ask for that, such as "239.1.2.0/24": each stream that is
+     * wanted so has one of them, and is sent there once for all. NULL: no multicast.
+     */
+    const char *multicast;
+    /**
+     * IPv4 address of the interface that multicast is sent from; NULL: the one that the route to the group has.
+     */
+    const char *multicast_interface;
+    /**
+     * Routers that multicast may pass, plus one: 1 to 255. By default 1, which keeps it in the local network.
+     */
+    uint32_t multicast_ttl;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } rill_engine_config;
 
 /**
@@ -561,9 +605,17 @@ typedef struct rill_event {
      */
     uint64_t owner;
     /**
+     * RILL_EVENT_UPSTREAM_SWITCHED: the longest time in the change without a new packet, in ns.
+     */
+    uint64_t gap_ns;
+    /**
+     * RILL_EVENT_UPSTREAM_SWITCHED: packets that came from neither server. 0: nothing was lost.
+     */
+    uint64_t missing;
+    /**
      * 0.
      */
-    uint64_t reserved[3];
+    uint64_t reserved;
 } rill_event;
 
 /**
@@ -1054,7 +1106,7 @@ const char *rill_version(void);
 /**
  * The name of feature number `index`, or NULL when there are no more: "rtsp-server", "access-queue",
  * "rtsp-pull", "rtsp-push", "rtp-sockets", "rtp-source", "media-source", "children", "frame-reader",
- * "packet-reader". The text is static. Thread-safe.
+ * "packet-reader", "standbys", "retransmission", "multicast". The text is static. Thread-safe.
  */
 const char *rill_feature(size_t index);
 
@@ -1101,6 +1153,7 @@ rill_status rill_engine_config_init(struct rill_engine_config *config,
  * @return RILL_OK; RILL_ERROR_ARGUMENT for a setting that makes no sense; RILL_ERROR_UNSUPPORTED when
  *         the struct is of a later version and sets what this one does not know
  */
+RILL_MUST_USE
 rill_status rill_engine_new(const struct rill_engine_config *config,
                             struct rill_engine **out);
 
@@ -1110,7 +1163,7 @@ rill_status rill_engine_new(const struct rill_engine_config *config,
  *
  * @return RILL_OK; RILL_ERROR_SYSTEM when the system gives no thread or descriptor
  */
-rill_status rill_engine_start(struct rill_engine *engine);
+RILL_MUST_USE rill_status rill_engine_start(struct rill_engine *engine);
 
 /**
  * Ends every stream in order (peers are told), and returns when the engine's thread has ended and its
@@ -1140,6 +1193,7 @@ rill_status rill_engine_free(struct rill_engine *engine);
  * @return RILL_OK; RILL_ERROR_ARGUMENT for an address that is none; RILL_ERROR_SYSTEM when it cannot be
  *         bound
  */
+RILL_MUST_USE
 rill_status rill_engine_listen(struct rill_engine *engine,
                                const char *address,
                                uint16_t *port);
@@ -1154,10 +1208,53 @@ rill_status rill_engine_listen(struct rill_engine *engine,
  * @param transport  a number of rill_transport
  * @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
  */
+RILL_MUST_USE
 rill_status rill_engine_pull(struct rill_engine *engine,
                              const char *path,
                              const char *url,
                              int32_t transport);
+
+/**
+ * As rill_engine_pull(), from a server for which others stand by: each has a connection with all set up, and
+ * does not play. When the one that feeds the stream is gone or silent, one of them goes on from the last packet
+ * that is here: players and readers lose nothing, get nothing twice and notice nothing
+ * (RILL_EVENT_UPSTREAM_SWITCHED). Servers that were lost are tried again. When none is left the stream waits as
+ * long as rill_engine_config.linger_ms says.
+ *
+ * A server stands by only if it has the very packets of the first: the same tracks from the same source (SSRC), as
+ * relays of one stream do, and two cameras do not. RILL_EVENT_STANDBY_LOST tells of one that has not. Thread-safe.
+ *
+ * @param path       the stream's path
+ * @param urls       where it can be had: first who is to feed it, then up to 7 who stand by
+ * @param count      number of URLs, 1 to 8
+ * @param transport  a number of rill_transport, for all of them
+ * @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_URL; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+ */
+RILL_MUST_USE
+rill_status rill_engine_pull_from(struct rill_engine *engine,
+                                  const char *path,
+                                  const char *const *urls,
+                                  size_t count,
+                                  int32_t transport);
+
+/**
+ * From now on a stream that is pulled comes from these servers. When the first of them is another than the one
+ * that feeds it now, the stream goes over to it as soon as it plays, and only then leaves the present one: nothing
+ * is lost. Until then, and when it does not come about, all stays as it is. Thread-safe.
+ *
+ * @param path       the stream's path
+ * @param urls       as for rill_engine_pull_from()
+ * @param count      as there
+ * @param transport  as there
+ * @return RILL_OK; RILL_ERROR_NO_STREAM when nothing is pulled at the path; RILL_ERROR_ARGUMENT; RILL_ERROR_URL;
+ *         RILL_ERROR_STOPPED
+ */
+RILL_MUST_USE
+rill_status rill_engine_set_upstreams(struct rill_engine *engine,
+                                      const char *path,
+                                      const char *const *urls,
+                                      size_t count,
+                                      int32_t transport);
 
 /**
  * Plays an RTSP URL while somebody wants the stream at `path`: from the first player's request for it on,
@@ -1172,6 +1269,7 @@ rill_status rill_engine_pull(struct rill_engine *engine,
  * @param grace_ms   how long the stream stays without players, in ms
  * @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_STOPPED
  */
+RILL_MUST_USE
 rill_status rill_engine_pull_on_demand(struct rill_engine *engine,
                                        const char *path,
                                        const char *url,
@@ -1209,6 +1307,7 @@ rill_status rill_engine_set_fallback(struct rill_engine *engine,
  * @param transport  a number of rill_transport
  * @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_STOPPED
  */
+RILL_MUST_USE
 rill_status rill_engine_push(struct rill_engine *engine,
                              const char *path,
                              const char *url,
@@ -1222,6 +1321,7 @@ rill_status rill_engine_push(struct rill_engine *engine,
  * @param sdp   the session description (SDP) of the sender
  * @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_SYSTEM when a port cannot be bound
  */
+RILL_MUST_USE
 rill_status rill_engine_ingest_rtp(struct rill_engine *engine,
                                    const char *path,
                                    const char *sdp);
@@ -1239,7 +1339,7 @@ rill_status rill_engine_end_stream(struct rill_engine *engine,
 /**
  * Takes the next event, in the order in which they happened. The engine keeps 1,024. When nobody takes them the
  * newest are lost (an account, RILL_EVENT_STREAM_CLOSED, takes the place of another), and an event
- * RILL_EVENT_OTHER says how many.
+ * RILL_EVENT_EVENTS_LOST says how many.
  *
  * For one thread at a time; which one may change.
  *
@@ -1249,6 +1349,7 @@ rill_status rill_engine_end_stream(struct rill_engine *engine,
  *         left; RILL_ERROR_BUSY when another thread is waiting for one; RILL_ERROR_STOPPED before
  *         rill_engine_start()
  */
+RILL_MUST_USE
 rill_status rill_engine_next_event(struct rill_engine *engine,
                                    int64_t timeout_ms,
                                    struct rill_event *out);
@@ -1282,6 +1383,7 @@ rill_status rill_engine_event_fd(struct rill_engine *engine,
  *         RILL_ERROR_STOPPED before rill_engine_start(); RILL_ERROR_UNSUPPORTED when the engine lets
  *         everyone in
  */
+RILL_MUST_USE
 rill_status rill_engine_next_access(struct rill_engine *engine,
                                     int64_t timeout_ms,
                                     struct rill_access *out);
@@ -1297,6 +1399,7 @@ rill_status rill_engine_next_access(struct rill_engine *engine,
  * @param out       1 or 0
  * @return RILL_OK; RILL_ERROR_HANDLE when it was answered
  */
+RILL_MUST_USE
 rill_status rill_access_verify(const struct rill_access *access,
                                const char *realm,
                                const char *password,
@@ -1339,6 +1442,7 @@ rill_status rill_frame_release(struct rill_frame *frame);
  * @param out    the second reference; to be given back by rill_frame_release()
  * @return RILL_OK; RILL_ERROR_HANDLE when it was released; RILL_ERROR_FRAMES_HELD at the limit
  */
+RILL_MUST_USE
 rill_status rill_frame_ref(const struct rill_frame *frame,
                            struct rill_frame *out);
 
@@ -1350,7 +1454,10 @@ rill_status rill_frame_ref(const struct rill_frame *frame,
  * @param size    bytes of room; frame->size are needed
  * @return RILL_OK; RILL_ERROR_ARGUMENT when there is too little room; RILL_ERROR_HANDLE
  */
-rill_status rill_frame_copy(const struct rill_frame *frame, uint8_t *buffer, size_t size);
+RILL_MUST_USE
+rill_status rill_frame_copy(const struct rill_frame *frame,
+                            uint8_t *buffer,
+                            size_t size);
 
 /**
  * Fills a reader's configuration with the defaults: all tracks, annex B, from the newest key frame on.
@@ -1373,6 +1480,7 @@ rill_status rill_reader_config_init(struct rill_reader_config *config,
  * @return RILL_OK; RILL_ERROR_NO_STREAM when it did not come in time; RILL_ERROR_NO_TRACK;
  *         RILL_ERROR_TOO_MANY when the stream has no place for another reader; RILL_ERROR_STOPPED
  */
+RILL_MUST_USE
 rill_status rill_reader_new(struct rill_engine *engine,
                             const char *path,
                             const struct rill_reader_config *config,
@@ -1396,6 +1504,7 @@ rill_status rill_reader_free(struct rill_reader *reader);
  * @return RILL_OK; RILL_AGAIN when nothing came in time; RILL_LAGGED; RILL_END;
  *         RILL_ERROR_FRAMES_HELD; RILL_ERROR_BUSY
  */
+RILL_MUST_USE
 rill_status rill_reader_next(struct rill_reader *reader,
                              int64_t timeout_ms,
                              struct rill_frame *out);
@@ -1479,6 +1588,7 @@ rill_status rill_encoded_track_init(struct rill_encoded_track *track, size_t siz
  * @param out     the source; to be freed by rill_source_free(), which ends the stream
  * @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
  */
+RILL_MUST_USE
 rill_status rill_source_new_rtp(struct rill_engine *engine,
                                 const char *path,
                                 const char *sdp,
@@ -1495,6 +1605,7 @@ rill_status rill_source_new_rtp(struct rill_engine *engine,
  * @param out     the source; to be freed by rill_source_free(), which ends the stream
  * @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
  */
+RILL_MUST_USE
 rill_status rill_source_new_media(struct rill_engine *engine,
                                   const char *path,
                                   const struct rill_encoded_track *tracks,
@@ -1596,6 +1707,7 @@ rill_status rill_child_config_init(struct rill_child_config *config, size_t size
  *         RILL_ERROR_SDP when it wants no track; RILL_ERROR_TOO_MANY; RILL_ERROR_SYSTEM;
  *         RILL_ERROR_STOPPED
  */
+RILL_MUST_USE
 rill_status rill_child_add_udp(struct rill_engine *engine,
                                const char *path,
                                const struct rill_child_config *config,
@@ -1620,6 +1732,7 @@ rill_status rill_child_add_udp(struct rill_engine *engine,
  * @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_SDP when it wants no track; RILL_ERROR_SYSTEM when it
  *         is no connected stream socket; RILL_ERROR_TOO_MANY; RILL_ERROR_STOPPED
  */
+RILL_MUST_USE
 rill_status rill_child_add_fd(struct rill_engine *engine,
                               const char *path,
                               const struct rill_child_config *config,

@@ -242,6 +242,18 @@ public:
                 rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
         return rill_engine_pull(get(), path, url, static_cast<std::int32_t>(transport));
     }
+    /** From the first URL, for which the others stand by; see rill_engine_pull_from(). */
+    status pull_from(const char *path, std::span<const char *const> urls,
+                     rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
+        return rill_engine_pull_from(get(), path, urls.data(), urls.size(),
+                                     static_cast<std::int32_t>(transport));
+    }
+    /** Has a stream that is pulled go over to other servers; see rill_engine_set_upstreams(). */
+    status set_upstreams(const char *path, std::span<const char *const> urls,
+                         rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
+        return rill_engine_set_upstreams(get(), path, urls.data(), urls.size(),
+                                         static_cast<std::int32_t>(transport));
+    }
     status pull_on_demand(const char *path, const char *url, milliseconds grace,
                           rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
         return rill_engine_pull_on_demand(get(), path, url, static_cast<std::int32_t>(transport),

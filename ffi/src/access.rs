@@ -164,6 +164,7 @@ const SLICE: Duration = Duration::from_millis(100);
 /// @return RILL_OK; RILL_AGAIN when there was none; RILL_END when the engine has stopped;
 ///         RILL_ERROR_STOPPED before rill_engine_start(); RILL_ERROR_UNSUPPORTED when the engine lets
 ///         everyone in
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_next_access(
     engine: *mut rill_engine,
@@ -244,6 +245,7 @@ fn hand_over(request: AccessRequest, decision: Decision) -> Result<rill_access, 
 /// @param password  the password of access->user, as the program has it
 /// @param out       1 or 0
 /// @return RILL_OK; RILL_ERROR_HANDLE when it was answered
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_access_verify(
     access: *const rill_access,

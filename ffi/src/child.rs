@@ -109,6 +109,7 @@ fn count_is_sane(count: usize) -> Result<(), Failure> {
 /// @return RILL_OK; RILL_ERROR_ARGUMENT for an address that is none; RILL_ERROR_NO_STREAM;
 ///         RILL_ERROR_SDP when it wants no track; RILL_ERROR_TOO_MANY; RILL_ERROR_SYSTEM;
 ///         RILL_ERROR_STOPPED
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_child_add_udp(
     engine: *mut rill_engine,
@@ -191,6 +192,7 @@ fn above(rtp: SocketAddr) -> Result<SocketAddr, Failure> {
 /// @param child     the number of the child, never 0 and never used again in this engine
 /// @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_SDP when it wants no track; RILL_ERROR_SYSTEM when it
 ///         is no connected stream socket; RILL_ERROR_TOO_MANY; RILL_ERROR_STOPPED
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_child_add_fd(
     engine: *mut rill_engine,

@@ -1,8 +1,9 @@
 //! What an engine is told at its start.
 
+use std::ffi::c_char;
 use std::time::Duration;
 
-use rillcast::engine::Config;
+use rillcast::engine::{Config, Multicast};
 use rillcast::relay::Start;
 
 use crate::access::rill_access_mode;
@@ -76,8 +77,9 @@ pub struct rill_engine_config {
     pub linger_ms: u32,
     /// Whether a publisher may take a path from the one that is there: 0 or 1.
     pub takeover: i32,
-    /// 0.
-    pub reserved: u32,
+    /// Whether packets lost over UDP are sent again in a stream of their own (RFC 4588) to players that set up
+    /// the profile RTP/AVPF: 0 or 1. Others get them again as they were.
+    pub retransmission: i32,
     /// Bytes of packet buffers that all streams together may hold. When they are so many that `buffer_bytes`
     /// for each would be more, each has its equal share, but never less than 1 MiB.
     pub total_buffer_bytes: u64,
@@ -85,9 +87,18 @@ pub struct rill_engine_config {
     pub max_connections_per_address: u32,
     /// How long the program may take to answer who may play and publish (RILL_ACCESS_ASK), in ms.
     pub access_timeout_ms: u32,
+    /// The multicast groups for streams whose players ask for that, such as "239.1.2.0/24": each stream that is
+    /// wanted so has one of them, and is sent there once for all. NULL: no multicast.
+    pub multicast: *const c_char,
+    /// IPv4 address of the interface that multicast is sent from; NULL: the one that the route to the group has.
+    pub multicast_interface: *const c_char,
+    /// Routers that multicast may pass, plus one: 1 to 255. By default 1, which keeps it in the local network.
+    pub multicast_ttl: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
-// SAFETY: numbers only, the first of which is its size.
+// SAFETY: numbers and pointers only, the first of which is its size.
 unsafe impl Versioned for rill_engine_config {
     const FIRST: usize = 88;
 }
@@ -105,6 +116,7 @@ impl Default for rill_engine_config {
             connect_timeout,
             linger,
             takeover,
+            retransmission,
             max_connections_per_address,
             total_buffer,
             access_timeout,
@@ -130,10 +142,14 @@ impl Default for rill_engine_config {
             access: rill_access_mode::RILL_ACCESS_ALL as i32,
             linger_ms: milliseconds(linger),
             takeover: i32::from(takeover),
-            reserved: 0,
+            retransmission: i32::from(retransmission),
             total_buffer_bytes: total_buffer as u64,
             max_connections_per_address: narrow(max_connections_per_address),
             access_timeout_ms: milliseconds(access_timeout),
+            multicast: std::ptr::null(),
+            multicast_interface: std::ptr::null(),
+            multicast_ttl: 1,
+            reserved: 0,
         }
     }
 }
@@ -145,7 +161,10 @@ const MAX_READERS: u32 = 4096;
 const MIN_BUFFER: u64 = 1 << 20;
 
 impl rill_engine_config {
-    pub(crate) fn to_config(self) -> Result<Config, Failure> {
+    /// # Safety
+    ///
+    /// Each of its texts is NULL or one.
+    pub(crate) unsafe fn to_config(self) -> Result<Config, Failure> {
         let within = |name: &str, value: u64, low: u64, high: u64| {
             if (low..=high).contains(&value) {
                 return Ok(());
@@ -175,10 +194,45 @@ impl rill_engine_config {
         config.connect_timeout = duration(self.connect_timeout_ms);
         config.linger = duration(self.linger_ms);
         config.takeover = args::yes(self.takeover);
+        config.retransmission = args::yes(self.retransmission);
+        // SAFETY: the caller's.
+        config.multicast = unsafe { self.to_multicast() }?;
         config.max_connections_per_address = self.max_connections_per_address as usize;
         config.total_buffer = self.total_buffer_bytes as usize;
         config.access_timeout = duration(self.access_timeout_ms);
         Ok(config)
+    }
+
+    /// # Safety
+    ///
+    /// As for [`to_config`](rill_engine_config::to_config).
+    unsafe fn to_multicast(self) -> Result<Option<Multicast>, Failure> {
+        if self.multicast.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: the caller's.
+        let groups = unsafe { args::text(self.multicast, "config->multicast") }?;
+        let groups = groups.parse().map_err(|why| {
+            Failure::argument(format!("config->multicast is \"{groups}\": {why}"))
+        })?;
+        let ttl =
+            u8::try_from(self.multicast_ttl).ok().filter(|ttl| *ttl > 0).ok_or_else(|| {
+                let text = format!("config->multicast_ttl is {}, not 1 to 255", self.multicast_ttl);
+                Failure::argument(text)
+            })?;
+        let interface = match self.multicast_interface.is_null() {
+            true => None,
+            false => {
+                let name = "config->multicast_interface";
+                // SAFETY: the caller's.
+                let text = unsafe { args::text(self.multicast_interface, name) }?;
+                let address = text.parse().map_err(|_| {
+                    Failure::argument(format!("{name} is \"{text}\", which is no IPv4 address"))
+                })?;
+                Some(address)
+            }
+        };
+        Ok(Some(Multicast { groups, ttl, interface }))
     }
 }
 

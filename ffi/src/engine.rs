@@ -14,6 +14,7 @@ use crate::config::rill_engine_config;
 use crate::eventfd::EventFd;
 use crate::failure::Failure;
 use crate::handle::{self, Table};
+use crate::signals;
 use crate::status::rill_status;
 
 /// A relay engine: a handle, not to be followed.
@@ -73,7 +74,13 @@ impl Engine {
     /// The engine while it runs.
     pub(crate) fn core(&self) -> Result<Arc<Core>, Failure> {
         let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
-        running.clone().ok_or_else(Failure::stopped)
+        running.clone().ok_or_else(|| match self.was_started() {
+            true => Failure::stopped(),
+            false => {
+                let text = "the engine does not run yet: call rill_engine_start()";
+                Failure::new(rill_status::RILL_ERROR_STOPPED, text)
+            }
+        })
     }
 
     /// Whether it runs or has run.
@@ -86,7 +93,7 @@ impl Engine {
         if running.is_some() {
             return Ok(());
         }
-        let core = Core::start(self.config.clone())?;
+        let core = signals::kept_away(|| Core::start(self.config.clone()))?;
         core.wake_on_event(self.bell.clone())?;
         *running = Some(Arc::new(core));
         self.started.store(true, Ordering::Relaxed);
@@ -117,6 +124,7 @@ pub(crate) fn running(engine: *const rill_engine) -> Result<Arc<Core>, Failure> 
 /// @param out     the engine; to be freed by rill_engine_free()
 /// @return RILL_OK; RILL_ERROR_ARGUMENT for a setting that makes no sense; RILL_ERROR_UNSUPPORTED when
 ///         the struct is of a later version and sets what this one does not know
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_new(
     config: *const rill_engine_config,
@@ -129,7 +137,8 @@ pub unsafe extern "C" fn rill_engine_new(
         let config = unsafe { args::config(config, rill_engine_config::default(), "config") }?;
         let bell = Arc::<Bell>::default();
         let asked = config.asks()?.then(|| Arc::new(Asked::new(bell.clone())));
-        let mut config = config.to_config()?;
+        // SAFETY: the caller's: texts, or NULL.
+        let mut config = unsafe { config.to_config() }?;
         if let Some(asked) = &asked {
             config.access = asked.clone();
         }
@@ -150,6 +159,7 @@ pub unsafe extern "C" fn rill_engine_new(
 /// anew, without streams. Thread-safe.
 ///
 /// @return RILL_OK; RILL_ERROR_SYSTEM when the system gives no thread or descriptor
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_start(engine: *mut rill_engine) -> rill_status {
     guard_done(|| Engine::of(engine)?.start())
@@ -192,6 +202,7 @@ pub unsafe extern "C" fn rill_engine_free(engine: *mut rill_engine) -> rill_stat
 /// @param port     the port in use; may be NULL
 /// @return RILL_OK; RILL_ERROR_ARGUMENT for an address that is none; RILL_ERROR_SYSTEM when it cannot be
 ///         bound
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_listen(
     engine: *mut rill_engine,

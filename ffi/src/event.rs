@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, TryLockError};
 use std::time::{Duration, Instant};
 
-use rillcast::engine::Event;
+use rillcast::engine::{Event, Switched};
 use rillcast::ring::Wake;
 
 use crate::args::{self, Out};
@@ -46,6 +46,15 @@ pub enum rill_event_kind {
     RILL_EVENT_STREAM_INTERRUPTED = 11,
     /// A stream goes on. `peer`: where it comes from now.
     RILL_EVENT_STREAM_RESUMED = 12,
+    /// A server stands by for a stream that is pulled. `peer`: its URL.
+    RILL_EVENT_STANDBY_READY = 13,
+    /// A server does not stand by for a stream, or no longer. `peer`: its URL; `text`: why.
+    RILL_EVENT_STANDBY_LOST = 14,
+    /// A stream comes from another server than before; its players have not noticed. `peer`: the URL it comes from
+    /// now; `text`: the account of it; `gap_ns` and `missing`.
+    RILL_EVENT_UPSTREAM_SWITCHED = 15,
+    /// Nobody took events in time, and some were lost. `text`: how many.
+    RILL_EVENT_EVENTS_LOST = 16,
 }
 
 /// Something that happened. The texts are UTF-8, never NULL, and valid until rill_event_release().
@@ -66,8 +75,12 @@ pub struct rill_event {
     pub child: u64,
     /// The library's.
     pub owner: u64,
+    /// RILL_EVENT_UPSTREAM_SWITCHED: the longest time in the change without a new packet, in ns.
+    pub gap_ns: u64,
+    /// RILL_EVENT_UPSTREAM_SWITCHED: packets that came from neither server. 0: nothing was lost.
+    pub missing: u64,
     /// 0.
-    pub reserved: [u64; 3],
+    pub reserved: u64,
 }
 
 impl rill_event {
@@ -79,7 +92,9 @@ impl rill_event {
         text: std::ptr::null(),
         child: 0,
         owner: 0,
-        reserved: [0; 3],
+        gap_ns: 0,
+        missing: 0,
+        reserved: 0,
     };
 }
 
@@ -87,6 +102,8 @@ static EVENTS: Table<Texts> = Table::new(0x52, "event");
 
 struct Texts {
     child: u64,
+    gap: Duration,
+    missing: u64,
     path: CString,
     peer: CString,
     text: CString,
@@ -99,7 +116,8 @@ impl Texts {
             bytes.retain(|byte| *byte != 0);
             CString::new(bytes).unwrap_or_default()
         };
-        Texts { child: 0, path: c(path), peer: c(peer), text: c(text) }
+        let (path, peer, text) = (c(path), c(peer), c(text));
+        Texts { child: 0, gap: Duration::ZERO, missing: 0, path, peer, text }
     }
 }
 
@@ -146,6 +164,22 @@ fn translate(event: Event) -> (rill_event_kind, Texts) {
         Event::StreamResumed { path, from } => {
             (kind::RILL_EVENT_STREAM_RESUMED, Texts::new(path, from, none()))
         }
+        Event::StandbyReady { path, url } => {
+            (kind::RILL_EVENT_STANDBY_READY, Texts::new(path, url, none()))
+        }
+        Event::StandbyLost { path, url, reason } => {
+            (kind::RILL_EVENT_STANDBY_LOST, Texts::new(path, url, reason))
+        }
+        Event::UpstreamSwitched(switched) => {
+            let account = switched.to_string();
+            let Switched { path, to, gap, missing, .. } = *switched;
+            let texts = Texts { gap, missing, ..Texts::new(path, to, account) };
+            (kind::RILL_EVENT_UPSTREAM_SWITCHED, texts)
+        }
+        lost @ Event::EventsLost { .. } => {
+            let text = lost.to_string();
+            (kind::RILL_EVENT_EVENTS_LOST, Texts::new(none(), none(), text))
+        }
         Event::Warning(text) => (kind::RILL_EVENT_WARNING, Texts::new(none(), none(), text)),
         // The enum may grow.
         other => (kind::RILL_EVENT_OTHER, Texts::new(none(), none(), other.to_string())),
@@ -158,7 +192,7 @@ const SLICE: Duration = Duration::from_millis(100);
 
 /// Takes the next event, in the order in which they happened. The engine keeps 1,024. When nobody takes them the
 /// newest are lost (an account, RILL_EVENT_STREAM_CLOSED, takes the place of another), and an event
-/// RILL_EVENT_OTHER says how many.
+/// RILL_EVENT_EVENTS_LOST says how many.
 ///
 /// For one thread at a time; which one may change.
 ///
@@ -167,6 +201,7 @@ const SLICE: Duration = Duration::from_millis(100);
 /// @return RILL_OK; RILL_AGAIN when there was none; RILL_END when the engine has stopped and no event is
 ///         left; RILL_ERROR_BUSY when another thread is waiting for one; RILL_ERROR_STOPPED before
 ///         rill_engine_start()
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_next_event(
     engine: *mut rill_engine,
@@ -226,6 +261,8 @@ fn hand_over(event: Event) -> Result<rill_event, Failure> {
     let mut event = rill_event {
         kind: kind as i32,
         child: texts.child,
+        gap_ns: u64::try_from(texts.gap.as_nanos()).unwrap_or(u64::MAX),
+        missing: texts.missing,
         path: texts.path.as_ptr(),
         peer: texts.peer.as_ptr(),
         text: texts.text.as_ptr(),

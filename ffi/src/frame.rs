@@ -305,6 +305,7 @@ pub unsafe extern "C" fn rill_frame_release(frame: *mut rill_frame) -> rill_stat
 /// @param frame  a frame that is held
 /// @param out    the second reference; to be given back by rill_frame_release()
 /// @return RILL_OK; RILL_ERROR_HANDLE when it was released; RILL_ERROR_FRAMES_HELD at the limit
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_frame_ref(
     frame: *const rill_frame,
@@ -332,6 +333,7 @@ pub unsafe extern "C" fn rill_frame_ref(
 /// @param buffer  where they go
 /// @param size    bytes of room; frame->size are needed
 /// @return RILL_OK; RILL_ERROR_ARGUMENT when there is too little room; RILL_ERROR_HANDLE
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_frame_copy(
     frame: *const rill_frame,

@@ -33,6 +33,7 @@ mod handle;
 mod histogram;
 mod log;
 mod reader;
+mod signals;
 mod source;
 mod status;
 mod stream;

@@ -37,6 +37,7 @@ pub struct rill_reader {
 /// @param out     the reader; to be freed by rill_reader_free()
 /// @return RILL_OK; RILL_ERROR_NO_STREAM when it did not come in time; RILL_ERROR_NO_TRACK;
 ///         RILL_ERROR_TOO_MANY when the stream has no place for another reader; RILL_ERROR_STOPPED
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_reader_new(
     engine: *mut rill_engine,
@@ -81,6 +82,7 @@ pub unsafe extern "C" fn rill_reader_free(reader: *mut rill_reader) -> rill_stat
 ///                    and with RILL_LAGGED, when `lost` is set and nothing has to be given back
 /// @return RILL_OK; RILL_AGAIN when nothing came in time; RILL_LAGGED; RILL_END;
 ///         RILL_ERROR_FRAMES_HELD; RILL_ERROR_BUSY
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_reader_next(
     reader: *mut rill_reader,

@@ -167,6 +167,7 @@ pub unsafe extern "C" fn rill_encoded_track_init(
 /// @param sdp     the session description (SDP) of what will be pushed
 /// @param out     the source; to be freed by rill_source_free(), which ends the stream
 /// @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_source_new_rtp(
     engine: *mut rill_engine,
@@ -194,6 +195,7 @@ pub unsafe extern "C" fn rill_source_new_rtp(
 /// @param count   number of tracks, 1 to 16
 /// @param out     the source; to be freed by rill_source_free(), which ends the stream
 /// @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_source_new_media(
     engine: *mut rill_engine,

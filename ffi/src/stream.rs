@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use rillcast::engine::Transport;
+use rillcast::engine::{Sources, Transport, Upstream};
 use rillcast::media::sdp;
 
 use crate::args;
@@ -32,6 +32,7 @@ fn transport_of(number: i32) -> Result<Transport, Failure> {
 /// @param url        rtsp://HOST/PATH; user, password and port may be in it
 /// @param transport  a number of rill_transport
 /// @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_pull(
     engine: *mut rill_engine,
@@ -47,6 +48,93 @@ pub unsafe extern "C" fn rill_engine_pull(
     })
 }
 
+/// As rill_engine_pull(), from a server for which others stand by: each has a connection with all set up, and
+/// does not play. When the one that feeds the stream is gone or silent, one of them goes on from the last packet
+/// that is here: players and readers lose nothing, get nothing twice and notice nothing
+/// (RILL_EVENT_UPSTREAM_SWITCHED). Servers that were lost are tried again. When none is left the stream waits as
+/// long as rill_engine_config.linger_ms says.
+///
+/// A server stands by only if it has the very packets of the first: the same tracks from the same source (SSRC), as
+/// relays of one stream do, and two cameras do not. RILL_EVENT_STANDBY_LOST tells of one that has not. Thread-safe.
+///
+/// @param path       the stream's path
+/// @param urls       where it can be had: first who is to feed it, then up to 7 who stand by
+/// @param count      number of URLs, 1 to 8
+/// @param transport  a number of rill_transport, for all of them
+/// @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_URL; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rill_engine_pull_from(
+    engine: *mut rill_engine,
+    path: *const c_char,
+    urls: *const *const c_char,
+    count: usize,
+    transport: i32,
+) -> rill_status {
+    guard_done(|| {
+        let engine = running(engine)?;
+        // SAFETY: the caller's.
+        let path = unsafe { args::text(path, "path") }?;
+        // SAFETY: the caller's.
+        let sources = unsafe { sources(urls, count, transport) }?;
+        Ok(engine.pull_from(path, &sources)?)
+    })
+}
+
+/// From now on a stream that is pulled comes from these servers. When the first of them is another than the one
+/// that feeds it now, the stream goes over to it as soon as it plays, and only then leaves the present one: nothing
+/// is lost. Until then, and when it does not come about, all stays as it is. Thread-safe.
+///
+/// @param path       the stream's path
+/// @param urls       as for rill_engine_pull_from()
+/// @param count      as there
+/// @param transport  as there
+/// @return RILL_OK; RILL_ERROR_NO_STREAM when nothing is pulled at the path; RILL_ERROR_ARGUMENT; RILL_ERROR_URL;
+///         RILL_ERROR_STOPPED
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rill_engine_set_upstreams(
+    engine: *mut rill_engine,
+    path: *const c_char,
+    urls: *const *const c_char,
+    count: usize,
+    transport: i32,
+) -> rill_status {
+    guard_done(|| {
+        let engine = running(engine)?;
+        // SAFETY: the caller's.
+        let path = unsafe { args::text(path, "path") }?;
+        // SAFETY: the caller's.
+        let sources = unsafe { sources(urls, count, transport) }?;
+        Ok(engine.set_upstreams(path, &sources)?)
+    })
+}
+
+/// # Safety
+///
+/// `urls`: NULL, or as many texts, each of which may be NULL.
+unsafe fn sources(
+    urls: *const *const c_char,
+    count: usize,
+    transport: i32,
+) -> Result<Sources, Failure> {
+    const MOST: usize = 1 + Sources::MAX_STANDBYS;
+    if !(1..=MOST).contains(&count) {
+        return Err(Failure::argument(format!("there are {count} URLs, not 1 to {MOST}")));
+    }
+    let transport = transport_of(transport)?;
+    // SAFETY: the caller's.
+    let urls = unsafe { args::slice(urls, count, "urls") }?;
+    let upstream = |url: &*const c_char| {
+        // SAFETY: the caller's.
+        let url = unsafe { args::text(*url, "a URL") }?;
+        Ok::<_, Failure>(Upstream::new(url).over(transport))
+    };
+    let mut upstreams = urls.iter().map(upstream);
+    let parent = upstreams.next().unwrap_or_else(|| Err(Failure::argument("there is no URL")))?;
+    Ok(Sources { parent, standbys: upstreams.collect::<Result<_, _>>()? })
+}
+
 /// Plays an RTSP URL while somebody wants the stream at `path`: from the first player's request for it on,
 /// which waits until the stream is there, until it has had no player, push or child for `grace_ms`. Readers
 /// of this program are not counted. A server that fails is not asked again at once; RILL_EVENT_PULL_FAILED
@@ -58,6 +146,7 @@ pub unsafe extern "C" fn rill_engine_pull(
 /// @param transport  a number of rill_transport
 /// @param grace_ms   how long the stream stays without players, in ms
 /// @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_STOPPED
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_pull_on_demand(
     engine: *mut rill_engine,
@@ -124,6 +213,7 @@ pub unsafe extern "C" fn rill_engine_set_fallback(
 /// @param url        rtsp://HOST/PATH; user, password and port may be in it
 /// @param transport  a number of rill_transport
 /// @return RILL_OK; RILL_ERROR_URL; RILL_ERROR_STOPPED
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_push(
     engine: *mut rill_engine,
@@ -145,6 +235,7 @@ pub unsafe extern "C" fn rill_engine_push(
 /// @param path  the stream's path
 /// @param sdp   the session description (SDP) of the sender
 /// @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_SYSTEM when a port cannot be bound
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_ingest_rtp(
     engine: *mut rill_engine,

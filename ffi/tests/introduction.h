@@ -41,3 +41,12 @@
 #define RILL_VERSION_MINOR @MINOR@
 /** Third number of the version. */
 #define RILL_VERSION_PATCH @PATCH@
+
+/** Has the compiler warn when the status of a call is ignored without which nothing works. */
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define RILL_MUST_USE [[nodiscard]]
+#elif defined(__GNUC__)
+#define RILL_MUST_USE __attribute__((warn_unused_result))
+#else
+#define RILL_MUST_USE
+#endif

@@ -71,6 +71,12 @@ static void sequences(void) {
     config.start = 99;
     EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
     rill_engine_config_init(&config, sizeof config);
+    config.multicast = "10.0.0.0/8";
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
+    config.multicast = "239.1.2.0/24", config.multicast_ttl = 0;
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
+    config.multicast_ttl = 1, config.multicast_interface = "eth0";
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
     config.struct_size = SIZE_MAX;
     EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
     EXPECT(RILL_OK, rill_engine_new(NULL, &engine));
@@ -89,6 +95,14 @@ static void sequences(void) {
     EXPECT(RILL_OK, rill_source_new_rtp(engine, "a", SDP, &source));
     rill_source *twin = NULL;
     EXPECT(RILL_ERROR_PATH_TAKEN, rill_source_new_rtp(engine, "a", SDP, &twin));
+    const char *urls[] = {"rtsp://127.0.0.1:1/x", NULL, "http://x/"};
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_pull_from(engine, "p", urls, 0, 0));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_pull_from(engine, "p", urls, SIZE_MAX, 0));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_pull_from(engine, "p", NULL, 1, 0));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_pull_from(engine, "p", urls, 2, 0));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_pull_from(engine, "p", urls, 1, -1));
+    EXPECT(RILL_ERROR_URL, rill_engine_pull_from(engine, "p", urls + 2, 1, 0));
+    EXPECT(RILL_ERROR_NO_STREAM, rill_engine_set_upstreams(engine, "p", urls, 1, 0));
     EXPECT(RILL_ERROR_URL, rill_engine_pull_on_demand(engine, "d", "http://x/", 0, 0));
     EXPECT(RILL_OK, rill_engine_pull_on_demand(engine, "d", "rtsp://127.0.0.1:1/x", 0, UINT32_MAX));
     EXPECT(RILL_OK, rill_engine_forget_on_demand(engine, "d"));
