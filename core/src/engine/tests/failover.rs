@@ -326,6 +326,8 @@ fn two_that_stand_by_for_each_other_see_that_neither_has_anything() {
         let sources = from(&[wire.address, other.1], Transport::Tcp);
         one.0.set_upstreams("s", &sources).expect("taken note of");
         stands_by(&one.0, other.1);
+        // Neither has anything to wait for from the other.
+        assert_eq!(next_packet(&mut play(one.1)).0, 0);
     }
     // Nobody comes through to the origin any more either.
     wire.freeze();
@@ -333,6 +335,30 @@ fn two_that_stand_by_for_each_other_see_that_neither_has_anything() {
     for (engine, _) in [&a, &b] {
         wait_for(engine, |event| matches!(event, Event::StreamInterrupted { .. }));
     }
+}
+
+#[test]
+fn that_a_standby_had_kept_something_does_not_show_that_it_is_fed() {
+    let origin = engine();
+    let root = serve(&origin);
+    let mut publisher = Publisher::begin(root, &video(), 7);
+    publisher.send(0, 0x65);
+    let (to_a, to_b) = (Wire::to(root), Wire::to(root));
+    let (b, at_b) = below(&[to_b.address], Transport::Tcp);
+    let (a, at_a) = below(&[to_a.address, at_b], Transport::Tcp);
+    stands_by(&a, at_b);
+    let (mut above, mut player) = (play(at_b), play(at_a));
+    assert_eq!(next_packet(&mut above).0, 0);
+    assert_eq!(next_packet(&mut player).0, 0);
+    // The next packet comes to one only, and then nothing to anybody.
+    to_a.freeze();
+    publisher.send(1, 0x41);
+    assert_eq!(next_packet(&mut above).0, 1);
+    to_b.freeze();
+    to_a.cut();
+    assert_eq!(next_packet(&mut player).0, 1);
+    wait_for(&a, |event| matches!(event, Event::StreamInterrupted { .. }));
+    check(&b);
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub(super) struct Switch {
     pub(super) taken: Option<Duration>,
     /// When the first packet came from it that was not here.
     pub(super) news: Option<Duration>,
+    /// How many such packets have come.
+    new: u64,
     /// Links that were found silent too.
     pub(super) tried: Vec<LinkId>,
 }
@@ -48,6 +50,16 @@ pub(super) struct Switch {
 impl Switch {
     pub(super) fn involves(&self, link: LinkId) -> bool {
         self.to == link || self.old.is_some_and(|(old, _)| old == link)
+    }
+
+    /// Whether more has come from it than it had kept. That alone does not show that anybody feeds it: two that stand
+    /// by for each other, each with something that the other has missed, would wait for each other for ever.
+    pub(super) fn is_live(&self) -> bool {
+        let replayed = match self.answered {
+            Some(Some(Resumed::Replayed(packets))) => packets,
+            _ => 0,
+        };
+        self.new > replayed
     }
 }
 
@@ -82,9 +94,20 @@ impl Worker {
         let from = from.unwrap_or_else(|| live.from.clone());
         live.stream.begin_overlap();
         live.rhythm.begin_switch();
-        let (answered, via, taken, news) = (None, Via::default(), None, None);
-        let switch =
-            Switch { why, reason, to, old, from, since: now, answered, via, taken, news, tried };
+        let switch = Switch {
+            why,
+            reason,
+            to,
+            old,
+            from,
+            since: now,
+            answered: None,
+            via: Via::default(),
+            taken: None,
+            news: None,
+            new: 0,
+            tried,
+        };
         if let Some((_, upstreams)) = self.upstreams_of(path) {
             upstreams.switch = Some(switch);
         }
@@ -158,7 +181,8 @@ impl Worker {
         let now = self.io.now();
         let Some(live) = self.streams.get(&before.stream) else { return };
         let ledger = live.stream.ledger();
-        let (came, news) = (ledger.received > before.received, ledger.published > before.published);
+        let came = ledger.received > before.received;
+        let new = ledger.published.saturating_sub(before.published);
         let path = live.path.clone();
         let role = self.connections.get(&token).map(|connection| &connection.role);
         let Some(link) = role.filter(|role| role.pulls().is_some()).and_then(|role| role.link())
@@ -168,7 +192,8 @@ impl Worker {
         let Some((_, upstreams)) = self.upstreams_of(&path) else { return };
         let Some(switch) = &mut upstreams.switch else { return };
         if switch.to == link {
-            if news {
+            switch.new = switch.new.saturating_add(new);
+            if new > 0 {
                 switch.news.get_or_insert(now);
             }
             // In a silence it may only be the first to send again: see the watch.

@@ -83,7 +83,7 @@ impl Worker {
         let next = upstreams.warm(&switch.tried).map(|(link, _)| link);
         if let Some(taken) = switch.taken {
             let settled = |at| now.saturating_sub(at) >= SETTLE;
-            return match switch.news {
+            return match switch.news.filter(|_| switch.is_live()) {
                 Some(at) if settled(at) => Some(Due::Settled),
                 Some(_) => None,
                 None if live.stream.source_left() => Some(Due::Left(token)),
