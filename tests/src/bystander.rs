@@ -37,9 +37,7 @@ impl Bystander {
     /// When the server does not let them.
     pub fn start(server: &mut Server) -> Bystander {
         let url = server.url(PATH);
-        let mut publisher = Connection::open(server.address());
-        publisher.publish(&url, &rtp::sdp(0));
-        server.stream_started(PATH);
+        let publisher = server.publish(PATH, &rtp::sdp(0));
         let players = vec![over_tcp(server, &url), over_udp(server, &url)];
         let (stop, stopped) = mpsc::channel();
         let publisher = thread::spawn(move || publish(publisher, &url, &stopped));

@@ -1,15 +1,16 @@
 //! Any role of the program that tells what happens as JSON lines.
 
 use std::io::{BufRead, BufReader};
-use std::sync::mpsc::{self, Receiver};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::process::Process;
-use crate::scene::Scene;
-use crate::server::program;
+use crate::scene::{Scene, profile_dir, target_dir};
 
 /// How long a role may take for anything it is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -57,20 +58,44 @@ impl Role {
     /// # Panics
     /// When none comes within the deadline; the text says which came instead.
     pub fn wait_for(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + PATIENCE;
+        self.wait_within(PATIENCE, fits)
+    }
+
+    /// The same within a deadline of its own.
+    ///
+    /// # Panics
+    /// When none comes within `limit`; the text says which came instead.
+    pub fn wait_within(&mut self, limit: Duration, fits: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + limit;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let Ok(event) = self.events.recv_timeout(left) else {
-                panic!(
-                    "{} did not say so; it said {:#?} and {}",
-                    self.process.name(),
-                    self.seen,
-                    self.process.log()
-                )
+            let failed = match self.events.recv_timeout(left) {
+                Ok(event) => {
+                    self.seen.push(event.clone());
+                    if fits(&event) {
+                        return event;
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Timeout) => format!("did not say so within {limit:?}"),
+                Err(RecvTimeoutError::Disconnected) => "has ended".to_owned(),
             };
-            self.seen.push(event.clone());
-            if fits(&event) {
-                return event;
+            let (name, log) = (self.process.name(), self.process.log());
+            panic!("{name} {failed}; it said {:#?} and {log}", self.seen)
+        }
+    }
+
+    /// Waits until the program has ended; all events it has ever told.
+    ///
+    /// # Panics
+    /// When it does not end within the deadline.
+    pub fn last_words(&mut self) -> &[Value] {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(event) => self.seen.push(event),
+                Err(RecvTimeoutError::Disconnected) => return &self.seen,
+                Err(RecvTimeoutError::Timeout) => panic!("{} does not end", self.process.name()),
             }
         }
     }
@@ -78,5 +103,24 @@ impl Role {
     /// The process, to be signalled or watched.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+}
+
+/// The program under test: `$RILLCAST`, or the newest that cargo built beside the tests, in release
+/// or in the tests' own profile.
+///
+/// # Panics
+/// When it is in none of these places.
+pub fn program() -> Command {
+    if let Some(path) = std::env::var_os("RILLCAST") {
+        return Command::new(path);
+    }
+    let built = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).ok();
+    let places = [target_dir().join("release/rillcast"), profile_dir().join("rillcast")];
+    match places.iter().filter(|path| built(path).is_some()).max_by_key(|path| built(path)) {
+        Some(path) => Command::new(path),
+        None => {
+            panic!("build the program first (`cargo build --release`), or run `tests/run peers`")
+        }
     }
 }

@@ -1,18 +1,15 @@
 //! `rillcast serve`, as a test starts it.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::process::Process;
-use crate::rtsp::Response;
-use crate::scene::{Scene, profile_dir, target_dir};
+use crate::role::Role;
+use crate::rtsp::{Connection, Response};
+use crate::scene::Scene;
 
 /// How long the server may take for anything it is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,9 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A running server and the events it prints.
 #[derive(Debug)]
 pub struct Server {
-    process: Process,
-    events: Receiver<Value>,
-    seen: Vec<Value>,
+    role: Role,
     address: String,
     secure: Option<String>,
     http: String,
@@ -42,27 +37,10 @@ impl Server {
     /// # Panics
     /// When it does not listen within the deadline.
     pub fn start_at(scene: &Scene, name: &str, listen: &str, options: &[&str]) -> Server {
-        let mut command = program();
-        command.args(["serve", "--rtsp", listen, "--http", "127.0.0.1:0", "--json"]).args(options);
-        let mut process = Process::piped(scene, name, command);
-        let output = BufReader::new(process.take_output());
-        let (sender, events) = mpsc::channel();
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                if sender.send(event).is_err() {
-                    break;
-                }
-            }
-        });
-        let mut server = Server {
-            process,
-            events,
-            seen: Vec::new(),
-            address: String::new(),
-            secure: None,
-            http: String::new(),
-        };
+        let arguments = [&["serve", "--rtsp", listen, "--http", "127.0.0.1:0"], options].concat();
+        let role = Role::start(scene, name, &arguments);
+        let (address, http) = Default::default();
+        let mut server = Server { role, address, secure: None, http };
         let listening = server.wait_for(PATIENCE, |event| event["event"] == "listening");
         server.secure = listening["rtsps"].as_str().map(str::to_owned);
         server.http = listening["http"].as_str().expect("where the figures are").to_owned();
@@ -99,6 +77,17 @@ impl Server {
         &self.address
     }
 
+    /// A publisher by hand, whose stream can be played.
+    ///
+    /// # Panics
+    /// When the server does not take it within the deadline.
+    pub fn publish(&mut self, path: &str, sdp: &str) -> Connection {
+        let mut publisher = Connection::open(&self.address);
+        publisher.publish(&self.url(path), sdp);
+        self.stream_started(path);
+        publisher
+    }
+
     /// Waits until a publisher's stream can be played.
     ///
     /// # Panics
@@ -121,7 +110,7 @@ impl Server {
     /// # Panics
     /// When the books do not balance, or tell of a packet dropped.
     pub fn balances(mut self, path: &str) {
-        self.process.signal("TERM");
+        self.process().signal("TERM");
         let ledger = self.wait_for(PATIENCE, |e| e["event"] == "ledger" && e["path"] == path);
         assert_eq!(ledger["balances"], true, "{ledger}");
         assert_eq!(ledger["lost_by_children"], 0, "{ledger}");
@@ -142,10 +131,9 @@ impl Server {
     /// # Panics
     /// When it does not end well.
     pub fn end(mut self) -> Vec<Value> {
-        self.process.signal("TERM");
-        self.process.succeed(PATIENCE);
-        self.seen.extend(self.events.iter());
-        self.seen.clone()
+        self.process().signal("TERM");
+        self.process().succeed(PATIENCE);
+        self.role.last_words().to_vec()
     }
 
     /// Ends the server by a signal; how many of each kind it has refused before they came to a stream.
@@ -153,9 +141,9 @@ impl Server {
     /// # Panics
     /// When it does not end well.
     pub fn refusals(mut self) -> Value {
-        self.process.signal("TERM");
+        self.process().signal("TERM");
         let refusals = self.wait_for(PATIENCE, |e| e["event"] == "refusals");
-        self.process.succeed(PATIENCE);
+        self.process().succeed(PATIENCE);
         refusals
     }
 
@@ -186,51 +174,22 @@ impl Server {
     /// # Panics
     /// When none comes within `limit`; the text says which came instead.
     pub fn wait_for(&mut self, limit: Duration, fits: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + limit;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(left) {
-                Ok(event) => {
-                    self.seen.push(event.clone());
-                    if fits(&event) {
-                        return event;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    panic!("the server did not say so within {limit:?}; it said {:?}", self.seen)
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    panic!(
-                        "the server has ended; it said {:?} and {}",
-                        self.seen,
-                        self.process.log()
-                    )
-                }
-            }
-        }
+        self.role.wait_within(limit, fits)
     }
 
     /// The process, to be signalled or watched.
     pub fn process(&mut self) -> &mut Process {
-        &mut self.process
+        self.role.process()
     }
 
     /// Ends the server, if it has not ended yet, and looks into the books of every stream it ever had:
     /// those that it closed before, and those that it closes now. A server that was killed has
     /// closed none at its end.
     fn audit(&mut self) {
-        if self.process.is_running() {
-            self.process.signal("TERM");
+        if self.process().is_running() {
+            self.process().signal("TERM");
         }
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(event) => self.seen.push(event),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
-            }
-        }
-        for ledger in self.seen.iter().filter(|event| event["event"] == "ledger") {
+        for ledger in self.role.last_words().iter().filter(|event| event["event"] == "ledger") {
             assert_eq!(ledger["balances"], true, "a packet is unaccounted for: {ledger}");
         }
     }
@@ -241,25 +200,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         if !thread::panicking() {
             self.audit();
-        }
-    }
-}
-
-/// The program under test: `$RILLCAST`, or the newest that cargo built beside the tests, in release
-/// or in the tests' own profile.
-///
-/// # Panics
-/// When it is in none of these places.
-pub fn program() -> Command {
-    if let Some(path) = std::env::var_os("RILLCAST") {
-        return Command::new(path);
-    }
-    let built = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).ok();
-    let places = [target_dir().join("release/rillcast"), profile_dir().join("rillcast")];
-    match places.iter().filter(|path| built(path).is_some()).max_by_key(|path| built(path)) {
-        Some(path) => Command::new(path),
-        None => {
-            panic!("build the program first (`cargo build --release`), or run `tests/run peers`")
         }
     }
 }

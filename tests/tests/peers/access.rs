@@ -12,10 +12,11 @@ use rillcast_tests::Transport::{Tcp, Udp};
 use rillcast_tests::audience::{Audience, Program};
 use rillcast_tests::clip::{self, Clip};
 use rillcast_tests::process::{self, Process};
+use rillcast_tests::role::program;
 use rillcast_tests::rtp;
 use rillcast_tests::rtsp::Connection;
 use rillcast_tests::scene::Scene;
-use rillcast_tests::server::{Server, program};
+use rillcast_tests::server::Server;
 use rillcast_tests::{ffmpeg, gstreamer};
 use serde_json::Value;
 
@@ -250,9 +251,7 @@ fn a_changed_configuration_holds_for_those_who_come() {
     let write = |text: &str| fs::write(&file, text).expect("a configuration");
     write("[allow-publish]\n'*' = 'all'\n");
     let mut server = Server::start(&scene, &["--config", file.to_str().expect("UTF-8")]);
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&server.url("live"), &rtp::sdp(0));
-    server.stream_started("live");
+    let _publisher = server.publish("live", &rtp::sdp(0));
 
     write("[allow-publish]\n'*' = 'none'\n\n[allow-play]\n'*' = 'users'\n[user]\nu = 'plain:p'\n");
     server.wait_for(REFUSAL, |event| event["event"] == "reloaded");

@@ -1,7 +1,7 @@
 //! The measurements measure something: every relay delivers everything, and has used some time for it.
 
 use rillcast_tests::process;
-use rillcast_tests::server::program;
+use rillcast_tests::role::program;
 use serde_json::Value;
 
 /// The relays' figures of a short `rillcast bench fanout`.

@@ -39,9 +39,7 @@ fn answers_tell_what_is_wrong() {
         "no such session"
     );
 
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let _publisher = server.publish("live", &rtp::sdp(0));
     let mut second = Connection::open(server.address());
     let sdp = [("Content-Type", "application/sdp")];
     let status = second.request("ANNOUNCE", &url, &sdp, &rtp::sdp(0)).status;
@@ -59,9 +57,7 @@ fn pipelined_requests_are_answered_in_order() {
     let scene = Scene::new("pipelined_requests_are_answered_in_order");
     let mut server = Server::start(&scene, &[]);
     let url = server.url("live");
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     for packet in Source::new().key_frame(5) {
         publisher.send_packet(0, &packet);
     }
@@ -85,9 +81,7 @@ fn rtp_info_tells_the_first_packet() {
     let scene = Scene::new("rtp_info_tells_the_first_packet");
     let mut server = Server::start(&scene, &[]);
     let url = server.url("live");
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     let mut source = Source::new();
     for frame in [source.key_frame(5), source.frame(5), source.key_frame(5), source.frame(5)] {
         for packet in frame {
@@ -115,9 +109,7 @@ fn a_child_that_does_not_read_delays_nobody() {
     let scene = Scene::new("a_child_that_does_not_read_delays_nobody");
     let mut server = Server::start(&scene, &["--linger", "0"]);
     let url = server.url("live");
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     let mut source = Source::new();
     for packet in source.key_frame(50) {
         publisher.send_packet(0, &packet);
@@ -196,9 +188,7 @@ fn a_player_may_pause_and_leave_after_the_end() {
     let scene = Scene::new("a_player_may_pause_and_leave_after_the_end");
     let mut server = Server::start(&scene, &[]);
     let url = server.url("live");
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     for packet in Source::new().key_frame(5) {
         publisher.send_packet(0, &packet);
     }
@@ -222,9 +212,7 @@ fn the_goodbye_leaves_time_to_read_the_last_packets() {
     let scene = Scene::new("the_goodbye_leaves_time_to_read_the_last_packets");
     let mut server = Server::start(&scene, &[]);
     let url = server.url("live");
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     let mut source = Source::new();
     for packet in source.key_frame(5) {
         publisher.send_packet(0, &packet);
@@ -265,9 +253,7 @@ fn ends_by_a_signal_within_two_seconds() {
     let scene = Scene::new("ends_by_a_signal_within_two_seconds");
     let mut server = Server::start(&scene, &[]);
     let url = server.url("live");
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     for packet in Source::new().key_frame(5) {
         publisher.send_packet(0, &packet);
     }
@@ -292,9 +278,7 @@ fn a_server_that_ends_says_goodbye_upstream() {
     let scene = Scene::new("a_server_that_ends_says_goodbye_upstream");
     let mut upstream = Server::start(&scene, &[]);
     let url = upstream.url("live");
-    let mut publisher = Connection::open(upstream.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    upstream.stream_started("live");
+    let mut publisher = upstream.publish("live", &rtp::sdp(0));
     for packet in Source::new().key_frame(5) {
         publisher.send_packet(0, &packet);
     }
@@ -327,9 +311,7 @@ fn nonsense_does_no_harm() {
         let _ = std::io::Write::write_all(&mut stream, bytes);
         let _ = stream.read(&mut [0; 1_000]);
     }
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     // Not RTP, on channels that exist and that do not.
     for (channel, packet) in
         [(0, &b""[..]), (0, b"\x80"), (1, b"\xff\xff"), (9, b"abcdefghijklmnop"), (0, &[0xff; 60])]

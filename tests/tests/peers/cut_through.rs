@@ -78,9 +78,7 @@ fn from_plain_rtp_to_tcp() {
 /// A publisher that has sent one key frame, and a child that has not asked for anything yet.
 fn publisher_and_child(server: &mut Server) -> (Connection, Connection, Source) {
     let mut source = Source::new();
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&server.url("live"), &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     for packet in source.key_frame(PACKETS) {
         publisher.send_packet(0, &packet);
     }

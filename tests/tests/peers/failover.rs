@@ -75,8 +75,6 @@ fn players_see_nothing_of_servers_that_die_above_them() {
         let (from, to) = (urls[at].as_str(), urls[at + 1].as_str());
         assert_eq!((&switched["from"], &switched["to"]), (&from.into(), &to.into()));
         assert_eq!(switched["missing"], 0, "{switched}");
-        // Some of the stream from this one.
-        thread::sleep(Duration::from_millis(400));
     }
     publisher.succeed(CLIP);
     node.stream_ended("live", PATIENCE);

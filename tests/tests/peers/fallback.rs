@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rillcast_tests::Transport::{Tcp, Udp};
 use rillcast_tests::process::Process;
+use rillcast_tests::role::program;
 use rillcast_tests::scene::Scene;
-use rillcast_tests::server::{Server, program};
+use rillcast_tests::server::Server;
 use rillcast_tests::{clip, ffmpeg, judge};
 
 use crate::CLIP;

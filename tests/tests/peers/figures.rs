@@ -44,9 +44,7 @@ fn figures_are_what_was_sent_and_what_the_ledger_says() {
     let scene = Scene::new("figures_are_what_was_sent_and_what_the_ledger_says");
     let mut server = Server::start(&scene, &[]);
     let url = server.url("live");
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     let mut player = Connection::open(server.address());
     player.play(&url, TCP);
 
@@ -103,9 +101,7 @@ fn children_that_have_left_stay_in_the_figures() {
     let scene = Scene::new("children_that_have_left_stay_in_the_figures");
     let mut server = Server::start(&scene, &[]);
     let url = server.url("live");
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     let mut source = Source::new();
     let frame = source.key_frame(3);
     for _ in 0..3 {

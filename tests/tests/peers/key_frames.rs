@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use rillcast_tests::Transport::{self, Tcp, Udp};
 use rillcast_tests::process::Process;
+use rillcast_tests::role::program;
 use rillcast_tests::rtp;
 use rillcast_tests::rtsp::Connection;
 use rillcast_tests::scene::Scene;
-use rillcast_tests::server::{Server, program};
+use rillcast_tests::server::Server;
 use rillcast_tests::{clip, ffmpeg, gstreamer};
 
 use crate::CLIP;

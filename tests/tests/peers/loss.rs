@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use rillcast_tests::process;
+use rillcast_tests::role::program;
 use rillcast_tests::scene::Scene;
-use rillcast_tests::server::program;
 
 /// One packet in twenty is dropped, both ways, once all are connected; all ends by the player's
 /// having had its frames.

@@ -4,8 +4,8 @@ use std::fs;
 use std::process::Command;
 
 use rillcast_tests::process;
+use rillcast_tests::role::program;
 use rillcast_tests::scene::Scene;
-use rillcast_tests::server::program;
 
 use crate::loss::has_namespaces;
 use crate::retransmission::hashes;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rillcast_tests::process::Process;
-use rillcast_tests::role::Role;
+use rillcast_tests::role::{Role, program};
 use rillcast_tests::scene::Scene;
-use rillcast_tests::server::{Server, program};
+use rillcast_tests::server::Server;
 
 /// Playing the frames of a test may take so long.
 const FRAMES: Duration = Duration::from_secs(15);

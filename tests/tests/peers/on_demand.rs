@@ -49,7 +49,7 @@ fn players_have_a_stream_fetched_and_it_ends_after_them() {
 fn a_stream_that_nobody_plays_is_let_go() {
     let scene = Scene::new("a_stream_that_nobody_plays_is_let_go");
     let mut upper = Server::start_at(&scene, "upper", "127.0.0.1:0", &[]);
-    let mut command = rillcast_tests::server::program();
+    let mut command = rillcast_tests::role::program();
     command.args(["publish", "test", &upper.url("live"), "--size", "320x240"]);
     let _publisher = rillcast_tests::process::Process::start(&scene, "publisher", command);
     upper.stream_started("live");

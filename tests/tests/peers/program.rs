@@ -10,8 +10,9 @@ use rillcast_tests::audience::{Allowance, Audience, Program, wait_for_the_middle
 use rillcast_tests::clip::{self, Clip};
 use rillcast_tests::judge::{self, Rule};
 use rillcast_tests::process::{self, Process};
+use rillcast_tests::role::program;
 use rillcast_tests::scene::Scene;
-use rillcast_tests::server::{Server, program};
+use rillcast_tests::server::Server;
 use rillcast_tests::{ffmpeg, rtp};
 
 use crate::{CLIP, end_by_signal};

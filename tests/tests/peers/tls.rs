@@ -11,8 +11,9 @@ use rillcast_tests::Transport::Tcp;
 use rillcast_tests::audience::{Audience, Program};
 use rillcast_tests::clip::{self, Clip};
 use rillcast_tests::process::{self, Process};
+use rillcast_tests::role::program;
 use rillcast_tests::scene::Scene;
-use rillcast_tests::server::{Server, program};
+use rillcast_tests::server::Server;
 use rillcast_tests::{ffmpeg, gstreamer, rtp, rtsp};
 
 use crate::{CLIP, FFMPEG};
@@ -120,9 +121,7 @@ fn rillcast_checks_certificates_and_the_server_takes_new_ones() {
 fn what_is_no_tls_is_hung_up_on_and_nobody_notices() {
     let scene = Scene::new("what_is_no_tls_is_hung_up_on_and_nobody_notices");
     let mut server = Server::start(&scene, &TRIAL);
-    let mut publisher = rtsp::Connection::open(server.address());
-    publisher.publish(&server.url("live"), &rtp::sdp(0));
-    server.stream_started("live");
+    let mut publisher = server.publish("live", &rtp::sdp(0));
     let mut bystander = rtsp::Connection::open(server.address());
     bystander.play(&server.url("live"), "RTP/AVP/TCP;unicast;interleaved=0-1");
     let secure = server.secure_url("");

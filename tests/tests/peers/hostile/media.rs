@@ -29,9 +29,7 @@ fn publish(
     lies: impl FnOnce(&mut Source) -> Vec<Vec<u8>>,
 ) -> Value {
     let url = server.url(path);
-    let mut publisher = Connection::open(server.address());
-    publisher.publish(&url, &rtp::sdp(0));
-    server.stream_started(path);
+    let mut publisher = server.publish(path, &rtp::sdp(0));
     let mut source = Source::new();
     for packet in source.key_frame(3) {
         publisher.send_packet(0, &packet);

@@ -24,9 +24,7 @@ fn who_does_not_read_is_cut_off() {
     });
     siege.attack("a player that never reads", |server| {
         let url = server.url("much");
-        let mut publisher = Connection::open(server.address());
-        publisher.publish(&url, &rtp::sdp(0));
-        server.stream_started("much");
+        let mut publisher = server.publish("much", &rtp::sdp(0));
         let mut source = Source::new();
         for packet in source.key_frame(50) {
             publisher.send_packet(0, &packet);
