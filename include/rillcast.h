@@ -954,6 +954,10 @@ typedef struct rill_engine_figures {
      * Streams, those that ended lately not included.
      */
     uint64_t streams;
+    /**
+     * Processor time that the engine has used so far, on all its threads, in ns.
+     */
+    uint64_t cpu_ns;
 } rill_engine_figures;
 
 /**
@@ -1077,6 +1081,83 @@ typedef struct rill_histogram {
     uint64_t counts[RILL_BUCKETS];
 } rill_histogram;
 
+/**
+ * A measurement of fan-out. Fill it by rill_bench_config_init().
+ */
+typedef struct rill_bench_config {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * Receivers, 1 to 20,000: each takes a descriptor.
+     */
+    uint32_t children;
+    /**
+     * How they receive: RILL_TRANSPORT_UDP or RILL_TRANSPORT_TCP.
+     */
+    int32_t transport;
+    /**
+     * Bits of RTP payload a second, 10,000 to 100,000,000; the packets have 1,200 bytes of it.
+     */
+    uint32_t bitrate;
+    /**
+     * Frames a second, 1 to 240.
+     */
+    uint32_t fps;
+    /**
+     * How long it is measured, in ms: 100 to 3,600,000. The call takes about a second more.
+     */
+    uint32_t duration_ms;
+    /**
+     * Whether the receivers let the kernel join packets (GRO), which makes their half cheap: 0 or 1.
+     */
+    int32_t gro;
+} rill_bench_config;
+
+/**
+ * What a measurement has found. Begin with rill_bench_result_init().
+ */
+typedef struct rill_bench_result {
+    /**
+     * Bytes of this struct, as the program was compiled; set by the init function.
+     */
+    size_t struct_size;
+    /**
+     * Packets that reached a receiver while it was measured.
+     */
+    uint64_t packets;
+    /**
+     * Packets that did not, from first to last. While it is not 0 the other figures mean little.
+     */
+    uint64_t lost;
+    /**
+     * Processor time of the engine in that time, in ns.
+     */
+    uint64_t cpu_ns;
+    /**
+     * The same for each packet. On loopback the kernel does the receiver's half of the work in the sender's call,
+     * and so it is in here.
+     */
+    double cpu_ns_per_packet;
+    /**
+     * How long it was measured, in ns.
+     */
+    uint64_t elapsed_ns;
+    /**
+     * Half of all frames took no longer, from the source to the last packet at a receiver, in ns.
+     */
+    uint64_t latency_p50_ns;
+    /**
+     * All but one in a hundred took no longer, in ns.
+     */
+    uint64_t latency_p99_ns;
+    /**
+     * The longest, in ns.
+     */
+    uint64_t latency_max_ns;
+} rill_bench_result;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1106,7 +1187,7 @@ const char *rill_version(void);
 /**
  * The name of feature number `index`, or NULL when there are no more: "rtsp-server", "access-queue",
  * "rtsp-pull", "rtsp-push", "rtp-sockets", "rtp-source", "media-source", "children", "frame-reader",
- * "packet-reader", "standbys", "retransmission", "multicast". The text is static. Thread-safe.
+ * "packet-reader", "standbys", "retransmission", "multicast", "bench". The text is static. Thread-safe.
  */
 const char *rill_feature(size_t index);
 
@@ -1200,8 +1281,8 @@ rill_status rill_engine_listen(struct rill_engine *engine,
 
 /**
  * Plays an RTSP URL and makes what comes the stream at `path`. Returns when the attempt has begun;
- * RILL_EVENT_STREAM_STARTED or RILL_EVENT_PULL_FAILED tells how it went. The host's name is looked up
- * during the call. Thread-safe.
+ * RILL_EVENT_STREAM_STARTED or RILL_EVENT_PULL_FAILED tells how it went; it is not tried again. The host's name is
+ * looked up during the call. Thread-safe.
  *
  * @param path       the stream's path, such as "cam"
  * @param url        rtsp://HOST/PATH; user, password and port may be in it
@@ -1477,7 +1558,8 @@ rill_status rill_reader_config_init(struct rill_reader_config *config,
  * @param path    the stream's path
  * @param config  how to read; NULL for the defaults
  * @param out     the reader; to be freed by rill_reader_free()
- * @return RILL_OK; RILL_ERROR_NO_STREAM when it did not come in time; RILL_ERROR_NO_TRACK;
+ * @return RILL_OK; RILL_ERROR_NO_STREAM when it did not come in time (of a stream that is pulled,
+ *         RILL_EVENT_PULL_FAILED tells why); RILL_ERROR_NO_TRACK;
  *         RILL_ERROR_TOO_MANY when the stream has no place for another reader; RILL_ERROR_STOPPED
  */
 RILL_MUST_USE
@@ -1497,6 +1579,9 @@ rill_status rill_reader_free(struct rill_reader *reader);
 
 /**
  * The next frame, or run of packets. For one thread at a time.
+ *
+ * RILL_LAGGED is no error: the reader goes on at the newest key frame, and so should the program, with a decoder that
+ * was flushed. A frame that `out` held before is not given back: release it first.
  *
  * @param timeout_ms  how long to wait, in ms; 0 does not wait, a negative number waits for ever
  * @param out         the frame; to be given back by rill_frame_release(). Not written but with RILL_OK,
@@ -1906,6 +1991,37 @@ rill_status rill_histogram_quantile(const struct rill_histogram *histogram,
  * 0 for the last one, which has no end. Thread-safe.
  */
 uint64_t rill_histogram_bucket_end(size_t bucket);
+
+/**
+ * Fills a measurement's configuration with the defaults: 200 receivers by UDP of 2 Mbit/s, 3 s.
+ *
+ * @param config  where they go
+ * @param size    sizeof(rill_bench_config)
+ * @return RILL_OK, or RILL_ERROR_ARGUMENT
+ */
+rill_status rill_bench_config_init(struct rill_bench_config *config, size_t size);
+
+/**
+ * Zeroes a result and sets its size. `size`: sizeof(rill_bench_result).
+ */
+rill_status rill_bench_result_init(struct rill_bench_result *result, size_t size);
+
+/**
+ * Measures what it costs to send one stream to many receivers: what `rillcast bench fanout` does, within this
+ * process. An engine of its own relays a stream over loopback; source and receivers are threads of this process,
+ * whose processor time does not count. Where there are two processors, the engine has one of them. Returns when it is
+ * done; what else the machine does meanwhile is in the figures. Thread-safe.
+ *
+ * @param config  what is sent to how many; NULL for the defaults
+ * @param engine  settings of the engine; NULL for the defaults
+ * @param out     what was found; begin with rill_bench_result_init()
+ * @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_SYSTEM when the system refuses sockets: too few descriptors
+ *         (`ulimit -n`), say
+ */
+RILL_MUST_USE
+rill_status rill_bench_fanout(const struct rill_bench_config *config,
+                              const struct rill_engine_config *engine,
+                              struct rill_bench_result *out);
 
 #ifdef __cplusplus
 }  // extern "C"

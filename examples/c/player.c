@@ -2,75 +2,68 @@
  *
  * 1. pulls the stream and reads access units, from a key frame on;
  * 2. decodes them; after a lag the decoder is flushed, since frames are missing;
- * 3. shows them with SDL2 (when built with -DWITH_SDL), or with --null prints frames/s, and with --md5
- *    one line per frame: a hash of its pixels, to be compared with that of another decoder.
+ * 3. shows them in a window (when built with SDL2), or with --null shows nothing and with --md5 prints a hash of
+ *    each picture; prints how many there were and how fast it was.
  *
  * Debian's libavcodec is built as GPL, so this program is, when linked with it. librillcast is not: it is
  * Apache-2.0 OR MIT.
  *
  *     cc player.c $(pkg-config --cflags --libs rillcast libavcodec libavutil) -o player
- *     ./player --null rtsp://127.0.0.1:8554/live [FRAMES] */
-#include <libavcodec/avcodec.h>
-#include <libavutil/imgutils.h>
-#include <libavutil/md5.h>
+ *     cc -DWITH_SDL player.c $(pkg-config --cflags --libs rillcast libavcodec libavutil sdl2) -o player
+ *     ./player [--null | --md5] rtsp://127.0.0.1:8554/live [FRAMES] */
+#include "picture.h"
 #include <rillcast.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
+
+typedef struct {
+    AVCodecContext *decoder;
+    AVPacket *packet;
+    AVFrame *picture;
+    const char *mode;
+    long shown;
+    int closed;
 #ifdef WITH_SDL
-#include <SDL2/SDL.h>
-static SDL_Renderer *renderer;
-static SDL_Texture *texture;
+    PictureWindow window;
 #endif
+} Player;
 
-static int md5_wanted;
-static long shown;
-
-static void show(const AVFrame *picture) {
-    shown++;
-    if (md5_wanted) {
-        int size = av_image_get_buffer_size((enum AVPixelFormat)picture->format, picture->width,
-                                            picture->height, 1);
-        uint8_t hash[16], *pixels = malloc((size_t)size);
-        av_image_copy_to_buffer(pixels, size, (const uint8_t *const *)picture->data,
-                                picture->linesize, (enum AVPixelFormat)picture->format,
-                                picture->width, picture->height, 1);
-        av_md5_sum(hash, pixels, (size_t)size);
-        for (int i = 0; i < 16; i++) printf("%02x", hash[i]);
-        printf("\n");
-        free(pixels);
-    }
+static void show(Player *player) {
+    player->shown++;
+    if (strcmp(player->mode, "--md5") == 0) picture_print_hash(player->picture);
 #ifdef WITH_SDL
-    if (renderer == NULL && !md5_wanted) {
-        SDL_Window *window;
-        SDL_Init(SDL_INIT_VIDEO);
-        SDL_CreateWindowAndRenderer(picture->width, picture->height, 0, &window, &renderer);
-        texture = SDL_CreateTexture(renderer, SDL_PIXELFORMAT_IYUV, SDL_TEXTUREACCESS_STREAMING,
-                                    picture->width, picture->height);
-    }
-    if (renderer != NULL) {
-        SDL_UpdateYUVTexture(texture, NULL, picture->data[0], picture->linesize[0], picture->data[1],
-                             picture->linesize[1], picture->data[2], picture->linesize[2]);
-        SDL_RenderCopy(renderer, texture, NULL, NULL);
-        SDL_RenderPresent(renderer);
-        for (SDL_Event event; SDL_PollEvent(&event);)
-            if (event.type == SDL_QUIT) exit(0);
+    if (player->mode[0] == '\0') {
+        int shown = picture_show(&player->window, player->picture);
+        if (shown < 0) fprintf(stderr, "player: %s\n", SDL_GetError());
+        player->closed = shown <= 0;
     }
 #endif
 }
 
 /* Decodes a packet, or with NULL what the decoder still holds. */
-static void decode(AVCodecContext *decoder, AVPacket *packet, AVFrame *picture) {
-    if (avcodec_send_packet(decoder, packet) < 0) fprintf(stderr, "player: a frame is damaged\n");
-    while (avcodec_receive_frame(decoder, picture) == 0) show(picture);
+static void decode(Player *player, AVPacket *packet) {
+    if (avcodec_send_packet(player->decoder, packet) < 0) fprintf(stderr, "player: a frame is damaged\n");
+    while (!player->closed && avcodec_receive_frame(player->decoder, player->picture) == 0) show(player);
+}
+
+/* The decoder wants the access unit in one piece, with padding: the one copy there is. */
+static void take(Player *player, const rill_frame *frame) {
+    if (av_new_packet(player->packet, (int)frame->size) != 0) return;
+    if (rill_frame_copy(frame, player->packet->data, frame->size) == RILL_OK) {
+        player->packet->pts = frame->time;
+        decode(player, player->packet);
+    }
+    av_packet_unref(player->packet);
+}
+
+static int fail(const char *what) {
+    fprintf(stderr, "player: %s: %s\n", what, rill_last_error());
+    return 1;
 }
 
 int main(int argc, char **argv) {
-    while (argc > 1 && strncmp(argv[1], "--", 2) == 0) {
-        md5_wanted |= strcmp(argv[1], "--md5") == 0;
-        argv++, argc--;
-    }
+    Player player = {.mode = ""};
+    if (argc > 1 && strncmp(argv[1], "--", 2) == 0) player.mode = argv[1], argv++, argc--;
     if (argc < 2) {
         fprintf(stderr, "usage: player [--null | --md5] rtsp://HOST/PATH [FRAMES]\n");
         return 2;
@@ -83,49 +76,42 @@ int main(int argc, char **argv) {
     config.track = 0;
     if (rill_engine_new(NULL, &engine) || rill_engine_start(engine) ||
         rill_engine_pull(engine, "in", argv[1], RILL_TRANSPORT_TCP) ||
-        rill_reader_new(engine, "in", &config, &reader)) {
-        fprintf(stderr, "player: %s: %s\n", argv[1], rill_last_error());
-        return 1;
-    }
+        rill_reader_new(engine, "in", &config, &reader))
+        return fail(argv[1]);
     rill_track track;
     rill_track_init(&track, sizeof track);
-    rill_reader_track(reader, 0, &track);
-    AVCodecContext *decoder = avcodec_alloc_context3(avcodec_find_decoder(AV_CODEC_ID_H264));
-    if (track.extra_size > 0) {
-        decoder->extradata = av_mallocz(track.extra_size + AV_INPUT_BUFFER_PADDING_SIZE);
-        memcpy(decoder->extradata, track.extra, track.extra_size);
-        decoder->extradata_size = (int)track.extra_size;
-    }
-    decoder->thread_count = 1;
-    avcodec_open2(decoder, NULL, NULL);
-    AVPacket *packet = av_packet_alloc();
-    AVFrame *picture = av_frame_alloc();
+    if (rill_reader_track(reader, 0, &track) != RILL_OK || track.codec != RILL_CODEC_H264)
+        return fail("its first track is no H.264");
+    player.decoder = picture_decoder(track.extra, track.extra_size);
+    player.packet = av_packet_alloc();
+    player.picture = av_frame_alloc();
+    if (!player.decoder || !player.packet || !player.picture) return fail("no decoder");
+
     clock_t start = clock();
     rill_frame frame;
-    rill_status status;
-    while (read != wanted && ((status = rill_reader_next(reader, 10000, &frame)) == RILL_OK ||
-                              status == RILL_LAGGED)) {
+    rill_status status = RILL_OK;
+    while (!player.closed && read != wanted) {
+        status = rill_reader_next(reader, 10000, &frame);
         if (status == RILL_LAGGED) {
-            avcodec_flush_buffers(decoder);
+            avcodec_flush_buffers(player.decoder);
             continue;
         }
-        /* The decoder wants the access unit in one piece, with padding: the one copy there is. */
-        if (av_new_packet(packet, (int)frame.size) == 0) {
-            rill_frame_copy(&frame, packet->data, frame.size);
-            packet->pts = frame.time;
-            decode(decoder, packet, picture);
-            av_packet_unref(packet);
-        }
+        if (status != RILL_OK) break;
+        take(&player, &frame);
         rill_frame_release(&frame);
         read++;
     }
-    decode(decoder, NULL, picture);
+    decode(&player, NULL);
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    fprintf(stderr, "%ld frames, %.0f frames per second of processor time\n", shown,
-            (double)shown / (seconds > 0 ? seconds : 1));
-    av_frame_free(&picture);
-    av_packet_free(&packet);
-    avcodec_free_context(&decoder);
+    fprintf(stderr, "%ld frames, %.0f frames per second of processor time\n", player.shown,
+            (double)player.shown / (seconds > 0 ? seconds : 1));
+#ifdef WITH_SDL
+    picture_close(&player.window);
+#endif
+    av_frame_free(&player.picture);
+    av_packet_free(&player.packet);
+    avcodec_free_context(&player.decoder);
+    if (status < 0) fail("reading");
     rill_reader_free(reader);
-    return rill_engine_free(engine) != RILL_OK;
+    return rill_engine_free(engine) != RILL_OK || status < 0;
 }

@@ -10,34 +10,19 @@
  *     cc proxy.c $(pkg-config --cflags --libs rillcast) -o proxy
  *     ./proxy FILE.sdp RTP_PORT CONTROL_PORT */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
+#include "support.h"
 #include <inttypes.h>
 #include <rillcast.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define BATCH 64
 #define ROOM 2048
 
 static rill_engine *engine;
 static rill_source *source;
-
-static int bound(int type, int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int one = 1, fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        (type == SOCK_STREAM && listen(fd, 16) != 0)) {
-        perror("proxy: a port cannot be bound");
-        exit(1);
-    }
-    return fd;
-}
 
 /* Takes what is there and pushes it at once. */
 static void forward(int fd) {
@@ -99,33 +84,26 @@ static void tell(void) {
     }
 }
 
-static char *contents(const char *name) {
-    static char text[16384];
-    FILE *file = fopen(name, "r");
-    if (file == NULL || fread(text, 1, sizeof text - 1, file) == 0) {
-        perror(name);
-        exit(1);
-    }
-    fclose(file);
-    return text;
-}
-
 int main(int argc, char **argv) {
     if (argc != 4) {
         fprintf(stderr, "usage: proxy FILE.sdp RTP_PORT CONTROL_PORT\n");
         return 2;
     }
-    int events = -1;
+    char sdp[16384];
+    int rtp = bound_socket(SOCK_DGRAM, atoi(argv[2])), control = bound_socket(SOCK_DGRAM, atoi(argv[3]));
+    int listener = bound_socket(SOCK_STREAM, atoi(argv[3])), loop = epoll_create1(EPOLL_CLOEXEC), events = -1;
     uint16_t port = 0;
+    if (read_file(argv[1], sdp, sizeof sdp) != 0 || rtp < 0 || control < 0 || listener < 0 || loop < 0) {
+        perror("proxy: the file or a port cannot be used");
+        return 1;
+    }
     if (rill_engine_new(NULL, &engine) || rill_engine_start(engine) ||
-        rill_source_new_rtp(engine, "in", contents(argv[1]), &source) ||
+        rill_source_new_rtp(engine, "in", sdp, &source) ||
         rill_engine_listen(engine, "127.0.0.1:0", &port) ||
         rill_engine_event_fd(engine, &events)) {
         fprintf(stderr, "proxy: %s\n", rill_last_error());
         return 1;
     }
-    int rtp = bound(SOCK_DGRAM, atoi(argv[2])), control = bound(SOCK_DGRAM, atoi(argv[3]));
-    int listener = bound(SOCK_STREAM, atoi(argv[3])), loop = epoll_create1(EPOLL_CLOEXEC);
     int all[] = {rtp, control, listener, events};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct epoll_event wanted = {.events = EPOLLIN, .data.fd = all[i]};

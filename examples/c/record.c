@@ -22,6 +22,15 @@ static int fail(const char *doing) {
     return 1;
 }
 
+/* Why no stream came: the engine's events know. */
+static void explain(rill_engine *engine) {
+    rill_event event;
+    while (rill_engine_next_event(engine, 0, &event) == RILL_OK) {
+        if (event.kind == RILL_EVENT_PULL_FAILED) fprintf(stderr, "record: %s\n", event.text);
+        rill_event_release(&event);
+    }
+}
+
 /* The first H.264 track and what a decoder has to know of it; -1 when there is none. */
 static int find_video(rill_reader *reader, rill_track *track) {
     size_t count = 0;
@@ -65,9 +74,12 @@ int main(int argc, char **argv) {
         return 1;
     }
     if (rill_engine_new(NULL, &engine) || rill_engine_start(engine) ||
-        rill_engine_pull(engine, "in", argv[1], RILL_TRANSPORT_AUTO) ||
-        rill_reader_new(engine, "in", NULL, &reader))
+        rill_engine_pull(engine, "in", argv[1], RILL_TRANSPORT_AUTO))
         return fail(argv[1]);
+    if (rill_reader_new(engine, "in", NULL, &reader)) {
+        explain(engine);
+        return fail(argv[1]);
+    }
     int video = find_video(reader, &track);
     if (video < 0) {
         fprintf(stderr, "record: no H.264 in it\n");

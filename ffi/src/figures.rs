@@ -29,6 +29,8 @@ pub struct rill_engine_figures {
     pub connections: u64,
     /// Streams, those that ended lately not included.
     pub streams: u64,
+    /// Processor time that the engine has used so far, on all its threads, in ns.
+    pub cpu_ns: u64,
 }
 
 /// Figures of a stream, in packets (RTP and RTCP alike). received = published + consumed + all that is
@@ -137,6 +139,7 @@ fn engine_figures(figures: &Figures) -> rill_engine_figures {
         gso: text(&figures.gso),
         connections: figures.connections as u64,
         streams: figures.streams.len() as u64,
+        cpu_ns: u64::try_from(figures.cpu.as_nanos()).unwrap_or(u64::MAX),
     }
 }
 

@@ -221,6 +221,19 @@ impl Claim {
         })
     }
 
+    /// A frame that was released, for its memory.
+    pub(crate) fn released(&self) -> Option<relay::Frame> {
+        let mut spare = self.home.spare();
+        let body = spare.last_mut().and_then(Arc::get_mut)?;
+        match std::mem::take(&mut body.content) {
+            Content::Frame(frame) => Some(frame),
+            other => {
+                body.content = other;
+                None
+            }
+        }
+    }
+
     /// A list for packets, with memory from before.
     pub(crate) fn list(&self) -> Vec<Packet> {
         let mut spare = self.home.spare();
@@ -270,7 +283,8 @@ fn take_back(owner: u64) -> Result<(), Failure> {
         last.spans.clear();
         match &mut last.content {
             Content::Packets(packets) => packets.clear(),
-            content => *content = Content::None,
+            Content::Frame(frame) => frame.data.clear(),
+            Content::None => {}
         }
         let mut spare = home.spare();
         if spare.len() < home.limit {

@@ -20,6 +20,7 @@
 
 mod access;
 mod args;
+mod bench;
 mod boundary;
 mod child;
 mod config;
@@ -41,6 +42,7 @@ mod track;
 mod version;
 
 pub use access::*;
+pub use bench::*;
 pub use child::*;
 pub use config::*;
 pub use engine::*;

@@ -35,7 +35,8 @@ pub struct rill_reader {
 /// @param path    the stream's path
 /// @param config  how to read; NULL for the defaults
 /// @param out     the reader; to be freed by rill_reader_free()
-/// @return RILL_OK; RILL_ERROR_NO_STREAM when it did not come in time; RILL_ERROR_NO_TRACK;
+/// @return RILL_OK; RILL_ERROR_NO_STREAM when it did not come in time (of a stream that is pulled,
+///         RILL_EVENT_PULL_FAILED tells why); RILL_ERROR_NO_TRACK;
 ///         RILL_ERROR_TOO_MANY when the stream has no place for another reader; RILL_ERROR_STOPPED
 #[must_use]
 #[unsafe(no_mangle)]
@@ -76,6 +77,9 @@ pub unsafe extern "C" fn rill_reader_free(reader: *mut rill_reader) -> rill_stat
 }
 
 /// The next frame, or run of packets. For one thread at a time.
+///
+/// RILL_LAGGED is no error: the reader goes on at the newest key frame, and so should the program, with a decoder that
+/// was flushed. A frame that `out` held before is not given back: release it first.
 ///
 /// @param timeout_ms  how long to wait, in ms; 0 does not wait, a negative number waits for ever
 /// @param out         the frame; to be given back by rill_frame_release(). Not written but with RILL_OK,

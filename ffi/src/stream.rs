@@ -25,8 +25,8 @@ fn transport_of(number: i32) -> Result<Transport, Failure> {
 }
 
 /// Plays an RTSP URL and makes what comes the stream at `path`. Returns when the attempt has begun;
-/// RILL_EVENT_STREAM_STARTED or RILL_EVENT_PULL_FAILED tells how it went. The host's name is looked up
-/// during the call. Thread-safe.
+/// RILL_EVENT_STREAM_STARTED or RILL_EVENT_PULL_FAILED tells how it went; it is not tried again. The host's name is
+/// looked up during the call. Thread-safe.
 ///
 /// @param path       the stream's path, such as "cam"
 /// @param url        rtsp://HOST/PATH; user, password and port may be in it

@@ -8,7 +8,7 @@ use crate::boundary::guard_value;
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 
 /// What [`rill_has_feature`] knows.
-const FEATURES: [&CStr; 13] = [
+const FEATURES: [&CStr; 14] = [
     c"rtsp-server",
     c"access-queue",
     c"rtsp-pull",
@@ -22,6 +22,7 @@ const FEATURES: [&CStr; 13] = [
     c"standbys",
     c"retransmission",
     c"multicast",
+    c"bench",
 ];
 
 /// The version of the library in use, such as "0.1.0"; compare it with RILL_VERSION, that of the
@@ -33,7 +34,7 @@ pub extern "C" fn rill_version() -> *const c_char {
 
 /// The name of feature number `index`, or NULL when there are no more: "rtsp-server", "access-queue",
 /// "rtsp-pull", "rtsp-push", "rtp-sockets", "rtp-source", "media-source", "children", "frame-reader",
-/// "packet-reader", "standbys", "retransmission", "multicast". The text is static. Thread-safe.
+/// "packet-reader", "standbys", "retransmission", "multicast", "bench". The text is static. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn rill_feature(index: usize) -> *const c_char {
     FEATURES.get(index).map_or(std::ptr::null(), |name| name.as_ptr())

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// The crate's files that have something for C, in the order of the header.
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "status",
     "version",
     "log",
@@ -23,6 +23,7 @@ const FILES: [&str; 17] = [
     "child",
     "figures",
     "histogram",
+    "bench",
 ];
 
 /// What goes before everything.

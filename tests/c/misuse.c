@@ -130,6 +130,21 @@ static void sequences(void) {
     EXPECT(RILL_ERROR_ARGUMENT, rill_histogram_quantile(NULL, 0.5, &ns));
     if (rill_histogram_bucket_end(0) != 1000 || rill_histogram_bucket_end(SIZE_MAX) != 0) exit(2);
 
+    /* measurements without sense */
+    rill_bench_config bench;
+    rill_bench_result found;
+    EXPECT(RILL_ERROR_ARGUMENT, rill_bench_config_init(&bench, 1));
+    EXPECT(RILL_OK, rill_bench_config_init(&bench, sizeof bench));
+    EXPECT(RILL_OK, rill_bench_result_init(&found, sizeof found));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_bench_fanout(&bench, NULL, NULL));
+    bench.children = UINT32_MAX;
+    EXPECT(RILL_ERROR_ARGUMENT, rill_bench_fanout(&bench, NULL, &found));
+    bench.children = 1, bench.fps = 0;
+    EXPECT(RILL_ERROR_ARGUMENT, rill_bench_fanout(&bench, NULL, &found));
+    bench.fps = 30, bench.transport = RILL_TRANSPORT_AUTO;
+    EXPECT(RILL_ERROR_ARGUMENT, rill_bench_fanout(&bench, NULL, &found));
+    if (found.packets != 0) exit(2);
+
     /* questions that nobody asked */
     rill_access access = {0};
     EXPECT(RILL_ERROR_UNSUPPORTED, rill_engine_next_access(engine, 0, &access));
@@ -246,6 +261,50 @@ static void *reckless(void *seed) {
     return NULL;
 }
 
+/* Does what is allowed, with a stream of its own on an engine that many threads use. All of it succeeds. */
+static void *careful(void *number) {
+    char path[32];
+    rill_source *source = NULL;
+    rill_reader *reader = NULL;
+    rill_stream_figures stream;
+    rill_child_figures figures;
+    snprintf(path, sizeof path, "t/%u", (unsigned)(uintptr_t)number);
+    rill_stream_figures_init(&stream, sizeof stream);
+    rill_child_figures_init(&figures, sizeof figures);
+    EXPECT(RILL_OK, rill_source_new_rtp(shared_engine, path, SDP, &source));
+    EXPECT(RILL_OK, rill_reader_new(shared_engine, path, NULL, &reader));
+    for (unsigned i = 0; i < 5; i++) {
+        rill_frame frame = {0}, second = {0};
+        uint64_t child = 0;
+        uint8_t bytes[16];
+        int pair[2];
+        packet(bytes, i);
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) exit(6);
+        EXPECT(RILL_OK, rill_child_add_fd(shared_engine, path, NULL, pair[0], NULL, 1, &child));
+        EXPECT(RILL_OK, rill_source_push_rtp(source, 0, bytes, sizeof bytes));
+        EXPECT(RILL_OK, rill_reader_next(reader, 60000, &frame));
+        EXPECT(RILL_OK, rill_frame_ref(&frame, &second));
+        EXPECT(RILL_OK, rill_frame_release(&frame));
+        EXPECT(RILL_OK, rill_frame_release(&second));
+        EXPECT(RILL_OK, rill_stream_get_figures(shared_engine, path, &stream));
+        EXPECT(RILL_OK, rill_child_get_figures(shared_engine, child, &figures));
+        EXPECT(RILL_OK, rill_child_pause(shared_engine, child));
+        EXPECT(RILL_OK, rill_child_remove(shared_engine, child));
+        close(pair[1]);
+    }
+    EXPECT(RILL_OK, rill_reader_free(reader));
+    EXPECT(RILL_OK, rill_source_free(source));
+    return NULL;
+}
+
+static void together(int count) {
+    pthread_t all[128];
+    shared_engine = engine_new();
+    for (int i = 0; i < count; i++) pthread_create(&all[i], NULL, careful, (void *)(uintptr_t)(i + 1));
+    for (int i = 0; i < count; i++) pthread_join(all[i], NULL);
+    EXPECT(RILL_OK, rill_engine_free(shared_engine));
+}
+
 static void threads(int count) {
     pthread_t all[128];
     shared_engine = engine_new();
@@ -332,7 +391,8 @@ static int rounds(long count) {
 int main(int argc, char **argv) {
     if (argc > 1) return rounds(atol(argv[1]));
     sequences();
-    threads(16);
+    together(100);
+    threads(100);
     printf("every misuse was answered\n");
     return 0;
 }

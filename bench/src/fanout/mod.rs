@@ -22,33 +22,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use pin::Processors;
+use rillcast_loopback::{Load, Processors, pin_to};
 
-mod pin;
 mod process;
-mod receivers;
 mod relay;
 mod report;
 mod round;
 mod rtsp;
-mod source;
 
 pub use relay::relay;
 pub use report::{Figures, Report, Spread};
+pub use rillcast_loopback::Transport;
 pub use round::Round;
-
-/// Bytes of an RTP payload.
-pub const PAYLOAD: usize = 1200;
-
-/// How the packets go to the receivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// Datagrams.
-    Udp,
-    /// Interleaved RTP in TCP connections (RFC 2326 §10.12).
-    Tcp,
-}
 
 /// Who relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,10 +91,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Packets of a frame.
-    pub fn packets_per_frame(&self) -> usize {
-        let bytes = self.bitrate as f64 / 8.0 / f64::from(self.fps.max(1));
-        ((bytes / PAYLOAD as f64).round() as usize).clamp(1, 54)
+    /// What goes from the source to the receivers.
+    pub fn load(&self) -> Load {
+        Load {
+            children: self.children,
+            transport: self.transport,
+            bitrate: self.bitrate,
+            fps: self.fps,
+            gro: self.gro,
+            duration: Duration::from_secs_f64(self.seconds.max(0.1)),
+        }
     }
 
     /// Who takes part, the engine first.
@@ -131,10 +122,6 @@ impl Plan {
             Subject::Writev => "writev",
             Subject::Peer(index) => self.peers.get(index).map_or("", |peer| &peer.name),
         }
-    }
-
-    fn interval(&self) -> Duration {
-        Duration::from_secs_f64(1.0 / f64::from(self.fps.max(1)))
     }
 }
 
@@ -172,6 +159,16 @@ impl From<rillcast::engine::Error> for Error {
     }
 }
 
+impl From<rillcast_loopback::Error> for Error {
+    fn from(error: rillcast_loopback::Error) -> Error {
+        match error {
+            rillcast_loopback::Error::Io { doing, source } => Error::Io { doing, source },
+            rillcast_loopback::Error::Engine(error) => Error::Engine(error),
+            rillcast_loopback::Error::Other(text) => Error::Relay(text.into()),
+        }
+    }
+}
+
 /// Names what was to be done when the system refuses it.
 fn doing(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::Io { doing, source }
@@ -185,7 +182,7 @@ fn doing(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
 pub fn run(plan: &Plan, told: &mut dyn FnMut(&Round)) -> Result<Report, Error> {
     let processors = Processors::choose();
     if let Some(processors) = processors {
-        pin::to(processors.harness);
+        pin_to(processors.harness);
     }
     let mut rounds = Vec::new();
     for repetition in 0..plan.repetitions.max(1) {

@@ -6,10 +6,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use rillcast_loopback::{description, free_pair};
 use serde::de::DeserializeOwned;
 
-use super::relay::{Done, Ready, Task, free_port};
-use super::source::description;
+use super::relay::{Done, Ready, Task};
 use super::{Error, Plan, doing};
 
 /// A relay that runs. Dropping it ends it.
@@ -56,7 +56,7 @@ impl Process {
 
     /// Starts another relay by its command, and returns where it awaits players.
     pub(super) fn peer(command: &str) -> Result<(Process, SocketAddr), Error> {
-        let (rtp, rtsp) = (free_port()?, free_tcp_port()?);
+        let (rtp, rtsp) = (free_pair()?, free_tcp_port()?);
         let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let sdp = std::env::temp_dir().join(format!("rillcast-bench-{rtp}.sdp"));
         fs::write(&sdp, description(rtp)).map_err(doing("write the stream's description"))?;

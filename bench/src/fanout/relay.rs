@@ -7,9 +7,9 @@ use std::os::fd::AsFd;
 use rillcast::engine::{ChildOptions, Config, Engine, Receiver};
 use rillcast::media::sdp;
 use rillcast::relay::Start;
+use rillcast_loopback::{description, free_pair};
 use serde::{Deserialize, Serialize};
 
-use super::source::description;
 use super::{Error, Subject, Transport, doing};
 use crate::floor::{self, Children};
 
@@ -65,7 +65,7 @@ fn say(what: &impl Serialize) -> Result<(), Error> {
 fn by_engine(task: Task) -> Result<Done, Error> {
     let config = Config { max_connections: task.children.len().max(100), ..Config::default() };
     let engine = Engine::start(config)?;
-    let port = free_port()?;
+    let port = free_pair()?;
     let session = sdp::Session::parse(description(port).as_bytes())
         .map_err(|error| Error::Relay(format!("its own description: {error}")))?;
     engine.ingest_rtp(PATH, session)?;
@@ -86,18 +86,6 @@ fn by_engine(task: Task) -> Result<Done, Error> {
     let figures = engine.figures()?;
     let children = figures.streams.iter().flat_map(|stream| &stream.children);
     Ok(Done { refused: children.map(|child| child.ledger.too_slow + child.ledger.refused).sum() })
-}
-
-/// An even port, free together with the one above it.
-pub(super) fn free_port() -> Result<u16, Error> {
-    for _ in 0..64 {
-        let rtp = UdpSocket::bind(("127.0.0.1", 0)).map_err(doing("bind a port"))?;
-        let port = rtp.local_addr().map_err(doing("bind a port"))?.port();
-        if port.is_multiple_of(2) && UdpSocket::bind(("127.0.0.1", port + 1)).is_ok() {
-            return Ok(port);
-        }
-    }
-    Err(Error::Relay("no pair of ports is free".into()))
 }
 
 fn by_floor(task: Task) -> Result<Done, Error> {

@@ -65,7 +65,7 @@ impl Report {
         let subjects = plan.subjects().into_iter();
         Report {
             figures: subjects.map(|subject| figures_of(plan, subject, &rounds)).collect(),
-            packets_per_frame: plan.packets_per_frame(),
+            packets_per_frame: plan.load().packets_per_frame(),
             plan: plan.clone(),
         }
     }

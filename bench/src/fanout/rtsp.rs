@@ -13,19 +13,13 @@ use super::{Error, Transport, doing};
 /// How long a relay may take until it listens and has the stream.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A session that plays. It ends with its connection.
-pub(super) struct Session {
-    pub(super) connection: TcpStream,
-    /// What has come behind the answer to PLAY.
-    pub(super) left_over: Vec<u8>,
-}
-
-/// Plays the stream at `address`; retries while it is not there yet.
+/// Plays the stream at `address`; retries while it is not there yet. Gives the connection, with which the session
+/// ends, and what has come behind the answer to PLAY.
 pub(super) fn play(
     address: SocketAddr,
     transport: Transport,
     ports: Option<(u16, u16)>,
-) -> Result<Session, Error> {
+) -> Result<(TcpStream, Vec<u8>), Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match try_to_play(address, transport, ports) {
@@ -39,7 +33,7 @@ fn try_to_play(
     address: SocketAddr,
     transport: Transport,
     ports: Option<(u16, u16)>,
-) -> Result<Session, Error> {
+) -> Result<(TcpStream, Vec<u8>), Error> {
     let failed =
         |reason: &dyn std::fmt::Display| Error::Relay(format!("as a player sees it: {reason}"));
     let mut connection = TcpStream::connect(address).map_err(doing("connect to the relay"))?;
@@ -70,7 +64,7 @@ fn try_to_play(
                     return Err(failed(&"it wants another channel than 0"));
                 }
                 ClientEvent::TrackReady { .. } | ClientEvent::Announced | ClientEvent::Held => {}
-                ClientEvent::Started { .. } => return Ok(Session { connection, left_over: input }),
+                ClientEvent::Started { .. } => return Ok((connection, input)),
                 ClientEvent::Failed(error) => return Err(failed(&error)),
                 ClientEvent::Redirected(_) | ClientEvent::Closed => {
                     return Err(failed(&"it sends players away"));

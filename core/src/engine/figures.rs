@@ -12,6 +12,8 @@ pub struct Figures {
     pub backend: &'static str,
     /// Whether runs of packets go out by segmentation offload, or why not.
     pub gso: String,
+    /// Processor time that the engine has used so far, on all its threads.
+    pub cpu: Duration,
     /// RTSP connections open now.
     pub connections: usize,
     /// RTSP connections that were closed at once, because there were as many as allowed.

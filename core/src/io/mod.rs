@@ -67,6 +67,7 @@ use std::time::Duration;
 use crate::ring::{Pool, Wake};
 
 mod backend;
+mod cpu;
 mod destination;
 mod lanes;
 pub mod mmsg;
@@ -74,6 +75,7 @@ mod token;
 mod udp;
 
 pub use backend::{Backend, Opened, open};
+pub use cpu::thread_cpu_time;
 pub use destination::Destination;
 pub use lanes::Lanes;
 pub use mmsg::Mmsg;

@@ -90,6 +90,20 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
         Some(frame)
     }
 
+    /// Takes back a frame that is not needed any more: the next ones use the memory of its lists, so that in the
+    /// steady state none is allocated. It lets go of the frame's packets.
+    pub fn recycle(&mut self, frame: Frame<P>) {
+        match (&mut self.payloads, frame.payload) {
+            (Payloads::H264(depacketizer), Payload::H264(unit)) => depacketizer.recycle(unit),
+            (Payloads::Aac(depacketizer), Payload::Aac(slices)) => depacketizer.recycle(slices),
+            (Payloads::Opaque(depacketizer), Payload::Opaque(slices)) => {
+                depacketizer.recycle(slices);
+            }
+            // Of another track: it is of no use here.
+            _ => {}
+        }
+    }
+
     /// Nothing more will come: what is there comes out, whole or not.
     pub fn flush(&mut self) {
         self.reorder.flush();

@@ -80,6 +80,17 @@ pub enum Payload<P> {
     Opaque(Vec<Slice<P>>),
 }
 
+impl<P: AsRef<[u8]>> Frame<P> {
+    /// Lets go of the packets, and keeps the memory of the lists they were in for
+    /// [`Depacketizer::recycle`](super::Depacketizer::recycle).
+    pub fn clear(&mut self) {
+        match &mut self.payload {
+            Payload::H264(unit) => unit.clear(),
+            Payload::Aac(slices) | Payload::Opaque(slices) => slices.clear(),
+        }
+    }
+}
+
 impl<P: AsRef<[u8]>> Payload<P> {
     /// Number of bytes, without start codes or lengths between NAL units.
     pub fn size(&self) -> usize {

@@ -31,6 +31,7 @@ pub mod reorder;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
+mod spare;
 
 pub use depacketizer::Depacketizer;
 pub use frame::{Frame, Payload, Slice};

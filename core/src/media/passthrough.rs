@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::Slice;
 use super::codec::{Codec, Framing, inspect};
+use super::spare::Spare;
 
 /// Most packets of one frame.
 pub const MAX_PACKETS: usize = 65_536;
@@ -37,6 +38,7 @@ pub struct Depacketizer<P> {
     open: Option<Opaque<P>>,
     bytes: usize,
     ready: VecDeque<Opaque<P>>,
+    spare: Spare<Slice<P>>,
     /// Packets are missing before the next one.
     after_gap: bool,
 }
@@ -44,7 +46,14 @@ pub struct Depacketizer<P> {
 impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
     /// A depacketizer at the beginning of a stream.
     pub fn new(codec: Codec) -> Depacketizer<P> {
-        Depacketizer { codec, open: None, bytes: 0, ready: VecDeque::new(), after_gap: false }
+        Depacketizer {
+            codec,
+            open: None,
+            bytes: 0,
+            ready: VecDeque::new(),
+            spare: Spare::new(),
+            after_gap: false,
+        }
     }
 
     /// Tells that packets are missing before the one that is pushed next.
@@ -68,7 +77,7 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
         let damaged = std::mem::take(&mut self.after_gap);
         let open = self.open.get_or_insert_with(|| {
             let key = !self.codec.has_key_frames();
-            Opaque { timestamp, key, damaged, payloads: Vec::new() }
+            Opaque { timestamp, key, damaged, payloads: self.spare.take() }
         });
         open.key |= inspect(self.codec, &slice).key;
         if open.payloads.len() < MAX_PACKETS && self.bytes + slice.len() <= MAX_BYTES {
@@ -88,6 +97,11 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
     /// The next finished frame.
     pub fn pop(&mut self) -> Option<Opaque<P>> {
         self.ready.pop_front()
+    }
+
+    /// Takes back the payloads of a frame that is not needed any more: the next ones use their memory.
+    pub fn recycle(&mut self, payloads: Vec<Slice<P>>) {
+        self.spare.keep(payloads);
     }
 
     /// The stream ends, or starts anew: what is there comes out.

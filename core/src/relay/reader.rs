@@ -182,6 +182,14 @@ impl FrameReader {
         self.ready.is_empty() && self.ring.park(self.cursor)
     }
 
+    /// Takes back a frame that is not needed any more: the next ones use the memory of its lists, so that in the
+    /// steady state none is allocated. Optional.
+    pub fn recycle(&mut self, frame: Frame) {
+        if let Some(track) = self.tracks.get_mut(frame.track) {
+            track.depacketizer.recycle(frame.data);
+        }
+    }
+
     /// The next frame, waiting for it up to `timeout`. With a `timeout` of zero it does not wait at
     /// all.
     pub fn next(&mut self, timeout: Duration) -> Next {

@@ -121,15 +121,20 @@ impl Reader {
     fn find(&self, reading: &mut Reading, patience: Duration) -> Result<Found, Failure> {
         let claim = self.home.claim()?;
         match reading {
-            Reading::Frames(reader, framing) => Ok(match reader.next(patience) {
-                Next::Frame(frame) => {
-                    let rate = self.tracks.get(frame.track).map_or(0, Described::clock_rate);
-                    Found::Frame(claim.frame(frame, *framing, rate)?)
+            Reading::Frames(reader, framing) => {
+                if let Some(frame) = claim.released() {
+                    reader.recycle(frame);
                 }
-                Next::Lagged(packets) => Found::Lagged(packets),
-                Next::TimedOut => Found::TimedOut,
-                Next::Ended => Found::Ended,
-            }),
+                Ok(match reader.next(patience) {
+                    Next::Frame(frame) => {
+                        let rate = self.tracks.get(frame.track).map_or(0, Described::clock_rate);
+                        Found::Frame(claim.frame(frame, *framing, rate)?)
+                    }
+                    Next::Lagged(packets) => Found::Lagged(packets),
+                    Next::TimedOut => Found::TimedOut,
+                    Next::Ended => Found::Ended,
+                })
+            }
             Reading::Packets(reader) => {
                 let mut packets = claim.list();
                 Ok(match reader.next(patience, RUN, &mut packets) {

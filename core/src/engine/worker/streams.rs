@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::io::thread_cpu_time;
 use crate::media::sdp;
 use crate::relay::{MAX_BACKLOG, Packet, Stream};
 use crate::stats::Cause;
@@ -148,6 +149,7 @@ impl Worker {
         Figures {
             backend: self.io.name(),
             gso: self.io.gso().to_string(),
+            cpu: thread_cpu_time(),
             connections: self.connections.len(),
             refused_connections: self.door.refused(),
             bad_requests: self.bad_requests,

@@ -4,6 +4,7 @@ use super::deinterleave::Deinterleaver;
 use super::format::Format;
 use super::headers::{self, Malformed, UnitHeader};
 use crate::media::Slice;
+use crate::media::spare::Spare;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -76,6 +77,8 @@ pub struct Depacketizer<P> {
     fragments_by_marker: bool,
     deinterleaver: Option<Deinterleaver<P>>,
     ready: VecDeque<AccessUnit<P>>,
+    /// Lists of access units that are not needed any more.
+    spare: Spare<Slice<P>>,
     after_loss: bool,
     counters: Counters,
 }
@@ -105,6 +108,7 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
             fragments_by_marker: false,
             deinterleaver,
             ready: VecDeque::new(),
+            spare: Spare::new(),
             after_loss: false,
             counters: Counters::default(),
         }
@@ -157,7 +161,7 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
             let starts = data.clone().step_by(size).filter(|start| start + size <= data.end);
             for (index, start) in (0..).zip(starts) {
                 let unit = slice(start..start + size)?;
-                self.give(timestamp.wrapping_add(self.duration.wrapping_mul(index)), vec![unit]);
+                self.give_one(timestamp.wrapping_add(self.duration.wrapping_mul(index)), unit);
             }
             return Ok(());
         }
@@ -169,7 +173,7 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
             let by_index = self.duration.wrapping_mul(header.index);
             let offset = header.timestamp_offset.unwrap_or(by_index);
             if size > 0 {
-                self.give(timestamp.wrapping_add(offset), vec![slice(start..end)?]);
+                self.give_one(timestamp.wrapping_add(offset), slice(start..end)?);
             }
             start = end;
         }
@@ -200,7 +204,7 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
             timestamp,
             size,
             collected: 0,
-            slices: Vec::new(),
+            slices: self.spare.take(),
         });
         partial.collected = partial.collected.saturating_add(slice.len());
         partial.slices.push(slice);
@@ -230,6 +234,13 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
             let displacement = self.duration.saturating_mul(UNANNOUNCED_DISPLACEMENT);
             self.deinterleaver = Some(Deinterleaver::new(displacement, self.duration));
         }
+    }
+
+    /// As [`give`](Self::give), of one slice.
+    fn give_one(&mut self, timestamp: u32, slice: Slice<P>) {
+        let mut slices = self.spare.take();
+        slices.push(slice);
+        self.give(timestamp, slices);
     }
 
     /// Lets a whole access unit out, or into the de-interleaving buffer.
@@ -269,6 +280,11 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
     /// The next access unit.
     pub fn pop(&mut self) -> Option<AccessUnit<P>> {
         self.ready.pop_front()
+    }
+
+    /// Takes back the slices of an access unit that is not needed any more: the next ones use their memory.
+    pub fn recycle(&mut self, slices: Vec<Slice<P>>) {
+        self.spare.keep(slices);
     }
 
     /// The stream ends, or starts anew with other sequence numbers: what is there comes out.

@@ -31,9 +31,12 @@ pub struct AccessUnit<P> {
     picture: bool,
 }
 
+/// What an access unit is kept in.
+pub(super) type Lists<P> = (Vec<Unit>, Vec<Slice<P>>);
+
 /// Where a NAL unit lies among the parts of its access unit.
 #[derive(Clone, Copy, Debug)]
-struct Unit {
+pub(super) struct Unit {
     first: u32,
     count: u32,
     length: u32,
@@ -53,7 +56,8 @@ impl Unit {
 }
 
 impl<P: AsRef<[u8]>> AccessUnit<P> {
-    pub(super) fn new(timestamp: u32) -> AccessUnit<P> {
+    /// One to be filled, in lists that are empty.
+    pub(super) fn new((units, parts): Lists<P>, timestamp: u32) -> AccessUnit<P> {
         AccessUnit {
             timestamp,
             key: false,
@@ -61,11 +65,23 @@ impl<P: AsRef<[u8]>> AccessUnit<P> {
             damaged: false,
             lost: 0,
             parameter_sets_changed: false,
-            units: Vec::new(),
-            parts: Vec::new(),
+            units,
+            parts,
             size: 0,
             picture: false,
         }
+    }
+
+    /// Lets go of the packets. What is left says nothing, but its lists have their memory.
+    pub(in crate::media) fn clear(&mut self) {
+        self.units.clear();
+        self.parts.clear();
+        self.size = 0;
+    }
+
+    /// Its lists, for another one.
+    pub(super) fn into_lists(self) -> Lists<P> {
+        (self.units, self.parts)
     }
 
     /// Appends a NAL unit: its header byte, when no part holds it, and its parts (drained).

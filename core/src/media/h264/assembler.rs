@@ -1,10 +1,11 @@
 //! From NAL units in decoding order to access units: where they end, what is missing.
 
-use super::access_unit::AccessUnit;
+use super::access_unit::{AccessUnit, Unit};
 use super::parameter_sets::{Change, ParameterSets};
 use super::slice_header::SliceHeader;
 use super::{nal, sei};
 use crate::media::Slice;
+use crate::media::spare::Spare;
 use std::collections::VecDeque;
 
 /// What one access unit may hold at most; what goes over it is dropped and counted.
@@ -58,6 +59,8 @@ pub(super) struct Assembler<P> {
     pub(super) counters: Counters,
     open: Option<AccessUnit<P>>,
     ready: VecDeque<AccessUnit<P>>,
+    /// Lists of access units that are not needed any more.
+    spare: (Spare<Unit>, Spare<Slice<P>>),
     /// Packets lost since the last access unit was finished, at least 1 when anything was.
     lost: u32,
     /// Packets lost directly before the NAL unit that comes next.
@@ -81,6 +84,7 @@ impl<P: AsRef<[u8]>> Assembler<P> {
             counters: Counters::default(),
             open: None,
             ready: VecDeque::new(),
+            spare: (Spare::new(), Spare::new()),
             lost: 0,
             gap: 0,
             joining: true,
@@ -127,7 +131,8 @@ impl<P: AsRef<[u8]>> Assembler<P> {
         match &mut self.open {
             Some(open) => open.damaged |= gap > 0,
             None => {
-                let open = self.open.insert(AccessUnit::new(timestamp));
+                let lists = (self.spare.0.take(), self.spare.1.take());
+                let open = self.open.insert(AccessUnit::new(lists, timestamp));
                 open.damaged = !whole;
             }
         }
@@ -271,5 +276,12 @@ impl<P: AsRef<[u8]>> Assembler<P> {
 
     pub(super) fn pop(&mut self) -> Option<AccessUnit<P>> {
         self.ready.pop_front()
+    }
+
+    /// Takes back an access unit, for its memory.
+    pub(super) fn recycle(&mut self, unit: AccessUnit<P>) {
+        let (units, parts) = unit.into_lists();
+        self.spare.0.keep(units);
+        self.spare.1.keep(parts);
     }
 }

@@ -120,6 +120,11 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
         self.assembler.pop()
     }
 
+    /// Takes back an access unit that is not needed any more: the next ones use its memory.
+    pub fn recycle(&mut self, unit: AccessUnit<P>) {
+        self.assembler.recycle(unit);
+    }
+
     /// The stream ends, or starts anew with other sequence numbers: what is there comes out.
     pub fn flush(&mut self) {
         self.drop_fragments();

@@ -1,7 +1,7 @@
 //! All receivers, on one thread: what arrived, and how late.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use rillcast::io::{Io, Lanes, Mmsg, Token, UdpOptions};
 use rillcast::ring::Pool;
 
 use super::source::sent_at;
-use super::{Error, Plan, Transport, doing, rtsp};
+use super::{Error, Load, Transport, doing};
 
 /// How long arrivals gather before the next look. Without it the relay, on the same machine, would pay
 /// for waking this thread at nearly every send, which elsewhere it never does.
@@ -23,40 +23,44 @@ const INPUT: usize = 256 << 10;
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Buffers as the system gives them to any program.
-fn options(plan: &Plan) -> UdpOptions {
-    UdpOptions { gro: plan.gro, send_buffer: 0, recv_buffer: 0, multicast: None }
+fn options(load: &Load) -> UdpOptions {
+    UdpOptions { gro: load.gro, send_buffer: 0, recv_buffer: 0, multicast: None }
 }
 
 /// What arrived so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Arrived {
-    pub(super) packets: u64,
+pub struct Arrived {
+    /// Packets.
+    pub packets: u64,
     /// How long each whole frame took to each receiver, in microseconds, since the last time this was
     /// taken.
-    pub(super) latencies: Vec<u32>,
+    pub latencies: Vec<u32>,
 }
 
 /// The receivers, until it is dropped.
-pub(super) struct Receivers {
-    /// Where a relay is to send to, one address a receiver; for TCP it connects to one for each.
-    pub(super) addresses: Vec<SocketAddr>,
+pub struct Receivers {
+    addresses: Vec<SocketAddr>,
     arrived: Arc<Mutex<Arrived>>,
-    /// Players that have begun. The thread ends with it.
-    sessions: Option<Sender<rtsp::Session>>,
+    /// Connections of players that have begun. The thread ends with it.
+    connections: Option<Sender<(TcpStream, Vec<u8>)>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Receivers {
-    /// Receivers that a relay is told of.
-    pub(super) fn start(plan: &Plan, epoch: Instant) -> Result<Receivers, Error> {
+    /// Receivers that a relay is told of. Latencies are reckoned from the same `epoch` as the source's.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses sockets or a thread.
+    pub fn start(load: &Load, epoch: Instant) -> Result<Receivers, Error> {
         let mut thread = Thread::new(epoch)?;
-        let mut addresses = Vec::with_capacity(plan.children);
-        match plan.transport {
+        let mut addresses = Vec::with_capacity(load.children);
+        match load.transport {
             Transport::Udp => {
-                for _ in 0..plan.children {
+                for _ in 0..load.children {
                     let socket = thread
                         .io
-                        .bind_udp(LOOPBACK, &options(plan))
+                        .bind_udp(LOOPBACK, &options(load))
                         .map_err(doing("bind a receiver's socket"))?;
                     addresses.push(socket.local_addr);
                 }
@@ -66,26 +70,32 @@ impl Receivers {
                     .io
                     .listen(LOOPBACK)
                     .map_err(doing("listen for the relay's connections"))?;
-                addresses.resize(plan.children, address);
+                addresses.resize(load.children, address);
                 thread.listener = Some(token);
             }
         }
         thread.spawn(addresses)
     }
 
-    /// RTSP players of the relay at `server`. The stream has to flow while this lasts.
-    pub(super) fn players(
-        plan: &Plan,
+    /// RTSP players: `play` opens the session of each, with the ports that it is to receive at over UDP, and
+    /// returns its connection with what was read behind the answer to PLAY. The stream has to flow while this
+    /// lasts.
+    ///
+    /// # Errors
+    ///
+    /// Those of `play`; when the system refuses sockets or a thread.
+    pub fn players<E: From<Error>>(
+        load: &Load,
         epoch: Instant,
-        server: SocketAddr,
-    ) -> Result<Receivers, Error> {
+        mut play: impl FnMut(Option<(u16, u16)>) -> Result<(TcpStream, Vec<u8>), E>,
+    ) -> Result<Receivers, E> {
         let mut thread = Thread::new(epoch)?;
-        let mut ports = vec![None; plan.children];
-        if plan.transport == Transport::Udp {
+        let mut ports = vec![None; load.children];
+        if load.transport == Transport::Udp {
             for ports in &mut ports {
                 let (rtp, rtcp) = thread
                     .io
-                    .bind_udp_pair(LOOPBACK.ip(), &options(plan))
+                    .bind_udp_pair(LOOPBACK.ip(), &options(load))
                     .map_err(doing("bind a player's sockets"))?;
                 thread.unread.insert(rtcp.token);
                 *ports = Some((rtp.local_addr.port(), rtcp.local_addr.port()));
@@ -93,17 +103,23 @@ impl Receivers {
         }
         let receivers = thread.spawn(Vec::new())?;
         for ports in ports {
-            let session = rtsp::play(server, plan.transport, ports)?;
+            let connection = play(ports)?;
             // It reads from now on: a player that does not is no player for long.
-            if let Some(sessions) = &receivers.sessions {
-                sessions.send(session).map_err(|_| Error::Relay("the receivers ended".into()))?;
+            if let Some(connections) = &receivers.connections {
+                let ended = Error::Other("the receivers ended");
+                connections.send(connection).map_err(|_| ended)?;
             }
         }
         Ok(receivers)
     }
 
+    /// Where a relay is to send to, one address a receiver; for TCP it connects to one for each.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
     /// What arrived since the beginning; the latencies are those since the last call.
-    pub(super) fn arrived(&self) -> Arrived {
+    pub fn arrived(&self) -> Arrived {
         let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
         let latencies = std::mem::take(&mut arrived.latencies);
         Arrived { packets: arrived.packets, latencies }
@@ -112,7 +128,7 @@ impl Receivers {
 
 impl Drop for Receivers {
     fn drop(&mut self) {
-        drop(self.sessions.take());
+        drop(self.connections.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -155,19 +171,19 @@ impl Thread {
 
     fn spawn(self, addresses: Vec<SocketAddr>) -> Result<Receivers, Error> {
         let arrived = self.arrived.clone();
-        let (sessions, begun) = channel();
+        let (connections, begun) = channel();
         let thread = std::thread::Builder::new()
             .name("receivers".into())
             .spawn(move || self.run(&begun))
             .map_err(doing("start the receivers' thread"))?;
-        Ok(Receivers { addresses, arrived, sessions: Some(sessions), thread: Some(thread) })
+        Ok(Receivers { addresses, arrived, connections: Some(connections), thread: Some(thread) })
     }
 
-    fn run(mut self, begun: &Receiver<rtsp::Session>) {
+    fn run(mut self, begun: &Receiver<(TcpStream, Vec<u8>)>) {
         let mut events = Vec::new();
         loop {
             match begun.try_recv() {
-                Ok(session) => self.adopt(session),
+                Ok((connection, left_over)) => self.adopt(connection, left_over),
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Disconnected) => return,
             }
@@ -201,8 +217,7 @@ impl Thread {
         }
     }
 
-    fn adopt(&mut self, session: rtsp::Session) {
-        let rtsp::Session { connection, left_over } = session;
+    fn adopt(&mut self, connection: TcpStream, left_over: Vec<u8>) {
         let nonblocking = connection.set_nonblocking(true);
         match nonblocking.and_then(|()| self.io.adopt(connection.into())) {
             Ok(token) => drop(self.connections.insert(token, left_over)),

@@ -8,17 +8,20 @@ use std::time::{Duration, Instant};
 
 use rillcast::io::{Destination, Io, Mmsg, Run, UdpOptions, UdpSocket};
 
-use super::{Error, PAYLOAD, Plan, doing};
+use super::{Error, Load, doing};
+
+/// Bytes of an RTP payload.
+pub const PAYLOAD: usize = 1200;
 
 const RTP_HEADER: usize = 12;
 /// Bytes of a packet.
-const PACKET: usize = RTP_HEADER + PAYLOAD;
+pub const PACKET: usize = RTP_HEADER + PAYLOAD;
 const PAYLOAD_TYPE: u8 = 96;
 /// Of a picture of 640 x 360, so that relays that look for them are content.
 const PARAMETER_SETS: &str = "Z0LAHtkAoC/5cBEAAAMAAQAAAwA8DxYuSA==,aMuDyyA=";
 const CLOCK: u32 = 90_000;
 /// From key frame to key frame.
-pub(super) const KEY_INTERVAL: Duration = Duration::from_secs(2);
+pub const KEY_INTERVAL: Duration = Duration::from_secs(2);
 /// Where in a packet the mark stands, and behind it the time of sending, in nanoseconds since the
 /// measurement's epoch: after RTP header, FU indicator, FU header and the beginning of a slice.
 const MARK_AT: usize = RTP_HEADER + 3;
@@ -28,7 +31,7 @@ const SLICE: u8 = 0x88;
 const MARK: [u8; 8] = *b"rillcast";
 
 /// The description of the stream, for a relay that receives it at `port`.
-pub(super) fn description(port: u16) -> String {
+pub fn description(port: u16) -> String {
     format!(
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=bench\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
          m=video {port} RTP/AVP {PAYLOAD_TYPE}\r\na=rtpmap:{PAYLOAD_TYPE} H264/{CLOCK}\r\n\
@@ -37,18 +40,15 @@ pub(super) fn description(port: u16) -> String {
 }
 
 /// When the last packet of a frame was sent, since the epoch; `None` for the packets before it.
-pub(super) fn sent_at(packet: &[u8]) -> Option<Duration> {
+pub(crate) fn sent_at(packet: &[u8]) -> Option<Duration> {
     let marked = packet.get(1)? & 0x80 != 0;
     let (mark, stamp) = packet.get(MARK_AT..MARK_AT + 16)?.split_at(MARK.len());
     let nanoseconds = u64::from_be_bytes(stamp.try_into().ok()?);
     (marked && mark == MARK).then(|| Duration::from_nanos(nanoseconds))
 }
 
-/// Sends frames, each by one call, so that a relay gets it at once.
-pub(super) struct Source {
-    io: Mmsg,
-    socket: UdpSocket,
-    to: Destination,
+/// Writes the frames of the stream, one after the other.
+pub struct Frames {
     epoch: Instant,
     frame: Vec<u8>,
     sequence: u16,
@@ -57,27 +57,21 @@ pub(super) struct Source {
     ticks: u32,
 }
 
-impl Source {
-    pub(super) fn new(plan: &Plan, to: SocketAddr, epoch: Instant) -> Result<Source, Error> {
-        let mut io = Mmsg::new().map_err(doing("open the sockets of the source"))?;
-        let options = UdpOptions { gro: false, recv_buffer: 0, ..UdpOptions::default() };
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let socket = io.bind_udp(any, &options).map_err(doing("bind the source's socket"))?;
-        Ok(Source {
-            io,
-            socket,
-            to: Destination::new(to),
+impl Frames {
+    /// The stream from its first frame on, whose packets tell the time since `epoch`.
+    pub fn new(load: &Load, epoch: Instant) -> Frames {
+        Frames {
             epoch,
-            frame: vec![0; plan.packets_per_frame() * PACKET],
+            frame: vec![0; load.packets_per_frame() * PACKET],
             sequence: 0,
             frames: 0,
-            frames_per_key: (KEY_INTERVAL.as_secs() as u32).saturating_mul(plan.fps).max(1),
-            ticks: CLOCK / plan.fps.max(1),
-        })
+            frames_per_key: (KEY_INTERVAL.as_secs() as u32).saturating_mul(load.fps).max(1),
+            ticks: CLOCK / load.fps.max(1),
+        }
     }
 
-    /// Sends the next frame; returns how many packets it has.
-    pub(super) fn send(&mut self) -> Result<u64, Error> {
+    /// The next frame: packets of [`PACKET`] bytes, one after the other.
+    pub fn write(&mut self) -> &[u8] {
         let key = self.frames.is_multiple_of(self.frames_per_key);
         let timestamp = self.frames.wrapping_mul(self.ticks);
         let now = self.epoch.elapsed().as_nanos() as u64;
@@ -111,7 +105,39 @@ impl Source {
             self.sequence = self.sequence.wrapping_add(1);
         }
         self.frames = self.frames.wrapping_add(1);
-        let slices = [IoSlice::new(&self.frame)];
+        &self.frame
+    }
+}
+
+/// Sends frames, each by one call, so that a relay gets it at once.
+pub struct Source {
+    frames: Frames,
+    io: Mmsg,
+    socket: UdpSocket,
+    to: Destination,
+}
+
+impl Source {
+    /// A source that sends to `to`, and writes into its packets the time since `epoch`.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a socket.
+    pub fn new(load: &Load, to: SocketAddr, epoch: Instant) -> Result<Source, Error> {
+        let mut io = Mmsg::new().map_err(doing("open the sockets of the source"))?;
+        let options = UdpOptions { gro: false, recv_buffer: 0, ..UdpOptions::default() };
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let socket = io.bind_udp(any, &options).map_err(doing("bind the source's socket"))?;
+        Ok(Source { frames: Frames::new(load, epoch), io, socket, to: Destination::new(to) })
+    }
+
+    /// Sends the next frame; returns how many packets it has.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses to send.
+    pub fn send(&mut self) -> Result<u64, Error> {
+        let slices = [IoSlice::new(self.frames.write())];
         let run = Run::new(&slices, PACKET);
         let to = std::slice::from_ref(&self.to);
         let sent = self
@@ -123,13 +149,18 @@ impl Source {
 }
 
 /// A source that sends by itself, until it is stopped.
-pub(super) struct Flowing {
+pub struct Flowing {
     stop: Sender<()>,
     thread: JoinHandle<Result<Source, Error>>,
 }
 
 impl Flowing {
-    pub(super) fn start(mut source: Source, interval: Duration) -> Result<Flowing, Error> {
+    /// Sends a frame every `interval` from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn start(mut source: Source, interval: Duration) -> Result<Flowing, Error> {
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new()
             .name("source".into())
@@ -143,9 +174,14 @@ impl Flowing {
         Ok(Flowing { stop, thread })
     }
 
-    pub(super) fn stop(self) -> Result<Source, Error> {
+    /// Stops it, and gives the source back.
+    ///
+    /// # Errors
+    ///
+    /// When it could not send.
+    pub fn stop(self) -> Result<Source, Error> {
         drop(self.stop);
         let ended = self.thread.join();
-        ended.unwrap_or_else(|_| Err(Error::Relay("the source's thread had panicked".into())))
+        ended.unwrap_or_else(|_| Err(Error::Other("the source's thread had panicked")))
     }
 }

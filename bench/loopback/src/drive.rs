@@ -1,0 +1,89 @@
+//! The stream flows for a while, and it is counted what arrives.
+
+use std::time::{Duration, Instant};
+
+use super::{Error, Load, Receivers, Source};
+
+/// Of the stream before anything is measured.
+const WARM_UP: Duration = Duration::from_millis(700);
+/// For what is under way before the stream begins.
+const SETTLE: Duration = Duration::from_millis(300);
+/// How long the last packets may be on their way.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Driven<U> {
+    /// Packets that reached a receiver while it was measured.
+    pub packets: u64,
+    /// Packets that did not, from first to last.
+    pub lost: u64,
+    /// How long it was measured.
+    pub elapsed: Duration,
+    /// What the relay had used before, and after.
+    pub used: (U, U),
+    /// How long frames took, from the source to the last packet at each receiver, in microseconds,
+    /// sorted.
+    pub latencies: Vec<u32>,
+}
+
+/// Sends the stream for the load's duration, after a moment in which it is not measured; `usage` is asked before
+/// and after what the relay has used so far.
+///
+/// # Errors
+///
+/// When the source cannot send, or `usage` fails.
+pub fn drive<U, E: From<Error>>(
+    load: &Load,
+    source: &mut Source,
+    receivers: &Receivers,
+    mut usage: impl FnMut() -> Result<U, E>,
+) -> Result<Driven<U>, E> {
+    let interval = load.interval();
+    let frames = |time: Duration| (time.as_secs_f64() / interval.as_secs_f64()).ceil() as u32;
+    let warm = frames(WARM_UP).max(1);
+    let measured = frames(load.duration.max(Duration::from_millis(100))).max(1);
+
+    // What players were given at their beginning does not count.
+    std::thread::sleep(SETTLE);
+    let first = receivers.arrived().packets;
+    let start = Instant::now();
+    let mut sent = 0;
+    // Between two frames, so that what is under way does not count.
+    let middle = |frame: u32| start + interval * frame - interval / 4;
+    for frame in 0..warm {
+        wait_until(start + interval * frame);
+        sent += source.send()?;
+    }
+    wait_until(middle(warm));
+    let (before, used_before) = (receivers.arrived(), usage()?);
+    let began = Instant::now();
+    for frame in warm..warm + measured {
+        wait_until(start + interval * frame);
+        sent += source.send()?;
+    }
+    wait_until(middle(warm + measured));
+    let (after, used_after) = (receivers.arrived(), usage()?);
+    let elapsed = began.elapsed();
+
+    let expected = first + sent * load.children as u64;
+    let deadline = Instant::now() + DRAIN;
+    let mut arrived = after.packets;
+    while arrived < expected && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+        arrived = receivers.arrived().packets;
+    }
+    let mut latencies = after.latencies;
+    latencies.sort_unstable();
+    Ok(Driven {
+        packets: after.packets - before.packets,
+        lost: expected.saturating_sub(arrived),
+        elapsed,
+        used: (used_before, used_after),
+        latencies,
+    })
+}
+
+fn wait_until(moment: Instant) {
+    std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+}

@@ -1,0 +1,203 @@
+//! What it costs to read frames through the C API, beside the Rust API.
+//!
+//!     cargo bench -p rillcast-ffi --bench reader
+//!
+//! The same packets go into two engines. From the one a `FrameReader` reads, from the other a `rill_reader`, by function
+//! pointers that the compiler cannot see through, as a C program calls a shared library. The frames are there before they
+//! are read, so that nothing but reading is measured: processor time of this thread. The two take turns; what counts is the
+//! ratio of the medians.
+//!
+//! Twice: frames that are all there (the most that a reader can be asked for), and frames that come one by one to a
+//! reader that waits, as in a player, where the thread sleeps and is woken for each.
+
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+use std::time::{Duration, Instant};
+
+use rillcast::engine::{Config, Engine, RtpSource};
+use rillcast::io::thread_cpu_time;
+use rillcast::media::{Payload, sdp};
+use rillcast::relay::{FrameReader, Next};
+use rillcast_ffi::*;
+use rillcast_loopback::{Frames, Load, PACKET, Transport};
+
+const SDP: &std::ffi::CStr = c"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=t\r\nt=0 0\r\n\
+    m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n";
+/// Of one round; the ring has room for them.
+const FRAMES: usize = 500;
+const ROUNDS: usize = 41;
+const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_MS: i64 = 30_000;
+
+type NextFrame = unsafe extern "C" fn(*mut rill_reader, i64, *mut rill_frame) -> rill_status;
+type Release = unsafe extern "C" fn(*mut rill_frame) -> rill_status;
+
+fn frames() -> Frames {
+    let load = Load {
+        children: 0,
+        transport: Transport::Udp,
+        bitrate: 2_000_000,
+        fps: 30,
+        gro: false,
+        duration: Duration::ZERO,
+    };
+    Frames::new(&load, Instant::now())
+}
+
+/// One side: frames go in, and are read.
+trait Side {
+    fn push(&mut self, frame: &[u8]);
+    /// Reads one frame; returns its bytes.
+    fn read(&mut self) -> usize;
+}
+
+struct Rust {
+    source: RtpSource,
+    reader: FrameReader,
+    _engine: Engine,
+}
+
+impl Rust {
+    fn new() -> Rust {
+        let engine = Engine::start(Config::default()).expect("the engine starts");
+        let session = sdp::Session::parse(SDP.to_bytes()).expect("a session");
+        let source = engine.rtp_source("a", session).expect("the path is free");
+        let reader = engine.reader("a", PATIENCE).expect("a place for a reader");
+        Rust { source, reader, _engine: engine }
+    }
+}
+
+impl Side for Rust {
+    fn push(&mut self, frame: &[u8]) {
+        for packet in frame.chunks_exact(PACKET) {
+            self.source.push(0, packet).expect("the engine runs");
+        }
+        self.source.flush().expect("the engine runs");
+    }
+
+    fn read(&mut self) -> usize {
+        match self.reader.next(PATIENCE) {
+            Next::Frame(frame) => {
+                let Payload::H264(unit) = &frame.data.payload else { panic!("no H.264") };
+                let size = unit.annex_b().map(<[u8]>::len).sum();
+                self.reader.recycle(frame);
+                size
+            }
+            other => panic!("no frame: {other:?}"),
+        }
+    }
+}
+
+struct C {
+    engine: *mut rill_engine,
+    source: *mut rill_source,
+    reader: *mut rill_reader,
+    next: NextFrame,
+    release: Release,
+}
+
+impl C {
+    fn new() -> C {
+        let (mut engine, mut source, mut reader) =
+            (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: texts and outputs are as the header wants them.
+        unsafe {
+            assert_eq!(rill_engine_new(std::ptr::null(), &mut engine), rill_status::RILL_OK);
+            assert_eq!(rill_engine_start(engine), rill_status::RILL_OK);
+            let made = rill_source_new_rtp(engine, c"a".as_ptr(), SDP.as_ptr(), &mut source);
+            assert_eq!(made, rill_status::RILL_OK);
+            let made = rill_reader_new(engine, c"a".as_ptr(), std::ptr::null(), &mut reader);
+            assert_eq!(made, rill_status::RILL_OK);
+        }
+        let next: NextFrame = black_box(rill_reader_next);
+        let release: Release = black_box(rill_frame_release);
+        C { engine, source, reader, next, release }
+    }
+}
+
+impl Side for C {
+    fn push(&mut self, frame: &[u8]) {
+        let spans: Vec<rill_span> = frame
+            .chunks_exact(PACKET)
+            .map(|packet| rill_span { data: packet.as_ptr(), size: packet.len() })
+            .collect();
+        // SAFETY: the spans are of packets that live until the call returns.
+        let pushed =
+            unsafe { rill_source_push_rtp_batch(self.source, 0, spans.as_ptr(), spans.len()) };
+        assert_eq!(pushed, rill_status::RILL_OK);
+    }
+
+    fn read(&mut self) -> usize {
+        let mut frame = MaybeUninit::uninit();
+        // SAFETY: a reader of this thread, and room for a frame.
+        let status = unsafe { (self.next)(self.reader, PATIENCE_MS, frame.as_mut_ptr()) };
+        assert_eq!(status, rill_status::RILL_OK);
+        // SAFETY: written, as the call has succeeded.
+        let mut frame = unsafe { frame.assume_init() };
+        // SAFETY: as many spans as it says, valid until it is released.
+        let spans = unsafe { std::slice::from_raw_parts(frame.spans, frame.span_count) };
+        let size = spans.iter().map(|span| span.size).sum();
+        // SAFETY: the frame was lent just now.
+        unsafe { (self.release)(&mut frame) };
+        size
+    }
+}
+
+impl Drop for C {
+    fn drop(&mut self) {
+        // SAFETY: handles that were made by `new`, each freed once.
+        unsafe {
+            rill_reader_free(self.reader);
+            rill_source_free(self.source);
+            rill_engine_free(self.engine);
+        }
+    }
+}
+
+/// Nanoseconds of this thread for reading one frame. `waiting`: each comes when the one before was read.
+fn round(side: &mut dyn Side, frames: &[Vec<u8>], waiting: bool) -> f64 {
+    let mut spent = Duration::ZERO;
+    if waiting {
+        for frame in frames {
+            side.push(frame);
+            let start = thread_cpu_time();
+            black_box(side.read());
+            spent += thread_cpu_time() - start;
+        }
+    } else {
+        frames.iter().for_each(|frame| side.push(frame));
+        // Until the engine has published them all, which costs this thread nothing.
+        std::thread::sleep(Duration::from_millis(100));
+        let start = thread_cpu_time();
+        for _ in frames {
+            black_box(side.read());
+        }
+        spent = thread_cpu_time() - start;
+    }
+    spent.as_nanos() as f64 / frames.len() as f64
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn main() {
+    let (mut rust, mut c) = (Rust::new(), C::new());
+    let mut stream = frames();
+    for (name, waiting) in [("all there", false), ("one by one", true)] {
+        let (mut by_rust, mut by_c) = (Vec::new(), Vec::new());
+        for number in 0..=ROUNDS {
+            let frames: Vec<Vec<u8>> = (0..FRAMES).map(|_| stream.write().to_vec()).collect();
+            let (first, second) =
+                (round(&mut rust, &frames, waiting), round(&mut c, &frames, waiting));
+            // The first is for lists to find their sizes.
+            if number > 0 {
+                by_rust.push(first);
+                by_c.push(second);
+            }
+        }
+        let (rust, c) = (median(&mut by_rust), median(&mut by_c));
+        println!("frames {name}: Rust {rust:.0} ns, C {c:.0} ns each, C/Rust {:.3}", c / rust);
+    }
+}
