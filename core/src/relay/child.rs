@@ -88,7 +88,8 @@ impl Transport {
         }
     }
 
-    pub(super) fn wants(&self, track: u8) -> bool {
+    /// Whether a track is set up.
+    pub fn wants(&self, track: u8) -> bool {
         match self {
             Transport::Udp { targets } => {
                 targets.get(usize::from(track)).is_some_and(Option::is_some)
@@ -154,7 +155,7 @@ pub(super) struct Child {
     pub(super) offered: u64,
     /// Where the present stretch of playing began.
     pub(super) origin: u64,
-    /// Bytes that had entered the ring when its last burst went out.
+    /// Where in the ring the stream was when its last burst went out.
     pub(super) paced: u64,
     /// How much may be sent again.
     pub(super) allowance: Allowance,

@@ -8,18 +8,17 @@ use slab::Slab;
 
 use crate::media::rtcp;
 use crate::media::sdp;
-use crate::ring::{self, Producer, Reader, Subscriber, View};
+use crate::ring::{self, Producer, Subscriber, TooManyReaders, View, Wake};
 use crate::stats::{Cause, Ledger};
 
-use super::child::{Child, ChildKey, ChildLimits, Start};
+use super::child::{ChildLimits, Start};
 use super::egress::Egress;
+use super::fan::Fan;
 use super::packet::{Kind, Packet};
 use super::track::{Track, TrackFigures};
-use super::{tcp, udp};
 
 mod children;
 mod continuation;
-mod feedback;
 mod ingest;
 
 pub use continuation::{Continuation, OtherPackets};
@@ -75,31 +74,26 @@ pub type PlayPoint = Vec<Option<(u16, u32)>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Incompatible;
 
-/// One stream and its children. Belongs to one thread; [`Stream::subscriber`] is the way for others.
+/// One stream and its children. Belongs to one thread; [`Stream::branch`] and [`Stream::subscriber`] are the
+/// ways for others.
 pub struct Stream {
     session: sdp::Session,
     tracks: Vec<Track>,
     ring: Producer<Packet>,
-    fan: Reader<Packet>,
-    /// Everything before it has gone to every live child.
-    cursor: u64,
+    /// The children on this thread.
+    fan: Fan,
+    /// What readers have been shown of the ring.
+    shown: u64,
     keys: VecDeque<(u64, Duration)>,
     ended: bool,
     limits: Limits,
     ledger: Ledger,
-    children: Slab<Child>,
-    udp: udp::Groups,
-    tcp: tcp::Groups,
-    /// UDP children that are behind.
-    pacing: Vec<ChildKey>,
-    /// Children for whom there is no key frame yet, and since when they wait for one.
-    awaiting: Vec<(ChildKey, Duration)>,
+    /// The children's keys, on whatever thread they are.
+    keys_taken: Slab<()>,
     /// Describes a source that is to take over at its next key frame from the one that feeds until then.
     successor: Option<Box<sdp::Session>>,
     /// A reader on another thread may wait for a key frame.
     reader_awaits: bool,
-    /// Bytes that have entered the ring.
-    bytes: u64,
 }
 
 impl Stream {
@@ -109,33 +103,44 @@ impl Stream {
     ///
     /// When the session has no track or more than 128 (interleaving has no more channels).
     pub fn new(session: sdp::Session, limits: Limits) -> Result<Stream, &'static str> {
+        Stream::with_branches(session, limits, 0)
+    }
+
+    /// As [`new`](Stream::new), with room for so many [branches](Stream::branch).
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Stream::new).
+    pub fn with_branches(
+        session: sdp::Session,
+        limits: Limits,
+        branches: usize,
+    ) -> Result<Stream, &'static str> {
         if session.media.is_empty() {
             return Err("the session description has no media");
         }
         if session.media.len() > 128 {
             return Err("the session description has more than 128 media");
         }
-        let ring = ring::ring(limits.ring_packets.max(MIN_RING), limits.readers.saturating_add(1));
-        let fan = ring.subscribe(Arc::new(())).map_err(|_| "no reader left in a new ring")?;
-        let tracks = (0u8..).zip(&session.media).map(|(n, media)| Track::new(n, media)).collect();
+        let readers = limits.readers.saturating_add(branches).saturating_add(1);
+        let ring = ring::ring(limits.ring_packets.max(MIN_RING), readers);
+        let reader = ring.subscribe(Arc::new(())).map_err(|_| "no reader left in a new ring")?;
+        let tracks: Vec<Track> =
+            (0u8..).zip(&session.media).map(|(n, media)| Track::new(n, media)).collect();
+        let fan = Fan::new(reader, tracks.iter().map(|track| track.notes().clone()).collect());
         Ok(Stream {
             session,
             tracks,
             ring,
             fan,
-            cursor: 0,
+            shown: 0,
             keys: VecDeque::new(),
             ended: false,
             limits,
             ledger: Ledger::default(),
-            children: Slab::new(),
-            udp: udp::Groups::default(),
-            tcp: tcp::Groups::default(),
-            pacing: Vec::new(),
-            awaiting: Vec::new(),
+            keys_taken: Slab::new(),
             successor: None,
             reader_awaits: false,
-            bytes: 0,
         })
     }
 
@@ -150,6 +155,21 @@ impl Stream {
     /// Its tracks.
     pub fn tracks(&self) -> &[Track] {
         &self.tracks
+    }
+
+    /// One more fan-out of this stream, for another thread, whose `wake` is called when it has parked.
+    ///
+    /// # Errors
+    ///
+    /// When there is no place for another reader: see [`with_branches`](Stream::with_branches).
+    pub fn branch(&self, wake: Arc<dyn Wake>) -> Result<Fan, TooManyReaders> {
+        let reader = self.ring.subscribe(wake)?;
+        Ok(Fan::new(reader, self.tracks.iter().map(|track| track.notes().clone()).collect()))
+    }
+
+    /// The children on this thread.
+    pub fn fan(&mut self) -> &mut Fan {
+        &mut self.fan
     }
 
     /// A handle by which other threads read the ring.
@@ -189,13 +209,13 @@ impl Stream {
     pub fn make_room(&mut self) {
         let (tail, head) = (self.ring.tail(), self.ring.head());
         let quarter = (head.saturating_sub(tail) / 4).max(1);
-        self.ring.evict(tail.saturating_add(quarter).min(self.cursor));
+        self.ring.evict(tail.saturating_add(quarter).min(self.shown));
     }
 
     /// Packets in the ring that [`fan_out`](Stream::fan_out) has not seen yet. It is to be called when
     /// they are [`MAX_BACKLOG`], or the ring might come round to them.
     pub fn backlog(&self) -> u64 {
-        self.ring.head().saturating_sub(self.cursor)
+        self.ring.head().saturating_sub(self.shown)
     }
 
     /// Whether something waits for its time: then [`tend`](Stream::tend) and [`pace`](Stream::pace) are
@@ -247,19 +267,25 @@ impl Stream {
             return None;
         }
         self.ring.notify();
-        let view = self.fan.view(self.cursor);
-        debug_assert_eq!(view.lost(), 0, "more than MAX_BACKLOG taken in");
-        // What is cheaper a packet goes first: those who come second wait for less.
-        self.tcp.fan_out(&mut self.children, &view, now, egress);
-        self.udp.fan_out(&mut self.children, &view, egress);
-        let oldest = view.get(self.cursor).map(|packet| packet.arrival);
-        self.cursor = view.end();
-        drop(view);
-        if self.ended {
-            self.end_retransmissions(now, egress);
+        self.shown = self.ring.head();
+        let oldest = self.fan.fan_out(now, egress);
+        if self.reader_awaits {
+            self.reader_awaits = self.beginning(Start::KeyFrame).is_none();
+            if self.reader_awaits {
+                self.tracks
+                    .iter_mut()
+                    .filter(|track| track.is_amid())
+                    .for_each(Track::wish_key_frame);
+            }
         }
-        self.release_awaiting(now, egress);
-        oldest.filter(|_| !self.children.is_empty())
+        self.hear_wishes();
+        oldest
+    }
+
+    /// Takes up the wishes for key frames of children on all threads: see
+    /// [`wants_key_frame`](Stream::wants_key_frame).
+    pub fn hear_wishes(&mut self) {
+        self.tracks.iter_mut().for_each(Track::hear_wishes);
     }
 
     /// Whether the source has taken its leave: a BYE for each track that it has sent (RFC 3550

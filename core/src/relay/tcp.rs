@@ -5,14 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use slab::Slab;
-
 use crate::ring::View;
 
 use super::child::{Child, ChildKey, State, Transport};
 use super::egress::{ConnId, Egress, Rest, Written};
 use super::packet::{Kind, PREFIX, Packet, prefix};
 use super::recycle::recycle;
+use super::table::Table;
 
 /// Packets in one write at most; two slices each stay below the kernel's `IOV_MAX` of 1,024.
 const BATCH: usize = 500;
@@ -165,7 +164,7 @@ impl Groups {
     /// Gives every live child the packets of `view`, which begins at the stream's cursor.
     pub(super) fn fan_out(
         &mut self,
-        children: &mut Slab<Child>,
+        children: &mut Table,
         view: &View<'_, Packet>,
         now: Duration,
         egress: &mut dyn Egress,
@@ -193,7 +192,7 @@ impl Groups {
     /// Goes on with those whom one batch did not bring up to date.
     fn catch_up_all(
         &mut self,
-        children: &mut Slab<Child>,
+        children: &mut Table,
         view: &View<'_, Packet>,
         now: Duration,
         egress: &mut dyn Egress,

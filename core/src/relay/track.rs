@@ -10,11 +10,12 @@ use crate::media::rtp::reception::Reception;
 use crate::media::rtp::sequence::{Class, Sequence};
 use crate::media::sdp;
 use crate::stats::Cause;
+use crate::sync::Arc;
 
 use super::inbox::Inbox;
 use super::key_wish::KeyWish;
+use super::notes::Notes;
 use super::packet::Packet;
-use super::resend::History;
 use super::splice::Splice;
 
 mod figures;
@@ -43,7 +44,8 @@ pub struct Track {
     ssrc: Option<u32>,
     sequence: Sequence,
     frame: Frame,
-    report: Option<(SenderReport, Packet)>,
+    /// The newest report of the source.
+    report: Option<SenderReport>,
     /// The source has said BYE, and has sent nothing since.
     left: bool,
     /// Its next source may repeat what has come already.
@@ -59,7 +61,8 @@ pub struct Track {
     last_arrival: Duration,
     splice: Splice,
     pub(super) inbox: Inbox,
-    pub(super) resend: History,
+    /// What those who fan out have to know.
+    notes: Arc<Notes>,
     key_wish: KeyWish,
 }
 
@@ -85,10 +88,10 @@ fn payload_types(media: &sdp::Media) -> Vec<u8> {
 
 impl Track {
     pub(super) fn new(number: u8, media: &sdp::Media) -> Track {
-        let sets = media.format.parameter_sets();
+        let (codec, sets) = (Codec::of(media), media.format.parameter_sets());
         Track {
             number,
-            codec: Codec::of(media),
+            codec,
             kind: media.kind,
             encoding: media.format.encoding.clone(),
             clock_rate: media.format.clock_rate,
@@ -111,14 +114,14 @@ impl Track {
             last_arrival: Duration::ZERO,
             splice: Splice::default(),
             inbox: Inbox::default(),
-            resend: History::default(),
+            notes: Notes::new(codec.has_key_frames()),
             key_wish: KeyWish::default(),
         }
     }
 
-    /// Its index in the stream's session description.
-    pub(super) fn number(&self) -> u8 {
-        self.number
+    /// What those who fan the track out have to know of it.
+    pub(super) fn notes(&self) -> &Arc<Notes> {
+        &self.notes
     }
 
     /// Whether a decoder can begin only at certain frames.
@@ -163,14 +166,17 @@ impl Track {
             _ => Inspect::default(),
         };
         let highest = self.sequence.highest();
-        let place = if self.ssrc.is_none_or(|ssrc| ssrc == header.ssrc) {
-            self.ssrc = Some(header.ssrc);
+        let place = if self.ssrc == Some(header.ssrc) {
             self.sequence.receive(header.sequence)
         } else {
-            self.ssrc = Some(header.ssrc);
-            self.frame = Frame::default();
-            self.report = None;
-            self.sequence.restart_at(header.sequence)
+            self.notes.set_ssrc(header.ssrc);
+            if self.ssrc.replace(header.ssrc).is_none() {
+                self.sequence.receive(header.sequence)
+            } else {
+                self.frame = Frame::default();
+                self.forget_report();
+                self.sequence.restart_at(header.sequence)
+            }
         };
         self.reception.receive(place, header.timestamp, packet.arrival);
         self.note_overlap(place, highest);
@@ -235,7 +241,7 @@ impl Track {
         start: bool,
         key: bool,
     ) -> Option<u64> {
-        self.resend.note(sequence, position);
+        self.notes.note(sequence, position);
         if start {
             self.frame.position = position;
         }

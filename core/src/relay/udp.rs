@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::io::IoSlice;
 use std::ops::Range;
 
-use slab::Slab;
-
 use crate::io::{Destination, Failure, MAX_DATAGRAM, MAX_SEGMENTS, Run};
 use crate::ring::View;
 
@@ -13,6 +11,7 @@ use super::child::{Child, ChildKey, State, Target, Transport};
 use super::egress::{Egress, PairId};
 use super::packet::{Kind, Packet};
 use super::recycle::recycle;
+use super::table::Table;
 
 /// Children that receive one track from one pair of sockets, all at the stream's own cursor.
 struct Group {
@@ -150,6 +149,15 @@ impl Groups {
         sent
     }
 
+    /// As [`sent`](Groups::sent), and counts anew.
+    pub(super) fn restart(&mut self) -> HashMap<ChildKey, u64> {
+        let sent = self.sent();
+        for group in &mut self.groups {
+            group.joined.fill(group.sent);
+        }
+        sent
+    }
+
     /// How many packets each live child was sent since it is live.
     pub(super) fn sent(&self) -> HashMap<ChildKey, u64> {
         let mut sent = HashMap::new();
@@ -164,7 +172,7 @@ impl Groups {
     /// Gives every live child the packets of `view`.
     pub(super) fn fan_out(
         &mut self,
-        children: &mut Slab<Child>,
+        children: &mut Table,
         view: &View<'_, Packet>,
         egress: &mut dyn Egress,
     ) {

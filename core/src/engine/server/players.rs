@@ -166,7 +166,7 @@ impl Worker {
             return Err(Status::SERVICE_UNAVAILABLE);
         }
         match live.stream.play_from(key, &marks) {
-            Ok(Some(Continuation { start, replayed })) => {
+            Ok(Some(Continuation { start, replayed, .. })) => {
                 Ok((start, Some(replayed.map_or(Resumed::Gone, Resumed::Replayed))))
             }
             Ok(None) => Err(Status::SESSION_NOT_FOUND),

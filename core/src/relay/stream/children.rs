@@ -1,63 +1,24 @@
-//! The children of a stream: who begins where, who lags, who leaves.
+//! The children of a stream on its own thread, and where a child on any begins.
 
 use std::time::Duration;
 
 use crate::stats::ChildLedger;
 
-use super::super::child::{Child, ChildFigures, ChildKey, ChildLimits, Start, State, Transport};
+use super::super::child::{ChildFigures, ChildKey, ChildLimits, Start, Transport};
 use super::super::egress::Egress;
 use super::super::packet::{Kind, Packet};
-use super::super::tcp;
-use super::super::track::{self, Track};
+use super::super::track;
 use super::{PlayPoint, Stream};
 
-/// How long a child waits for a key frame; then it begins without one.
-const KEY_PATIENCE: Duration = Duration::from_secs(5);
-
 impl Stream {
-    /// Whether some child's next packet is due at the next tick of a millisecond.
-    pub fn pacing(&self) -> bool {
-        !self.pacing.is_empty()
+    /// A key for a new child, to be given to [`Fan::add_child`](super::super::Fan::add_child).
+    pub fn new_key(&mut self) -> ChildKey {
+        self.keys_taken.insert(())
     }
 
-    /// One tick: the next burst for each UDP child that is behind.
-    pub fn pace(&mut self, now: Duration, egress: &mut dyn Egress) {
-        let mut still = std::mem::take(&mut self.pacing);
-        still.retain(|key| self.pace_one(*key, now, egress));
-        self.pacing.append(&mut still);
-    }
-
-    /// True while the child is still behind.
-    fn pace_one(&mut self, key: ChildKey, now: Duration, egress: &mut dyn Egress) -> bool {
-        let Some(child) = self.children.get_mut(key) else { return false };
-        let Transport::Udp { .. } = child.transport else { return false };
-        if child.state != State::Behind {
-            return false;
-        }
-        // A child begins slowly, so as not to be overrun, but always faster than the stream goes on.
-        let fresh = self.bytes.wrapping_sub(child.paced);
-        child.paced = self.bytes;
-        let fresh = usize::try_from(fresh).unwrap_or(usize::MAX);
-        let budget = child.limits.burst.max(fresh.saturating_mul(2));
-        let newer = self.ring.newest_key().filter(|newest| *newest > child.cursor);
-        let view = self.fan.view(child.cursor);
-        match newer {
-            _ if view.lost() == 0 => {}
-            Some(newer) => child.skip_to(newer),
-            None => {
-                child.wait_for_key(self.cursor);
-                self.awaiting.push((key, now));
-                return false;
-            }
-        }
-        self.udp.catch_up(child, &view, self.cursor, budget, egress);
-        if child.state == State::Live
-            && let Transport::Udp { targets } = &child.transport
-        {
-            self.udp.add(key, targets);
-            return false;
-        }
-        true
+    /// The child that had this key is gone.
+    pub fn free_key(&mut self, key: ChildKey) {
+        self.keys_taken.try_remove(key);
     }
 
     /// Adds a child, not playing yet, with the limits of the stream.
@@ -74,33 +35,37 @@ impl Stream {
         tag: u64,
         now: Duration,
     ) -> ChildKey {
-        self.children.insert(Child::new(transport, limits, tag, now))
+        let key = self.new_key();
+        self.fan.add_child(key, transport, limits, tag, now);
+        key
+    }
+
+    /// Where a child that plays now begins: the position in the ring, `None` while it has to wait for a key
+    /// frame; and the same as it is told.
+    pub fn start(&mut self, start: Start) -> (Option<u64>, PlayPoint) {
+        let begin = self.beginning(start);
+        let point = match begin {
+            Some(position) => self.play_point(position),
+            None => vec![None; self.tracks.len()],
+        };
+        (begin, point)
+    }
+
+    pub(super) fn beginning(&self, start: Start) -> Option<u64> {
+        self.fan.beginning(start)
     }
 
     /// Decides where the child begins, and tells it. The first packets go out by
     /// [`kick`](Stream::kick), so that the answer to PLAY can go before them.
     pub fn play(&mut self, key: ChildKey, start: Start) -> Option<PlayPoint> {
+        if !self.keys_taken.contains(key) {
+            return None;
+        }
         let begin = self.beginning(start);
-        let child = self.children.get_mut(key)?;
-        if matches!(child.state, State::Paused | State::AwaitingKey) {
-            match begin {
-                Some(position) => child.begin_at(position),
-                None => child.state = State::AwaitingKey,
-            }
-        }
-        let (state, cursor) = (child.state, child.cursor);
-        match state {
-            State::Starting => Some(self.play_point(cursor)),
-            _ => Some(vec![None; self.tracks.len()]),
-        }
-    }
-
-    /// The position at which a new child begins, `None` while it has to wait for a key frame.
-    fn beginning(&self, start: Start) -> Option<u64> {
-        let keyed = self.tracks.iter().any(Track::has_key_frames);
-        match start {
-            Start::KeyFrame if keyed => self.ring.newest_key().map(|key| key.min(self.cursor)),
-            Start::KeyFrame | Start::Live => Some(self.cursor),
+        self.fan.play(key, begin);
+        match self.fan.starting(key) {
+            Some(position) => Some(self.play_point(position)),
+            None => Some(vec![None; self.tracks.len()]),
         }
     }
 
@@ -120,89 +85,27 @@ impl Stream {
         track::align(&self.tracks, firsts)
     }
 
-    /// Sends a child that begins the newest sender reports, and as much as it may have at once.
+    /// See [`Fan::kick`](super::super::Fan::kick).
     pub fn kick(&mut self, key: ChildKey, now: Duration, egress: &mut dyn Egress) {
-        let Some(child) = self.children.get_mut(key) else { return };
-        match &child.transport {
-            _ if child.state == State::AwaitingKey => {
-                if !self.awaiting.iter().any(|(known, _)| *known == key) {
-                    self.awaiting.push((key, now));
-                }
-            }
-            _ if child.state != State::Starting => {}
-            Transport::Udp { .. } => {
-                child.state = State::Behind;
-                for track in &self.tracks {
-                    if let Some(report) = track.last_report() {
-                        self.udp.report(child, report, egress);
-                    }
-                }
-                child.paced = self.bytes;
-                if self.pace_one(key, now, egress) && !self.pacing.contains(&key) {
-                    self.pacing.push(key);
-                }
-            }
-            Transport::Tcp { layout, .. } => {
-                let layout = layout.clone();
-                child.state = State::Behind;
-                child.progress = now;
-                for track in &self.tracks {
-                    if let Some(report) = track.last_report() {
-                        tcp::report(child, report, egress);
-                    }
-                }
-                self.tcp.add(key, &layout);
-                self.writable(key, now, egress);
-            }
-        }
+        self.fan.kick(key, now, egress);
     }
 
-    /// Lets those begin who waited for a key frame, if there is one now or none is to be hoped for.
-    pub(super) fn release_awaiting(&mut self, now: Duration, egress: &mut dyn Egress) {
-        if self.awaiting.is_empty() && !self.reader_awaits {
-            return;
-        }
-        let there = self.beginning(Start::KeyFrame).is_some();
-        self.reader_awaits &= !there;
-        if !there {
-            self.tracks.iter_mut().filter(|track| track.is_amid()).for_each(Track::wish_key_frame);
-        }
-        let over = |since: Duration| there || now.saturating_sub(since) > KEY_PATIENCE;
-        let released: Vec<_> = self.awaiting.extract_if(.., |(_, since)| over(*since)).collect();
-        let start = if there { Start::KeyFrame } else { Start::Live };
-        for (key, _) in released {
-            self.play(key, start);
-            self.kick(key, now, egress);
-        }
+    /// See [`Fan::pacing`](super::super::Fan::pacing).
+    pub fn pacing(&self) -> bool {
+        self.fan.pacing()
     }
 
-    /// A child's connection can take more.
+    /// See [`Fan::pace`](super::super::Fan::pace).
+    pub fn pace(&mut self, now: Duration, egress: &mut dyn Egress) {
+        self.fan.pace(now, egress);
+    }
+
+    /// See [`Fan::writable`](super::super::Fan::writable).
     pub fn writable(&mut self, key: ChildKey, now: Duration, egress: &mut dyn Egress) {
-        let Some(child) = self.children.get_mut(key) else { return };
-        if child.state != State::Behind {
-            return;
-        }
-        child.blocked = false;
-        let newer = self.ring.newest_key().filter(|newest| *newest > child.cursor);
-        let view = self.fan.view(child.cursor);
-        let lost = view.lost() > 0;
-        let late = view
-            .get(view.start())
-            .is_some_and(|packet| now.saturating_sub(packet.arrival) > child.limits.max_lag);
-        match newer {
-            Some(newer) if lost || late => child.skip_to(newer),
-            None if lost => {
-                // What it would need is gone, and nothing to begin anew with is there yet.
-                child.wait_for_key(self.cursor);
-                self.awaiting.push((key, now));
-                return;
-            }
-            _ => {}
-        }
-        self.tcp.catch_up(child, &view, self.cursor, now, egress);
+        self.fan.writable(key, now, egress);
     }
 
-    /// Stops sending a child some of its tracks. It goes on with the others where the stream is.
+    /// See [`Fan::drop_tracks`](super::super::Fan::drop_tracks).
     pub fn drop_tracks(
         &mut self,
         key: ChildKey,
@@ -210,100 +113,49 @@ impl Stream {
         now: Duration,
         egress: &mut dyn Egress,
     ) {
-        let Some(child) = self.children.get(key) else { return };
-        let played = child.state != State::Paused;
-        self.pause(key);
-        let Some(child) = self.children.get_mut(key) else { return };
-        child.transport.drop_tracks(tracks);
-        if played {
-            self.play(key, Start::Live);
-            self.kick(key, now, egress);
-        }
+        self.fan.drop_tracks(key, tracks, now, egress);
     }
 
-    /// Whether some child receives datagrams.
+    /// See [`Fan::hear`](super::super::Fan::hear).
+    pub fn hear(&mut self, key: ChildKey, report: &[u8], now: Duration, egress: &mut dyn Egress) {
+        self.fan.hear(key, report, now, egress);
+        self.hear_wishes();
+    }
+
+    /// See [`Fan::serves_udp`](super::super::Fan::serves_udp).
     pub fn serves_udp(&self) -> bool {
-        let udp = |child: &Child| {
-            child.state != State::Paused && matches!(child.transport, Transport::Udp { .. })
-        };
-        self.children.iter().any(|(_, child)| udp(child))
+        self.fan.serves_udp()
     }
 
-    /// Stops sending to a child without removing it.
+    /// See [`Fan::pause`](super::super::Fan::pause).
     pub fn pause(&mut self, key: ChildKey) {
-        let live_sent = self.udp.remove(key);
-        self.tcp.remove(key);
-        self.pacing.retain(|other| *other != key);
-        self.awaiting.retain(|(other, _)| *other != key);
-        let cursor = self.cursor;
-        let Some(child) = self.children.get_mut(key) else { return };
-        settle_live(child, live_sent, cursor);
-        if matches!(child.state, State::Starting | State::Behind | State::Live) {
-            // What a slow connection had not taken yet is not wanted any more.
-            child.unwanted += cursor.saturating_sub(child.cursor);
-            child.offered += cursor.saturating_sub(child.origin);
-        }
-        child.state = State::Paused;
-        child.blocked = false;
+        self.fan.pause(key);
     }
 
     /// Removes a child; returns its ledger.
     pub fn remove_child(&mut self, key: ChildKey) -> Option<ChildLedger> {
-        self.pause(key);
-        self.children.try_remove(key).map(|child| child.ledger(self.cursor))
+        let ledger = self.fan.remove_child(key)?;
+        self.free_key(key);
+        Some(ledger)
     }
 
-    /// Whether a child's connection has taken nothing for too long.
+    /// See [`Fan::is_stalled`](super::super::Fan::is_stalled).
     pub fn is_stalled(&self, key: ChildKey, now: Duration) -> bool {
-        self.children.get(key).is_some_and(|child| {
-            child.blocked && now.saturating_sub(child.progress) > child.limits.cut_off
-        })
+        self.fan.is_stalled(key, now)
     }
 
-    /// Whether the child has everything that there is.
+    /// See [`Fan::is_drained`](super::super::Fan::is_drained).
     pub fn is_drained(&self, key: ChildKey) -> bool {
-        self.children.get(key).is_none_or(|child| match child.state {
-            State::Starting | State::Behind => child.cursor >= self.ring.head(),
-            State::Paused | State::AwaitingKey | State::Live => true,
-        })
+        self.fan.is_drained(key)
     }
 
-    /// The children's keys.
+    /// The keys of the children, on whatever thread they are.
     pub fn children(&self) -> impl Iterator<Item = ChildKey> + '_ {
-        self.children.iter().map(|(key, _)| key)
+        self.keys_taken.iter().map(|(key, ())| key)
     }
 
     /// Figures of the children.
     pub fn child_figures(&mut self) -> Vec<ChildFigures> {
-        let (sent, cursor) = (self.udp.sent(), self.cursor);
-        let view = self.fan.view(0);
-        let arrival = |position| view.get(position).map(|packet| packet.arrival);
-        let newest = cursor.checked_sub(1).and_then(arrival);
-        let figures = |(key, child): (ChildKey, &Child)| {
-            let mut seen = child.clone();
-            settle_live(&mut seen, sent.get(&key).copied().unwrap_or(0), cursor);
-            let ledger = seen.ledger(cursor);
-            let next = (ledger.waiting > 0).then_some(seen.cursor.max(view.start()));
-            let lag = newest.zip(next.and_then(arrival)).map(|(new, old)| new.saturating_sub(old));
-            ChildFigures {
-                key,
-                tag: child.tag,
-                transport: child.transport.name(),
-                peer: child.transport.address(),
-                playing: child.state != State::Paused,
-                lag: lag.unwrap_or_default(),
-                ledger,
-            }
-        };
-        self.children.iter().map(figures).collect()
-    }
-}
-
-/// Settles what a UDP child got from its groups since it is live.
-fn settle_live(child: &mut Child, sent: u64, cursor: u64) {
-    if let (State::Live, Transport::Udp { .. }) = (child.state, &child.transport) {
-        child.attempted += sent;
-        child.unwanted += cursor.saturating_sub(child.cursor).saturating_sub(sent);
-        child.cursor = cursor;
+        self.fan.child_figures()
     }
 }

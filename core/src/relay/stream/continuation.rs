@@ -4,7 +4,7 @@
 use crate::media::{rtp, sdp};
 use crate::ring::View;
 
-use super::super::child::{ChildKey, State};
+use super::super::child::ChildKey;
 use super::super::packet::{Kind, Packet};
 use super::super::track::Overlap;
 use super::{Incompatible, PlayPoint, Start, Stream};
@@ -18,7 +18,10 @@ const SAME_ROUND: u32 = 5;
 /// What a child gets that has told what it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Continuation {
-    /// Where it begins.
+    /// Position in the ring at which it begins; `None` where it has to wait for a key frame, or is being sent
+    /// to already.
+    pub begin: Option<u64>,
+    /// Where that is, as it is told.
     pub start: PlayPoint,
     /// Packets that it lacks and that are there; `None` when what it lacks is there no more, and it begins at
     /// the newest key frame.
@@ -42,37 +45,56 @@ impl Stream {
         key: ChildKey,
         marks: &[(usize, rtp::Mark)],
     ) -> Result<Option<Continuation>, OtherPackets> {
-        let Some(child) = self.children.get(key) else { return Ok(None) };
-        if !matches!(child.state, State::Paused | State::AwaitingKey) {
-            // It is being sent to: to look through the ring for it would be in vain.
-            let start = self.play_point(self.cursor);
-            return Ok(Some(Continuation { start, replayed: Some(0) }));
+        if !self.keys_taken.contains(key) {
+            return Ok(None);
         }
+        if !self.fan.can_begin(key) {
+            // It is being sent to: to look through the ring for it would be in vain.
+            let start = self.play_point(self.shown);
+            return Ok(Some(Continuation { begin: None, start, replayed: Some(0) }));
+        }
+        let wanted = |track| self.fan.wants(key, track);
+        let wanted: Vec<bool> = (0u8..).take(self.tracks.len()).map(wanted).collect();
+        let continuation = self.continuation(marks, &wanted)?;
+        self.fan.play(key, continuation.begin);
+        Ok(Some(continuation))
+    }
+
+    /// Where a receiver that has had the stream elsewhere begins here: behind the packets named, of the tracks
+    /// that it wants.
+    ///
+    /// # Errors
+    ///
+    /// As [`play_from`](Stream::play_from).
+    pub fn continuation(
+        &mut self,
+        marks: &[(usize, rtp::Mark)],
+        wanted: &[bool],
+    ) -> Result<Continuation, OtherPackets> {
         let mut searches = Vec::with_capacity(marks.len());
         for (number, mark) in marks {
             let Some(track) = self.tracks.get(*number) else { return Err(OtherPackets) };
             match track.ssrc() {
                 Some(ssrc) if ssrc != mark.ssrc => return Err(OtherPackets),
-                Some(_) if child.transport.wants(*number as u8) => {
+                Some(_) if wanted.get(*number).is_some_and(|wanted| *wanted) => {
                     searches.push(Search::new(*number, *mark, track.clock_rate()));
                 }
                 Some(_) | None => {}
             }
         }
         let view = self.fan.view(0);
-        look_back(&view, self.cursor, &mut searches)?;
+        look_back(&view, self.shown, &mut searches)?;
         drop(view);
         let whole = searches.iter().all(Search::reaches);
         let first = searches.iter().filter_map(|search| search.first).min();
         let lacked = searches.iter().map(|search| search.lacked).sum();
-        let Some(position) = whole.then(|| first.unwrap_or(self.cursor)) else {
-            let start = self.play(key, Start::KeyFrame);
-            return Ok(start.map(|start| Continuation { start, replayed: None }));
-        };
-        if let Some(child) = self.children.get_mut(key) {
-            child.begin_at(position);
+        if !whole {
+            let (begin, start) = self.start(Start::KeyFrame);
+            return Ok(Continuation { begin, start, replayed: None });
         }
-        Ok(Some(Continuation { start: self.play_point(position), replayed: Some(lacked) }))
+        let position = first.unwrap_or(self.shown);
+        let start = self.play_point(position);
+        Ok(Continuation { begin: Some(position), start, replayed: Some(lacked) })
     }
 
     /// The newest packet of each track that has any, as the source has numbered it: by these another source

@@ -207,11 +207,9 @@ impl Stream {
         }
         let sequence = rtp::sequence(packet.data()).unwrap_or_default();
         let (start, arrival, number) = (packet.start, packet.arrival, packet.track);
-        let length = packet.data().len() as u64;
         match self.ring.stage(packet) {
             Ok(position) => {
                 self.ledger.publish();
-                self.bytes = self.bytes.wrapping_add(length);
                 if let Some(track) = self.tracks.get_mut(usize::from(number))
                     && let Some(key) = track.published(position, sequence, start, entry.key)
                 {
@@ -254,7 +252,7 @@ impl Stream {
             before = self.keys.front().map(|(position, _)| *position);
         }
         if let Some(before) = before {
-            self.ring.evict(before.min(self.cursor));
+            self.ring.evict(before.min(self.shown));
         }
     }
 }

@@ -25,7 +25,7 @@ impl Track {
         }
         let Some(theirs) = compound.sender_report() else { return Ok(false) };
         let Some(report) = self.splice.report(theirs) else { return Ok(false) };
-        if self.report.as_ref().is_some_and(|(last, _)| *last == report) {
+        if self.report.as_ref() == Some(&report) {
             // Said again, or gone round in a circle: it ends here.
             return Ok(false);
         }
@@ -41,8 +41,24 @@ impl Track {
         if self.splice.renumbers() {
             *packet = kept.clone();
         }
-        self.report = Some((report, kept));
+        self.notes.set_report(Some(kept));
+        self.report = Some(report);
         Ok(true)
+    }
+
+    /// What the former source has reported is not of this one.
+    pub(in crate::relay) fn forget_report(&mut self) {
+        if self.report.take().is_some() {
+            self.notes.set_report(None);
+        }
+    }
+
+    /// Takes up what those who fan out have noted: wishes for a key frame, and that children wait for one.
+    pub(in crate::relay) fn hear_wishes(&mut self) {
+        let (wished, awaited) = self.notes.take_wishes();
+        if wished || (awaited && self.is_amid()) {
+            self.wish_key_frame();
+        }
     }
 
     /// The receiver report that is due to the source, from `reporter`.
@@ -55,11 +71,6 @@ impl Track {
         let mut block = self.reception.report(ssrc, now);
         block.highest_sequence = block.highest_sequence.wrapping_sub(shift.into());
         Some(rtcp::receiver_report(reporter, &[block], CNAME))
-    }
-
-    /// The newest sender report, as it came.
-    pub(in crate::relay) fn last_report(&self) -> Option<&Packet> {
-        self.report.as_ref().map(|(_, packet)| packet)
     }
 
     /// Somebody cannot go on without a key frame. Nothing is asked for where every frame is one.
@@ -123,7 +134,7 @@ pub(in crate::relay) fn align(
     tracks: &[Track],
     mut points: Vec<Option<(u16, u32)>>,
 ) -> Vec<Option<(u16, u32)>> {
-    let reported = |track: &Track| track.report.as_ref().map(|(report, _)| *report);
+    let reported = |track: &Track| track.report;
     let moment = tracks.iter().zip(&points).find_map(|(track, point)| {
         let (_, timestamp) = (*point)?;
         reported(track)?.ntp_of(timestamp, track.clock_rate)

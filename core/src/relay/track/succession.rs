@@ -29,7 +29,7 @@ impl Track {
             begins: &begins,
         };
         if self.splice.apply(packet, arrival) {
-            self.report = None;
+            self.forget_report();
             self.frame = Frame::default();
             if let Ok(header) = rtp::parse(packet) {
                 self.inbox.begin(header.ssrc, header.sequence);

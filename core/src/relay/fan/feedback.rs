@@ -5,16 +5,15 @@ use std::time::Duration;
 use crate::media::{rtcp, rtp};
 use crate::ring::Span;
 
-use super::super::child::{ChildKey, State, Transport};
-use super::super::egress::Egress;
-use super::super::packet::{Kind, Packet};
-use super::Stream;
+use super::super::packet::Kind;
+use super::{ChildKey, Egress, Fan, Packet, State, Transport};
 
-impl Stream {
+impl Fan {
     /// What a child reports: the packets that it asks for over UDP are sent again (RFC 4585 §6.2.1), as
     /// far as they are still there and it has not asked for too much, as they were or as its
     /// [target](super::super::Target::retransmission) says; a key frame (PLI, §6.3.1; FIR,
-    /// RFC 5104 §4.3.1) is asked for at the source: see [`wants_key_frame`](Stream::wants_key_frame).
+    /// RFC 5104 §4.3.1) is asked for at the source: see
+    /// [`Stream::wants_key_frame`](super::super::Stream::wants_key_frame).
     pub fn hear(&mut self, key: ChildKey, report: &[u8], now: Duration, egress: &mut dyn Egress) {
         let Ok(compound) = rtcp::parse(report) else { return };
         for packet in compound.packets() {
@@ -35,10 +34,10 @@ impl Stream {
         else {
             return;
         };
-        let tracks = (0u8..).zip(&mut self.tracks);
+        let tracks = (0u8..).zip(&*self.notes);
         let wanted = tracks.filter(|(number, _)| child.transport.wants(*number));
-        for (_, track) in wanted.filter(|(_, track)| track.ssrc() == Some(ssrc)) {
-            track.wish_key_frame();
+        for (_, notes) in wanted.filter(|(_, notes)| notes.ssrc() == Some(ssrc)) {
+            notes.wish();
         }
     }
 
@@ -51,7 +50,8 @@ impl Stream {
         egress: &mut dyn Egress,
     ) {
         let Some(child) = self.children.get_mut(key) else { return };
-        let Some(track) = self.tracks.iter().find(|track| track.ssrc() == Some(ssrc)) else {
+        let mut tracks = (0u8..).zip(&*self.notes);
+        let Some((number, notes)) = tracks.find(|(_, notes)| notes.ssrc() == Some(ssrc)) else {
             return;
         };
         let datagrams = matches!(child.transport, Transport::Udp { .. });
@@ -59,13 +59,14 @@ impl Stream {
             return;
         }
         for sequence in lost {
-            let Some(position) = track.resend.position(sequence).filter(|at| *at < self.cursor)
-            else {
+            let Some(position) = notes.position(sequence).filter(|at| *at < self.cursor) else {
                 continue;
             };
-            let view = self.fan.view(position);
+            let view = self.reader.view(position);
             let packet = view.get(position).filter(|packet| {
-                packet.kind == Kind::Rtp && rtp::sequence(packet.data()) == Some(sequence)
+                packet.kind == Kind::Rtp
+                    && packet.track == number
+                    && rtp::sequence(packet.data()) == Some(sequence)
             });
             let Some(packet) = packet else { continue };
             if !child.allowance.take(now) {
@@ -73,10 +74,9 @@ impl Stream {
             }
             self.udp.send_again(child, packet, egress);
         }
-        let number = track.number();
         let agreed = child.retransmissions.get_mut(usize::from(number)).and_then(Option::as_mut);
-        let last = track.last_report().map(Packet::data);
-        if let Some(report) = agreed.zip(last).and_then(|(agreed, last)| agreed.report(last, now)) {
+        let report = agreed.and_then(|agreed| agreed.report(notes.report()?.data(), now));
+        if let Some(report) = report {
             let report = Packet::new(Span::from_vec(report), Kind::Rtcp, number, now);
             self.udp.report(child, &report, egress);
         }
@@ -84,11 +84,10 @@ impl Stream {
 
     /// The stream is over, and so are those in which packets were sent again.
     pub(super) fn end_retransmissions(&mut self, now: Duration, egress: &mut dyn Egress) {
-        for (_, child) in &mut self.children {
-            for track in &self.tracks {
-                let number = track.number();
+        for (_, child) in self.children.iter_mut() {
+            for (number, notes) in (0u8..).zip(&*self.notes) {
                 let agreed = child.retransmissions.get_mut(usize::from(number));
-                let agreed = agreed.and_then(Option::as_mut).zip(track.ssrc());
+                let agreed = agreed.and_then(Option::as_mut).zip(notes.ssrc());
                 let Some(bye) = agreed.and_then(|(agreed, ssrc)| agreed.bye(ssrc)) else {
                     continue;
                 };
