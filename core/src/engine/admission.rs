@@ -36,7 +36,7 @@ impl Worker {
         let peer = connection.peer;
         // A publisher's connection brings media, which cannot wait. Clients do not do this.
         let feeds = connection.role.feeds().is_some();
-        let protocol = if connection.is_secure() { Protocol::Rtsps } else { Protocol::Rtsp };
+        let protocol = if connection.wire.is_secure() { Protocol::Rtsps } else { Protocol::Rtsp };
         let Role::Server(server) = &mut connection.role else { return };
         let Some(action) = server.wants(&question) else {
             return self.conclude(token, question);

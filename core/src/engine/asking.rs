@@ -10,6 +10,7 @@ use crate::sync::{AtomicBool, Ordering};
 
 use super::command::StreamId;
 use super::egress::Sockets;
+use super::media::Live;
 use super::worker::Worker;
 
 /// Who feeds a stream, as far as it can be asked for something.
@@ -88,10 +89,11 @@ impl Worker {
     /// Asks for the key frames that could not be asked for at once, because others had been shortly
     /// before.
     pub(super) fn ask_for_key_frames(&mut self, now: Duration) {
-        let wants = |id: &StreamId| {
-            self.streams.get(id).is_some_and(|live| live.stream.wants_key_frame(now))
+        let wants = |(id, live): (&StreamId, &mut Live)| {
+            live.stream.hear_wishes();
+            live.stream.wants_key_frame(now).then_some(*id)
         };
-        for id in self.streams.keys().copied().filter(wants).collect::<Vec<_>>() {
+        for id in self.streams.iter_mut().filter_map(wants).collect::<Vec<_>>() {
             self.ask_source(id, now);
         }
     }
@@ -152,6 +154,9 @@ impl Worker {
 
     /// What a child says in a report: it may ask for something.
     pub(super) fn hear_child(&mut self, id: StreamId, key: ChildKey, report: &[u8]) {
+        if self.hear_distant(id, key, report) {
+            return;
+        }
         let now = self.io.now();
         let Worker { io, connections, pairs, streams, .. } = self;
         if let Some(live) = streams.get_mut(&id) {

@@ -13,6 +13,7 @@ use super::error::Error;
 use super::event::Event;
 use super::inlet::unspecified;
 use super::role::Role;
+use super::shards::ShardId;
 use super::worker::Worker;
 
 /// Names a child that [`Engine::add_child`](super::Engine::add_child) has made. Never used again in
@@ -69,6 +70,8 @@ pub(super) struct Added {
     stream: StreamId,
     key: ChildKey,
     connection: Option<Token>,
+    /// The fan-out thread that serves it.
+    shard: Option<ShardId>,
 }
 
 impl Worker {
@@ -104,27 +107,34 @@ impl Worker {
         if self.added.len() >= self.config.max_connections {
             return Err(Error::TooMany("children"));
         }
-        let (transport, connection) = match receiver {
-            Receiver::Udp(addresses) => (self.udp_transport(&addresses, tracks)?, None),
-            Receiver::Connection { socket, mut channels, reading } => {
-                channels.truncate(tracks);
-                wanted(channels.iter().any(Option::is_some))?;
-                let conn = self.adopt(socket, reading)?;
-                (Transport::Tcp { conn, layout: Layout::new(channels) }, Some(conn))
+        let shard = self.shards.choose();
+        let (transport, connection) = match self.transport_to(receiver, tracks, shard) {
+            Ok(transport) => transport,
+            Err(error) => {
+                shard.into_iter().for_each(|shard| self.shards.leave(shard));
+                return Err(error);
             }
         };
         let id = ChildId(self.next_child);
         self.next_child += 1;
-        let now = self.io.now();
         let limits = options.limits.unwrap_or_else(|| self.config.limits.of_child());
-        let live = self.streams.get_mut(&stream).ok_or_else(|| Error::NoStream(path.into()))?;
-        let key = live.stream.add_child_with(transport, limits, id.0, now);
-        self.added.insert(id, Added { stream, key, connection });
         if let Some(token) = connection {
             let nobody = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
             // A socket of the Unix domain has no address; it is for texts only.
             let peer = self.io.peer_addr(token).unwrap_or(nobody);
-            self.add_connection(token, peer, Role::Child { id, stream, key });
+            self.add_connection(token, peer, Role::Child { id, stream, key: ChildKey::MAX });
+        }
+        let Some(key) = self.add_child_on(stream, shard, (transport, limits, id.0), None) else {
+            shard.into_iter().for_each(|shard| self.shards.leave(shard));
+            if let Some(connection) = connection.and_then(|token| self.connections.remove(&token)) {
+                self.close_connection(&connection);
+            }
+            return Err(Error::NoStream(path.into()));
+        };
+        self.added.insert(id, Added { stream, key, connection, shard });
+        let connection = connection.and_then(|token| self.connections.get_mut(&token));
+        if let Some(connection) = connection {
+            connection.role = Role::Child { id, stream, key };
         }
         if !options.paused {
             self.resume_child(id, options.start)?;
@@ -132,17 +142,36 @@ impl Worker {
         Ok(id)
     }
 
+    /// How a child receives, and its connection if it has one.
+    fn transport_to(
+        &mut self,
+        receiver: Receiver,
+        tracks: usize,
+        shard: Option<ShardId>,
+    ) -> Result<(Transport, Option<Token>), Error> {
+        match receiver {
+            Receiver::Udp(addresses) => Ok((self.udp_transport(&addresses, tracks, shard)?, None)),
+            Receiver::Connection { socket, mut channels, reading } => {
+                channels.truncate(tracks);
+                wanted(channels.iter().any(Option::is_some))?;
+                let conn = self.adopt(socket, reading)?;
+                Ok((Transport::Tcp { conn, layout: Layout::new(channels) }, Some(conn)))
+            }
+        }
+    }
+
     fn udp_transport(
         &mut self,
         addresses: &[Option<(SocketAddr, SocketAddr)>],
         tracks: usize,
+        shard: Option<ShardId>,
     ) -> Result<Transport, Error> {
         wanted(addresses.iter().take(tracks).any(Option::is_some))?;
         let mut targets = Vec::with_capacity(tracks);
         for address in addresses.iter().take(tracks) {
             targets.push(match address {
                 Some((rtp, rtcp)) => {
-                    let pair = self.shared_pair(unspecified(rtp.ip()))?;
+                    let (pair, _) = self.pair_on(shard, unspecified(rtp.ip()))?;
                     let (rtp, rtcp) = (Destination::new(*rtp), Destination::new(*rtcp));
                     Some(Target { pair, rtp, rtcp, retransmission: None })
                 }
@@ -168,16 +197,14 @@ impl Worker {
 
     fn pause_child(&mut self, child: ChildId) -> Result<(), Error> {
         let added = self.added(child)?;
-        if let Some(live) = self.streams.get_mut(&added.stream) {
-            live.stream.pause(added.key);
-        }
+        self.pause_child_of(added.stream, added.key);
         Ok(())
     }
 
     fn resume_child(&mut self, child: ChildId, start: Start) -> Result<(), Error> {
         let added = self.added(child)?;
         if let Some(live) = self.streams.get_mut(&added.stream) {
-            live.stream.play(added.key, start);
+            live.play(added.key, start);
         }
         self.kick_child(added.stream, added.key);
         Ok(())
@@ -193,15 +220,13 @@ impl Worker {
     /// Removes a child and closes its connection, without a word to its peer.
     fn remove_child(&mut self, child: ChildId) -> Option<Added> {
         let added = self.added.remove(&child)?;
-        if let Some(live) = self.streams.get_mut(&added.stream)
-            && let Some(ledger) = live.stream.remove_child(added.key)
-        {
-            live.remember(ledger);
+        self.remove_child_of(added.stream, added.key);
+        if let Some(shard) = added.shard {
+            self.shards.leave(shard);
         }
-        if let Some(token) = added.connection
-            && self.connections.remove(&token).is_some()
-        {
-            self.close_socket(token);
+        let connection = added.connection.and_then(|token| self.connections.remove(&token));
+        if let Some(connection) = connection {
+            self.close_connection(&connection);
         }
         Some(added)
     }

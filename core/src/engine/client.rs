@@ -111,7 +111,7 @@ impl Worker {
                 Err(reason) => return self.lose(token, &format!("TLS cannot begin: {reason}")),
             };
             if let Some(connection) = self.connections.get_mut(&token) {
-                connection.encrypt(cipher);
+                connection.wire.encrypt(cipher);
             }
         }
         if let Some(client) = self.client(token) {
@@ -292,10 +292,8 @@ impl Worker {
             }
             Job::Pull { stream: None, link, .. } => self.link_failed(&client, link, &reason),
             Job::Push { stream, child, .. } => {
-                if let (Some(key), Some(live)) = (child, self.streams.get_mut(&stream))
-                    && let Some(ledger) = live.stream.remove_child(key)
-                {
-                    live.remember(ledger);
+                if let Some(key) = child {
+                    self.remove_child_of(stream, key);
                 }
                 self.tell(Event::PushEnded { path, url, reason });
             }

@@ -13,6 +13,14 @@ use super::multicast::Multicast;
 /// children a stream.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Threads that send to the children. With 0 the engine's own thread does that too, which costs least
+    /// as long as one CPU is enough. With more, what comes in and RTSP stay there, and the children are
+    /// spread over the threads; those of encrypted connections, of multicast groups and of pushes are not.
+    /// At most 256.
+    pub workers: usize,
+    /// Whether each thread of the engine is kept on one CPU, the engine's own on the first that this process
+    /// may use, the others on the next ones.
+    pub pin: bool,
     /// Bounds of each stream.
     pub limits: Limits,
     /// Where in a stream a new player begins.
@@ -58,11 +66,13 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// 32 MiB a stream and 4 GiB in all, 60 s sessions, 10,000 connections (5,000 of one address), 4,096
+    /// No threads besides the engine's own, 32 MiB a stream and 4 GiB in all, 60 s sessions, 10,000 connections (5,000 of one address), 4,096
     /// streams, streams end with their source, no taking over, no retransmission streams, no multicast, 10 s
     /// to connect, everyone let in.
     fn default() -> Config {
         Config {
+            workers: 0,
+            pin: false,
             limits: Limits::default(),
             start: Start::default(),
             buffer: 32 << 20,

@@ -1,42 +1,14 @@
 //! One RTSP connection: its bytes in and out. What they mean is decided elsewhere.
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::io::{Io, Token};
-use crate::relay::Rest;
+use crate::io::Token;
 use crate::ring::Filling;
 
-use super::cipher::Cipher;
 use super::role::Role;
-
-/// Bytes of control messages that may wait for a peer that does not read.
-const MAX_PENDING: usize = 256 << 10;
-
-/// What is told of a peer that hung up. Players mostly do so without a word when they are closed.
-pub(super) const CLOSED: &str = "it closed the connection";
-
-/// What is told of a connection on which reading or writing failed. A peer that closes its socket
-/// while media is on its way answers that with a reset, which is no fault.
-pub(super) fn why_lost(error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-            CLOSED.to_owned()
-        }
-        ErrorKind::TimedOut => "it can no longer be reached".to_owned(),
-        _ => format!("the connection is broken: {error}"),
-    }
-}
-
-/// Something that has to be written before anything else.
-enum Pending {
-    /// RTSP messages.
-    Control { bytes: Vec<u8>, sent: usize },
-    /// The end of a packet.
-    Packet(Rest),
-}
+use super::shards::ShardId;
+use super::wire::Wire;
 
 /// Where a connection's bytes come in.
 pub(super) enum Input {
@@ -58,24 +30,12 @@ pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) role: Role,
     pub(super) input: Input,
-    /// Encrypts, where the connection is TLS.
-    cipher: Option<Box<dyn Cipher>>,
-    pending: VecDeque<Pending>,
-    pending_control: usize,
+    pub(super) wire: Wire,
+    /// The fan-out thread that writes to it, if one does.
+    pub(super) writer: Option<ShardId>,
     /// Close when nothing is pending any more.
     pub(super) closing: Option<String>,
     pub(super) opened: Duration,
-}
-
-/// What became of an attempt to write what is pending.
-#[derive(Debug)]
-pub(super) enum Flushed {
-    /// Nothing is pending any more.
-    All,
-    /// The peer does not take more now.
-    Blocked,
-    /// The connection is over.
-    Broken(io::Error),
 }
 
 impl Connection {
@@ -85,124 +45,10 @@ impl Connection {
             peer,
             role,
             input: Input::default(),
-            cipher: None,
-            pending: VecDeque::new(),
-            pending_control: 0,
+            wire: Wire::new(token),
+            writer: None,
             closing: None,
             opened: now,
         }
-    }
-
-    /// From now on everything is encrypted.
-    pub(super) fn encrypt(&mut self, cipher: Box<dyn Cipher>) {
-        self.cipher = Some(cipher);
-    }
-
-    /// Whether everything is encrypted.
-    pub(super) fn is_secure(&self) -> bool {
-        self.cipher.is_some()
-    }
-
-    /// Reads what has come. `fresh`: from the socket too, not only what was read from it before.
-    pub(super) fn read(
-        &mut self,
-        io: &mut dyn Io,
-        buffer: &mut [u8],
-        fresh: bool,
-    ) -> io::Result<usize> {
-        match &mut self.cipher {
-            Some(cipher) => cipher.read(io, self.token, buffer, fresh),
-            None => io.read(self.token, buffer),
-        }
-    }
-
-    /// Whether more was read from the socket than [`read`](Connection::read) has given.
-    pub(super) fn has_buffered(&self) -> bool {
-        self.cipher.as_ref().is_some_and(|cipher| cipher.has_buffered())
-    }
-
-    /// Writes as [`Io::write`] does.
-    pub(super) fn write(&mut self, io: &mut dyn Io, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        write(&mut self.cipher, io, self.token, slices)
-    }
-
-    /// Says goodbye where the encryption has a word for it. The socket is to be closed next.
-    pub(super) fn hang_up(&mut self, io: &mut dyn Io) {
-        if let Some(cipher) = &mut self.cipher {
-            cipher.close(io, self.token);
-        }
-    }
-
-    pub(super) fn has_pending(&self) -> bool {
-        let unsent = self.cipher.as_ref().is_some_and(|cipher| cipher.has_unsent());
-        unsent || !self.pending.is_empty()
-    }
-
-    pub(super) fn keep(&mut self, rest: Rest) {
-        self.pending.push_back(Pending::Packet(rest));
-    }
-
-    /// Queues a message; false when the peer has left too many unread.
-    pub(super) fn send(&mut self, bytes: Vec<u8>) -> bool {
-        self.pending_control += bytes.len();
-        self.pending.push_back(Pending::Control { bytes, sent: 0 });
-        self.pending_control <= MAX_PENDING
-    }
-
-    /// Writes what is pending.
-    pub(super) fn flush(&mut self, io: &mut dyn Io) -> Flushed {
-        let token = self.token;
-        if let Some(cipher) = &mut self.cipher
-            && let Err(error) = cipher.flush(io, token)
-        {
-            return match error.kind() {
-                ErrorKind::WouldBlock => Flushed::Blocked,
-                _ => Flushed::Broken(error),
-            };
-        }
-        while let Some(first) = self.pending.front_mut() {
-            let written = match first {
-                Pending::Control { bytes, sent } => {
-                    let rest = IoSlice::new(bytes.get(*sent..).unwrap_or(&[]));
-                    write(&mut self.cipher, io, token, &[rest])
-                }
-                Pending::Packet(rest) => {
-                    let [prefix, data] = rest.slices();
-                    let slices = [IoSlice::new(prefix), IoSlice::new(data)];
-                    write(&mut self.cipher, io, token, &slices)
-                }
-            };
-            let taken = match written {
-                Ok(taken) => taken,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Blocked,
-                Err(error) => return Flushed::Broken(error),
-            };
-            let done = match first {
-                Pending::Control { bytes, sent } => {
-                    *sent += taken;
-                    self.pending_control = self.pending_control.saturating_sub(taken);
-                    *sent >= bytes.len()
-                }
-                Pending::Packet(rest) => rest.advance(taken),
-            };
-            if done {
-                self.pending.pop_front();
-            } else {
-                return Flushed::Blocked;
-            }
-        }
-        Flushed::All
-    }
-}
-
-fn write(
-    cipher: &mut Option<Box<dyn Cipher>>,
-    io: &mut dyn Io,
-    token: Token,
-    slices: &[IoSlice<'_>],
-) -> io::Result<usize> {
-    match cipher {
-        Some(cipher) => cipher.write(io, token, slices),
-        None => io.write(token, slices),
     }
 }

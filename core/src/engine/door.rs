@@ -93,7 +93,7 @@ impl Worker {
         };
         self.add_connection(token, peer, role);
         if let (Some(cipher), Some(connection)) = (cipher, self.connections.get_mut(&token)) {
-            connection.encrypt(cipher);
+            connection.wire.encrypt(cipher);
         }
     }
 

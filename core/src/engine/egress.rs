@@ -7,6 +7,7 @@ use crate::io::{Destination, Failure, Io, Run, Token};
 use crate::relay::{ConnId, Egress, Kind, PairId, Rest, Written};
 
 use super::connection::Connection;
+use super::wire::Wire;
 
 /// A pair of UDP sockets, RTP and RTCP.
 #[derive(Clone, Copy, Debug)]
@@ -16,14 +17,26 @@ pub(super) struct Pair {
     pub(super) ports: (u16, u16),
 }
 
-/// The engine's sockets, borrowed for one fan-out.
-pub(super) struct Sockets<'a> {
+/// Connections to be written to.
+pub(super) trait Wires {
+    /// What is written to when something is for this connection.
+    fn wire(&mut self, conn: ConnId) -> Option<&mut Wire>;
+}
+
+impl Wires for HashMap<Token, Connection> {
+    fn wire(&mut self, conn: ConnId) -> Option<&mut Wire> {
+        self.get_mut(&conn).map(|connection| &mut connection.wire)
+    }
+}
+
+/// The sockets of a thread, borrowed for one fan-out.
+pub(super) struct Sockets<'a, W> {
     pub(super) io: &'a mut dyn Io,
-    pub(super) connections: &'a mut HashMap<Token, Connection>,
+    pub(super) connections: &'a mut W,
     pub(super) pairs: &'a slab::Slab<Pair>,
 }
 
-impl Egress for Sockets<'_> {
+impl<W: Wires> Egress for Sockets<'_, W> {
     fn datagrams(
         &mut self,
         pair: PairId,
@@ -55,11 +68,11 @@ impl Egress for Sockets<'_> {
     }
 
     fn interleaved(&mut self, conn: ConnId, slices: &[IoSlice<'_>]) -> Written {
-        let Some(connection) = self.connections.get_mut(&conn) else { return Written::Closed };
-        if connection.has_pending() {
+        let Some(wire) = self.connections.wire(conn) else { return Written::Closed };
+        if wire.has_pending() {
             return Written::Blocked;
         }
-        match connection.write(&mut *self.io, slices) {
+        match wire.write(&mut *self.io, slices) {
             Ok(taken) => Written::Bytes(taken),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Written::Blocked,
             Err(_) => Written::Closed,
@@ -67,8 +80,8 @@ impl Egress for Sockets<'_> {
     }
 
     fn keep(&mut self, conn: ConnId, rest: Rest) {
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.keep(rest);
+        if let Some(wire) = self.connections.wire(conn) {
+            wire.keep(rest);
         }
     }
 }

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::event::Event;
 use super::media::Live;
 use super::role::{Job, Part, Role};
+use super::shards::Order;
 use super::worker::Worker;
 
 /// How long players over UDP have to read the last packets before the BYE comes. It comes to a socket
@@ -98,7 +99,7 @@ impl Worker {
     fn say_bye(&mut self, id: StreamId, now: Duration) {
         let Some(live) = self.streams.get_mut(&id) else { return };
         let Some(ended) = live.ended else { return };
-        let waits = live.stream.serves_udp() && now.saturating_sub(ended) < GRACE;
+        let waits = live.serves_udp() && now.saturating_sub(ended) < GRACE;
         if waits || live.stream.is_finished() {
             return;
         }
@@ -118,14 +119,14 @@ impl Worker {
         self.let_children_go(FAREWELL, now);
         let since = |live: &Live| live.ended.map(|at| now.saturating_sub(at));
         let over = |live: &Live, key: ChildKey, sent: bool| match since(live) {
-            Some(age) => age > DRAIN || (age > FAREWELL && sent && live.stream.is_drained(key)),
+            Some(age) => age > DRAIN || (age > FAREWELL && sent && live.is_drained(key)),
             None => false,
         };
         let late: Vec<Token> = self
             .connections
             .iter()
             .filter(|(_, connection)| {
-                let (child, sent) = (connection.role.child(), !connection.has_pending());
+                let (child, sent) = (connection.role.child(), !connection.wire.has_pending());
                 child.is_some_and(|(id, key)| {
                     self.streams.get(&id).is_some_and(|live| over(live, key, sent))
                 })
@@ -138,13 +139,13 @@ impl Worker {
         let stays = |live: &Live| {
             since(live).is_none_or(|age| age <= FAREWELL || live.stream.children().next().is_some())
         };
-        for (_, mut live) in self.streams.extract_if(|_, live| !stays(live)).collect::<Vec<_>>() {
-            self.close_books(&mut live);
+        for (id, live) in self.streams.extract_if(|_, live| !stays(live)).collect::<Vec<_>>() {
+            self.forget_stream(id, live);
         }
     }
 
     /// Tells what became of every packet of a stream of which nothing more comes.
-    fn close_books(&self, live: &mut Live) {
+    pub(super) fn close_books(&self, live: &mut Live) {
         self.tell(Event::StreamClosed(Box::new(live.figures())));
     }
 
@@ -207,8 +208,8 @@ impl Worker {
     pub(super) fn lose(&mut self, token: Token, reason: &str) {
         self.release(token, reason);
         let Some(mut connection) = self.connections.remove(&token) else { return };
-        connection.hang_up(&mut *self.io);
-        self.close_socket(token);
+        connection.wire.hang_up(&mut *self.io);
+        self.close_connection(&connection);
         self.child_hung_up(&connection, reason);
         match connection.role {
             Role::Server(mut server) => {
@@ -227,7 +228,10 @@ impl Worker {
     pub(super) fn close_after_flush(&mut self, token: Token, reason: &str) {
         if let Some(connection) = self.connections.get_mut(&token) {
             connection.closing.get_or_insert_with(|| reason.to_owned());
-            self.flush(token);
+            match connection.writer {
+                Some(shard) => self.shards.order(shard, Order::CloseAfterFlush(token)),
+                None => self.flush(token),
+            }
         }
     }
 
@@ -247,7 +251,10 @@ impl Worker {
             self.say_teardown(token, "the engine stops");
             self.lose(token, "the engine stops");
         }
-        for (_, mut live) in std::mem::take(&mut self.streams) {
+        self.remove_distant();
+        self.stop_shards();
+        let closing = std::mem::take(&mut self.closing).into_values().map(|(live, _)| live);
+        for mut live in closing.chain(std::mem::take(&mut self.streams).into_values()) {
             self.close_books(&mut live);
         }
     }

@@ -24,12 +24,25 @@ pub struct Figures {
     pub stray_frames: u64,
     /// Events that were lost because nobody took them out ([`Event::EventsLost`](super::Event::EventsLost)).
     pub events_lost: u64,
+    /// The fan-out threads; none when the engine's own thread serves everybody.
+    pub workers: Vec<WorkerFigures>,
     /// The streams, with those that are over while their children are still given the end.
     pub streams: Vec<StreamFigures>,
     /// The streams that are fetched on demand, whether they are there or not.
     pub on_demand: Vec<OnDemandFigures>,
     /// The streams that have a fallback, whether it stands in or not.
     pub fallbacks: Vec<FallbackFigures>,
+}
+
+/// What one fan-out thread has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkerFigures {
+    /// Children that it serves now.
+    pub children: usize,
+    /// Packets that it has sent.
+    pub packets: u64,
+    /// Time that it has run on a CPU.
+    pub cpu: Duration,
 }
 
 /// How it is with a stream that is fetched [on demand](super::Engine::pull_on_demand).

@@ -1,11 +1,12 @@
 //! Streams, and the sockets that feed them.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::io::{Datagram, Io, Lanes, Received, Token};
 use crate::media::rtp;
-use crate::relay::{Kind, PREFIX, Packet, Stream, canonical_channel};
+use crate::relay::{ChildKey, Kind, PREFIX, Packet, Stream, canonical_channel};
 use crate::ring::{Filling, Pool, Span};
 use crate::rtsp::Via;
 use crate::stats::{Cause, ChildLedger, Histogram};
@@ -14,6 +15,7 @@ use super::asking::Feeder;
 use super::command::StreamId;
 use super::fallback::StandIn;
 use super::figures::StreamFigures;
+use super::shards::Distant;
 use super::upstreams::Rhythm;
 
 /// A stream that the engine serves.
@@ -43,6 +45,8 @@ pub(super) struct Live {
     pub(super) orphaned: Option<Duration>,
     /// When the last of its packets came in; from then on its children only drain.
     pub(super) ended: Option<Duration>,
+    /// The children that other threads serve.
+    pub(super) distant: HashMap<ChildKey, Distant>,
     /// How long batches stayed here.
     pub(super) latency: Histogram,
     former: ChildLedger,
@@ -65,6 +69,7 @@ impl Live {
             ticking: false,
             orphaned: None,
             ended: None,
+            distant: HashMap::new(),
             latency: Histogram::default(),
             former: ChildLedger::default(),
         }

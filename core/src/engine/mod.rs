@@ -1,6 +1,6 @@
 //! The thread that joins protocol, relay and sockets, and the handle by which it is driven.
 //!
-//! One thread does everything: it waits for sockets ([`crate::io`]), hands what they bring to the
+//! One thread does everything, unless the [children are spread over others](Config::workers): it waits for sockets ([`crate::io`]), hands what they bring to the
 //! protocol machines ([`crate::rtsp`]) and streams ([`crate::relay`]), and lets these write back. The
 //! handle only sends it commands.
 //!
@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `worker.rs`, `worker/` | the loop: events, commands, sockets, timers |
 //! | `door.rs`, `budget.rs` | how many connections there may be, and how much memory for streams |
-//! | `connection.rs`, `role.rs` | one RTSP connection, and what it is there for |
+//! | `connection.rs`, `wire.rs`, `role.rs` | one RTSP connection, its bytes, and what it is there for |
 //! | `traffic.rs` | the bytes of RTSP connections: messages and media |
 //! | `server.rs`, `server/` | answers to those who play from here and publish to here |
 //! | `access/`, `admission.rs` | who may play and publish, and the requests that wait to be let in |
@@ -25,6 +25,7 @@
 //! | `cipher.rs`, `tls.rs` | encryption between a connection and its socket |
 //! | `asking.rs` | what is asked of those who feed streams |
 //! | `egress.rs` | the relay's way out |
+//! | `shards/` | fan-out on threads of its own |
 //! | `config.rs`, `error.rs` | what an engine is told, and why it cannot do something |
 //! | `random.rs` | randomness from the system |
 //! | `source.rs`, `rtp_source.rs` | media made in this process, and RTP that it has |
@@ -74,11 +75,13 @@ mod resume;
 mod role;
 mod rtp_source;
 mod server;
+mod shards;
 mod source;
 #[cfg(feature = "tls")]
 mod tls;
 mod traffic;
 mod upstreams;
+mod wire;
 mod worker;
 
 #[cfg(test)]
@@ -103,12 +106,15 @@ use command::{Command, Commands, Remote, Reply};
 pub use config::{Config, Transport};
 pub use error::Error;
 pub use event::Event;
-pub use figures::{FallbackFigures, Figures, OnDemandFigures, OnDemandState, StreamFigures};
+pub use figures::{
+    FallbackFigures, Figures, OnDemandFigures, OnDemandState, StreamFigures, WorkerFigures,
+};
 pub use multicast::{GroupRange, Multicast};
 use on_demand::OnDemand;
 pub use rtp_source::{PushError, RtpSource};
 #[cfg(feature = "tls")]
 pub use rustls;
+use shards::{MAX_WORKERS, Shards};
 pub use source::{Closed, Source};
 pub use upstreams::{Sources, Switched, Upstream, Why};
 
@@ -121,11 +127,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the engine's thread. It is named `rillcast`.
+    /// Starts the engine's thread, which is named `rillcast`, and those that it has for sending
+    /// ([`Config::workers`]), `rillcast-fan-0` and so on.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the system gives no event queue or no thread.
+    /// [`Error::Io`] when the system gives no event queue or no thread, [`Error::TooMany`] when the workers
+    /// are more than an engine may have.
     pub fn start(config: Config) -> Result<Engine, Error> {
         let Opened { io, .. } = crate::io::open(Backend::Auto)
             .map_err(|source| Error::Io { doing: "open the event queue of the sockets", source })?;
@@ -136,10 +144,19 @@ impl Engine {
         let (teller, events) = event_queue::event_queue();
         let handle = Commands::new(queue, io.waker());
         let own = handle.clone();
+        if config.workers > MAX_WORKERS {
+            return Err(Error::TooMany("workers"));
+        }
+        let open = || crate::io::open(Backend::Auto).map(|opened| opened.io);
+        let shards = Shards::start(config.workers, config.pin, &*io, open)
+            .map_err(|source| Error::Io { doing: "start the threads that send", source })?;
         let thread = std::thread::Builder::new()
             .name("rillcast".into())
             .spawn(move || {
-                worker::Worker::new(io, config, (own, commands), teller, names).run();
+                if config.pin {
+                    shards::pin_to(0);
+                }
+                worker::Worker::new(io, shards, config, (own, commands), teller, names).run();
             })
             .map_err(|source| Error::Io { doing: "start the engine's thread", source })?;
         Ok(Engine { commands: handle, events, thread: Mutex::new(Some(thread)) })

@@ -134,10 +134,8 @@ impl Worker {
         if let Some(plays) = cast.sessions.get_mut(&token) {
             *plays = false;
         }
-        if let (false, Some(key), Some(live)) =
-            (cast.is_heard(), cast.child, self.streams.get_mut(&id))
-        {
-            live.stream.pause(key);
+        if let (false, Some(key)) = (cast.is_heard(), cast.child) {
+            self.pause_child_of(id, key);
         }
     }
 
@@ -153,10 +151,8 @@ impl Worker {
         groups.give_back(cast.group);
         let child = cast.child;
         streams.remove(&id);
-        if let (Some(key), Some(live)) = (child, self.streams.get_mut(&id))
-            && let Some(ledger) = live.stream.remove_child(key)
-        {
-            live.remember(ledger);
+        if let Some(key) = child {
+            self.remove_child_of(id, key);
         }
     }
 }

@@ -12,6 +12,7 @@ use super::access::Action;
 use super::admission::Waiting;
 use super::children::ChildId;
 use super::command::{Remote, StreamId};
+use super::shards::ShardId;
 use super::upstreams::LinkId;
 
 /// What a connection is there for.
@@ -47,6 +48,8 @@ pub(super) enum Part {
 /// A player, from its first SETUP on.
 pub(super) struct Player {
     pub(super) stream: StreamId,
+    /// The fan-out thread that is to serve it, if not the engine's own.
+    pub(super) shard: Option<ShardId>,
     /// Transports by track.
     pub(super) tracks: Vec<Option<Chosen>>,
     /// Payload types by track of packets sent again, where a stream of their own was agreed for them.

@@ -140,6 +140,9 @@ impl Worker {
             Part::Idle => {}
             Part::Player(player) => {
                 self.reporters.remove(token);
+                if let Some(shard) = player.shard {
+                    self.shards.leave(shard);
+                }
                 self.leave_group(token, player.stream);
                 match player.child {
                     Some(_) if player.is_multicast() => {
@@ -168,10 +171,9 @@ impl Worker {
     }
 
     fn child_gone(&mut self, id: StreamId, key: ChildKey, peer: SocketAddr, reason: &str) {
-        let Some(live) = self.streams.get_mut(&id) else { return };
-        let Some(ledger) = live.stream.remove_child(key) else { return };
-        live.remember(ledger);
-        self.tell_child_gone(id, peer, reason);
+        if self.remove_child_of(id, key) {
+            self.tell_child_gone(id, peer, reason);
+        }
     }
 
     fn tell_child_gone(&self, id: StreamId, peer: SocketAddr, reason: &str) {

@@ -8,12 +8,13 @@ mod key_frames;
 mod multicast;
 mod on_demand;
 mod pulls;
+mod workers;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-pub(super) use audited::{Audited, audit};
+pub(super) use audited::{Audited, audit, with_workers};
 
 use super::{Config, Engine, Event, Source, Transport};
 use crate::media::{Payload, sdp};

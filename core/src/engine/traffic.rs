@@ -10,9 +10,11 @@ use crate::rtsp::{self, Message, Parsed};
 use crate::stats::Cause;
 
 use super::command::StreamId;
-use super::connection::{CLOSED, Connection, Input, why_lost};
+use super::connection::{Connection, Input};
 use super::egress::Sockets;
 use super::role::Role;
+use super::shards::Order;
+use super::wire::{CLOSED, why_lost};
 use super::worker::Worker;
 
 /// The longest interleaved frame: its length is 16 bits.
@@ -47,15 +49,16 @@ impl Worker {
         }
     }
 
-    fn read(&mut self, token: Token) {
+    pub(super) fn read(&mut self, token: Token) {
         self.read_once(token, true);
         self.read_buffered(token);
     }
 
     /// Reads what an encrypted connection has decrypted already: its socket is not reported for it.
     pub(super) fn read_buffered(&mut self, token: Token) {
-        let more =
-            |connection: &Connection| connection.has_buffered() && !connection.role.is_waiting();
+        let more = |connection: &Connection| {
+            connection.wire.has_buffered() && !connection.role.is_waiting()
+        };
         while self.connections.get(&token).is_some_and(more) {
             self.read_once(token, false);
         }
@@ -85,7 +88,7 @@ impl Worker {
     fn read_control(&mut self, token: Token, mut held: Vec<u8>, fresh: bool) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let mut scratch = std::mem::take(&mut self.scratch);
-        match connection.read(&mut *self.io, &mut scratch, fresh) {
+        match connection.wire.read(&mut *self.io, &mut scratch, fresh) {
             Ok(0) => self.lose(token, CLOSED),
             Ok(n) => {
                 let fresh = scratch.get(..n).unwrap_or(&[]);
@@ -194,7 +197,7 @@ impl Worker {
 
     fn read_media(&mut self, token: Token, mut filling: Filling, fresh: bool) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
-        match connection.read(&mut *self.io, filling.unfilled(), fresh) {
+        match connection.wire.read(&mut *self.io, filling.unfilled(), fresh) {
             Ok(0) => self.lose(token, CLOSED),
             Ok(n) => {
                 filling.advance(n);
@@ -329,7 +332,10 @@ impl Worker {
     /// Queues a message and writes what can be written.
     pub(super) fn send(&mut self, token: Token, bytes: Vec<u8>) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
-        if connection.send(bytes) {
+        if let Some(shard) = connection.writer {
+            return self.shards.order(shard, Order::Write(token, bytes));
+        }
+        if connection.wire.send(bytes) {
             self.flush(token);
         } else {
             self.lose(token, "it does not read the answers to its requests");
@@ -338,6 +344,9 @@ impl Worker {
 
     /// Gives a child that begins its first packets.
     pub(super) fn kick_child(&mut self, id: StreamId, key: ChildKey) {
+        if self.kick_distant(id, key) {
+            return;
+        }
         let now = self.io.now();
         let Worker { io, connections, pairs, streams, .. } = self;
         if let Some(live) = streams.get_mut(&id) {

@@ -1,6 +1,6 @@
 //! The engine's thread: one loop over sockets, commands and timers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -28,6 +28,7 @@ use super::media::{Ingest, Live};
 use super::multicast::Casts;
 use super::on_demand::OnDemand;
 use super::reporters::Reporters;
+use super::shards::{Gathering, Shards};
 use super::upstreams::{LinkId, Upstreams};
 
 mod sockets;
@@ -68,6 +69,12 @@ pub(super) struct Worker {
     /// Sockets for UDP children; those of RTSP players are shared, one pair per local address.
     pub(super) pairs: Slab<Pair>,
     shared_pairs: HashMap<IpAddr, PairId>,
+    /// The threads that serve children, if there are some.
+    pub(super) shards: Shards,
+    /// Streams that are over, and how many threads have yet to tell of them.
+    pub(super) closing: HashMap<StreamId, (Live, usize)>,
+    /// Those who wait for figures.
+    pub(super) gatherings: VecDeque<Gathering>,
     /// Connections of UDP players, by where their reports come from.
     pub(super) reporters: Reporters,
     /// Streams that are sent to multicast groups.
@@ -122,6 +129,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         io: Box<dyn Io>,
+        shards: Shards,
         config: Config,
         (handle, commands): (Commands, Receiver<Command>),
         events: Teller,
@@ -151,6 +159,9 @@ impl Worker {
             next_child: 1,
             pairs: Slab::new(),
             shared_pairs: HashMap::new(),
+            shards,
+            closing: HashMap::new(),
+            gatherings: VecDeque::new(),
             reporters: Reporters::default(),
             casts: Casts::default(),
             upstreams: HashMap::new(),
@@ -187,6 +198,7 @@ impl Worker {
                 self.handle(event);
             }
             self.obey_all();
+            self.hear_shards();
             self.hear_verdicts();
             self.tick();
         }
@@ -287,9 +299,7 @@ impl Worker {
             Command::End { path, reply } => {
                 let _ = reply.send(self.end(&path));
             }
-            Command::Figures(reply) => {
-                let _ = reply.send(Ok(self.figures()));
-            }
+            Command::Figures(reply) => self.tell_figures(reply),
             Command::WakeOnEvent(wake) => self.event_wake = Some(wake),
             Command::Stop => self.stop_by = Some(self.io.now() + LAST_WORDS),
         }

@@ -71,6 +71,7 @@ mod cpu;
 mod destination;
 mod lanes;
 pub mod mmsg;
+mod thread;
 mod token;
 mod udp;
 
@@ -79,6 +80,7 @@ pub use cpu::thread_cpu_time;
 pub use destination::Destination;
 pub use lanes::Lanes;
 pub use mmsg::Mmsg;
+pub use thread::pin_thread;
 pub use token::{Event, Token};
 pub use udp::{
     Datagram, Failure, FanOut, Gso, MAX_DATAGRAM, MAX_SEGMENTS, MulticastOptions, Received, Run,
@@ -168,6 +170,14 @@ pub trait Io: Send {
     /// [`io::ErrorKind::InvalidInput`] when it is no stream socket,
     /// [`io::ErrorKind::NotConnected`] when it is not connected.
     fn adopt(&mut self, socket: OwnedFd) -> io::Result<Token>;
+
+    /// Another descriptor of a connection, for a backend of another thread, which
+    /// [adopts](Io::adopt) it to write while this one reads.
+    ///
+    /// # Errors
+    ///
+    /// Those of dup(2); [`io::ErrorKind::Unsupported`] when a connection has no descriptor.
+    fn duplicate(&self, token: Token) -> io::Result<OwnedFd>;
 
     /// Reads from a connection. `Ok(0)` is the end of the stream (or an empty buffer);
     /// [`io::ErrorKind::WouldBlock`] that nothing is there.

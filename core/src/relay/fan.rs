@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ring::Reader;
-use crate::sync;
 
 use super::child::{Child, ChildKey, State, Transport};
 use super::egress::Egress;
@@ -24,7 +23,7 @@ mod feedback;
 pub struct Fan {
     reader: Reader<Packet>,
     /// By track.
-    notes: Arc<[sync::Arc<Notes>]>,
+    notes: Arc<[Arc<Notes>]>,
     /// Everything before it has gone to every live child.
     cursor: u64,
     children: Table,
@@ -37,7 +36,7 @@ pub struct Fan {
 }
 
 impl Fan {
-    pub(super) fn new(reader: Reader<Packet>, notes: Arc<[sync::Arc<Notes>]>) -> Fan {
+    pub(super) fn new(reader: Reader<Packet>, notes: Arc<[Arc<Notes>]>) -> Fan {
         let cursor = reader.head();
         Fan {
             reader,
@@ -63,12 +62,18 @@ impl Fan {
             return None;
         }
         self.go_round();
-        let view = self.reader.view(self.cursor);
+        let Fan { reader, children, udp, tcp, cursor, .. } = self;
+        let view = reader.view(*cursor);
+        if view.lost() > 0 {
+            // It has come round once more in the meantime.
+            skip_live(children, udp, *cursor, view.start());
+            *cursor = view.start();
+        }
         // What is cheaper a packet goes first: those who come second wait for less.
-        self.tcp.fan_out(&mut self.children, &view, now, egress);
-        self.udp.fan_out(&mut self.children, &view, egress);
-        let oldest = view.get(self.cursor).map(|packet| packet.arrival);
-        self.cursor = view.end();
+        tcp.fan_out(children, &view, now, egress);
+        udp.fan_out(children, &view, egress);
+        let oldest = view.get(*cursor).map(|packet| packet.arrival);
+        *cursor = view.end();
         drop(view);
         if ended {
             self.end_retransmissions(now, egress);
@@ -91,8 +96,8 @@ impl Fan {
         self.reader.is_ended() && self.reader.head() <= self.cursor
     }
 
-    /// Skips what has left the ring before it could be sent. It does so only when the thread was kept from
-    /// running for as long as the whole ring lasts.
+    /// Skips what has left the ring before it could be sent, up to the newest key frame. It does so only when
+    /// the thread was kept from running for as long as the whole ring lasts.
     fn go_round(&mut self) {
         let view = self.reader.view(self.cursor);
         if view.lost() == 0 {
@@ -102,12 +107,16 @@ impl Fan {
         drop(view);
         let key = self.reader.newest_key().filter(|key| *key >= first);
         let onward = key.unwrap_or(first);
-        let sent = self.udp.restart();
-        for (key, child) in self.children.iter_mut().filter(|(_, child)| child.state == State::Live)
-        {
-            children::settle_live(child, sent.get(&key).copied().unwrap_or(0), self.cursor);
-            child.skip_to(onward);
-        }
+        skip_live(&mut self.children, &mut self.udp, self.cursor, onward);
         self.cursor = onward;
+    }
+}
+
+/// Moves all live children from `cursor` on to a later position: what lies between is lost to them.
+fn skip_live(children: &mut Table, udp: &mut udp::Groups, cursor: u64, onward: u64) {
+    let sent = udp.restart();
+    for (key, child) in children.iter_mut().filter(|(_, child)| child.state == State::Live) {
+        children::settle_live(child, sent.get(&key).copied().unwrap_or(0), cursor);
+        child.skip_to(onward);
     }
 }

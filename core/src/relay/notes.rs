@@ -1,7 +1,9 @@
 //! What those who fan a stream out have to know of a track besides its packets, and what they have to
 //! tell its source: read and written by whoever fans out, on whatever thread.
 
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
+use std::sync::Arc;
+
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 use super::packet::Packet;
 

@@ -1,5 +1,6 @@
 //! One track of a stream: what its packets say, and where its frames begin and end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::media::codec::{self, Codec, Framing, Inspect};
@@ -10,7 +11,6 @@ use crate::media::rtp::reception::Reception;
 use crate::media::rtp::sequence::{Class, Sequence};
 use crate::media::sdp;
 use crate::stats::Cause;
-use crate::sync::Arc;
 
 use super::inbox::Inbox;
 use super::key_wish::KeyWish;

@@ -58,6 +58,16 @@ impl Histogram {
         self.longest = self.longest.max(duration);
     }
 
+    /// Counts everything that another one has counted.
+    pub fn add(&mut self, other: &Histogram) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count = count.saturating_add(*more);
+        }
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.longest = self.longest.max(other.longest);
+    }
+
     /// How many were counted.
     pub fn count(&self) -> u64 {
         self.count

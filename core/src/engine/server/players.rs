@@ -11,6 +11,7 @@ use super::super::command::StreamId;
 use super::super::egress::Sockets;
 use super::super::event::Event;
 use super::super::role::{Part, Player, Role};
+use super::super::shards::ShardId;
 use super::super::worker::Worker;
 
 /// Lower ports belong to services of the system (RFC 6335 §6), never to a player.
@@ -22,6 +23,31 @@ impl Worker {
         token: Token,
         path: &str,
         setup: &Setup,
+    ) -> Result<Answer, Status> {
+        if let Some(player) = self.player(token) {
+            let shard = player.shard;
+            return self.set_up_track(token, path, setup, shard);
+        }
+        let shard = match setup.transport {
+            Chosen::Multicast => None,
+            Chosen::Udp { .. } => self.choose_shard(token, false),
+            Chosen::Tcp { .. } => self.choose_shard(token, true),
+        };
+        let answer = self.set_up_track(token, path, setup, shard);
+        if let Some(shard) = shard
+            && self.player(token).is_none()
+        {
+            self.shards.leave(shard);
+        }
+        answer
+    }
+
+    fn set_up_track(
+        &mut self,
+        token: Token,
+        path: &str,
+        setup: &Setup,
+        shard: Option<ShardId>,
     ) -> Result<Answer, Status> {
         let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
         let (id, live) = self.stream_at(path).ok_or(Status::NOT_FOUND)?;
@@ -39,11 +65,11 @@ impl Worker {
                 if !self.may_send_to(token, &[client_rtp, client_rtcp]) {
                     return Err(Status::UNSUPPORTED_TRANSPORT);
                 }
-                let pair = self.shared_pair(local).map_err(|error| {
+                let (_, ports) = self.pair_on(shard, local).map_err(|error| {
                     tracing::warn!(%error, "a player cannot be served over UDP");
                     Status::UNSUPPORTED_TRANSPORT
                 })?;
-                self.pairs.get(pair).map(|pair| pair.ports)
+                Some(ports)
             }
             Chosen::Multicast | Chosen::Tcp { .. } => None,
         };
@@ -54,7 +80,7 @@ impl Worker {
         if let Part::Idle = server.part {
             let tracks = vec![None; tracks];
             let retransmissions = tracks.iter().map(|_| None).collect();
-            let player = Player { stream: id, tracks, retransmissions, child: None };
+            let player = Player { stream: id, shard, tracks, retransmissions, child: None };
             server.part = Part::Player(player);
         }
         let Part::Player(player) = &mut server.part else {
@@ -109,6 +135,7 @@ impl Worker {
     fn is_own_port(&self, port: u16) -> bool {
         let paired = |ports: (u16, u16)| port == ports.0 || port == ports.1;
         self.pairs.iter().any(|(_, pair)| paired(pair.ports))
+            || self.shards.has_port(port)
             || self
                 .ingests
                 .keys()
@@ -157,7 +184,7 @@ impl Worker {
         let marks =
             resume.map(|value| Resume::parse(value).marks).filter(|marks| !marks.is_empty());
         let Some(marks) = marks else {
-            let points = live.stream.play(key, start).ok_or(Status::SESSION_NOT_FOUND)?;
+            let points = live.play(key, start).ok_or(Status::SESSION_NOT_FOUND)?;
             return Ok((points, None));
         };
         if live.orphaned.is_some() {
@@ -165,7 +192,7 @@ impl Worker {
             // nothing.
             return Err(Status::SERVICE_UNAVAILABLE);
         }
-        match live.stream.play_from(key, &marks) {
+        match live.play_from(key, &marks) {
             Ok(Some(Continuation { start, replayed, .. })) => {
                 Ok((start, Some(replayed.map_or(Resumed::Gone, Resumed::Replayed))))
             }
@@ -176,7 +203,6 @@ impl Worker {
 
     /// The child of a player; made at its first PLAY, when all its tracks are set up.
     fn child_of(&mut self, token: Token) -> Result<(StreamId, ChildKey), Status> {
-        let now = self.io.now();
         let connection = self.connections.get(&token).ok_or(Status::SESSION_NOT_FOUND)?;
         let peer = connection.peer;
         let Role::Server(server) = &connection.role else {
@@ -190,16 +216,20 @@ impl Worker {
             return Ok((id, key));
         }
         let (tracks, retransmissions) = (player.tracks.clone(), player.retransmissions.clone());
+        let shard = player.shard;
         let transport = self.transport_of(token, peer, &tracks, &retransmissions)?;
         let name = transport.name();
+        let mut reporters = None;
         if let Transport::Udp { targets } = &transport {
             let addresses = targets.iter().flatten().map(|target| target.rtcp.addr());
-            self.reporters.add(token, addresses);
+            let addresses: Vec<SocketAddr> = addresses.collect();
+            self.reporters.add(token, addresses.iter().copied());
+            reporters = Some((token, addresses));
         }
-        let live = self.streams.get_mut(&id).filter(|live| live.ended.is_none());
-        let live = live.ok_or(Status::NOT_FOUND)?;
-        let key = live.stream.add_child(transport, now);
-        let path = live.path.clone();
+        let live = self.streams.get(&id).filter(|live| live.ended.is_none());
+        let path = live.ok_or(Status::NOT_FOUND)?.path.clone();
+        let child = (transport, self.config.limits.of_child(), 0);
+        let key = self.add_child_on(id, shard, child, reporters).ok_or(Status::NOT_FOUND)?;
         if let Some(player) = self.player(token) {
             player.child = Some(key);
         }
@@ -224,7 +254,8 @@ impl Worker {
             return Ok(Transport::Tcp { conn: token, layout: Layout::new(channels.collect()) });
         }
         let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
-        let pair = self.shared_pair(local).map_err(|_| Status::SERVICE_UNAVAILABLE)?;
+        let shard = self.player(token).and_then(|player| player.shard);
+        let (pair, _) = self.pair_on(shard, local).map_err(|_| Status::SERVICE_UNAVAILABLE)?;
         // Only ever to the address that the request came from: a server that sends where it is
         // told to is a weapon.
         let to = |port| Destination::new(SocketAddr::new(peer.ip(), port));
@@ -244,10 +275,8 @@ impl Worker {
             return Ok(Answer::Done);
         }
         let child = self.connections.get(&token).and_then(|connection| connection.role.child());
-        if let Some((id, key)) = child
-            && let Some(live) = self.streams.get_mut(&id)
-        {
-            live.stream.pause(key);
+        if let Some((id, key)) = child {
+            self.pause_child_of(id, key);
         }
         Ok(Answer::Done)
     }
@@ -269,6 +298,9 @@ impl Worker {
         }
         // Others may still listen to what one leaves.
         let (id, child) = (player.stream, player.child.filter(|_| !shared));
+        if child.is_some_and(|key| self.drop_distant_tracks(id, key, tracks)) {
+            return Ok(Answer::Done);
+        }
         let Worker { io, connections, pairs, streams, .. } = self;
         if let (Some(key), Some(live)) = (child, streams.get_mut(&id)) {
             let sockets = &mut Sockets { io: &mut **io, connections, pairs };

@@ -1,5 +1,6 @@
 //! Engines whose books are looked into at the end of each test.
 
+use std::cell::Cell;
 use std::ops::Deref;
 use std::thread;
 use std::time::Duration;
@@ -10,8 +11,20 @@ use crate::engine::{Config, Engine, Event, StreamFigures};
 /// every stream has to be accounted for, before its streams end and after.
 pub(in crate::engine) struct Audited(Engine);
 
+thread_local! {
+    static WORKERS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs a test once more, with engines that have so many fan-out threads.
+pub(in crate::engine) fn with_workers(workers: usize, test: impl FnOnce()) {
+    WORKERS.set(workers);
+    test();
+    WORKERS.set(0);
+}
+
 impl Audited {
-    pub(in crate::engine) fn start(config: Config) -> Audited {
+    pub(in crate::engine) fn start(mut config: Config) -> Audited {
+        config.workers = config.workers.max(WORKERS.get());
         Audited(Engine::start(config).expect("an engine"))
     }
 }

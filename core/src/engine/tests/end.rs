@@ -7,7 +7,7 @@ use super::{Publisher, check, engine, play, serve, session, wait_for};
 use crate::engine::{Error, Event, Transport};
 
 #[test]
-fn a_publisher_is_hung_up_on_and_the_path_is_free() {
+pub(super) fn a_publisher_is_hung_up_on_and_the_path_is_free() {
     let engine = engine();
     let address = serve(&engine);
     let mut publisher = Publisher::begin(address, &session(), 1);

@@ -178,7 +178,7 @@ fn is_whole(switched: &Switched, why: Why) {
 }
 
 #[test]
-fn nothing_is_lost_when_the_connection_to_the_parent_breaks() {
+pub(super) fn nothing_is_lost_when_the_connection_to_the_parent_breaks() {
     for transport in [Transport::Tcp, Transport::Udp] {
         let mut tree = Tree::new(transport);
         tree.wire.cut();
@@ -208,7 +208,7 @@ fn nothing_is_lost_when_the_parent_leaves() {
 }
 
 #[test]
-fn nothing_is_lost_when_the_parent_falls_silent() {
+pub(super) fn nothing_is_lost_when_the_parent_falls_silent() {
     let mut tree = Tree::new(Transport::Tcp);
     tree.wire.freeze();
     tree.goes_on();
@@ -377,7 +377,7 @@ fn a_stream_that_has_lost_all_its_servers_goes_on_with_the_next_that_it_is_told(
 }
 
 #[test]
-fn a_stream_whose_source_has_ended_ends_everywhere() {
+pub(super) fn a_stream_whose_source_has_ended_ends_everywhere() {
     let mut tree = Tree::new(Transport::Tcp);
     tree.goes_on();
     tree.origin.end("s").expect("it is there");

@@ -34,7 +34,7 @@ fn comes(player: &mut Client, sequence: u16, nal: u8) {
 }
 
 #[test]
-fn players_go_over_to_the_fallback_and_back_again() {
+pub(super) fn players_go_over_to_the_fallback_and_back_again() {
     let engine = engine();
     let address = serve(&engine);
     engine.set_fallback("s", Some("f")).expect("no circle");

@@ -30,7 +30,7 @@ fn video() -> crate::media::sdp::Session {
 }
 
 #[test]
-fn a_publisher_is_asked_through_two_engines_at_most_twice_a_second() {
+pub(super) fn a_publisher_is_asked_through_two_engines_at_most_twice_a_second() {
     for transport in [Transport::Tcp, Transport::Udp] {
         let (upper, lower) = (engine(), engine());
         let address = serve(&upper);

@@ -112,7 +112,7 @@ fn a_stream_has_a_group_for_itself_until_the_last_has_left_it() {
 }
 
 #[test]
-fn those_who_stay_after_the_end_of_their_stream_are_sent_away() {
+pub(super) fn those_who_stay_after_the_end_of_their_stream_are_sent_away() {
     let engine = engine("239.192.79.1");
     let address = serve(&engine);
     let url = format!("rtsp://{address}/s");

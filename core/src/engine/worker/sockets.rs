@@ -8,11 +8,13 @@ use crate::media::rtcp;
 use crate::relay::PairId;
 
 use super::super::cipher::Acceptor;
-use super::super::connection::{Connection, Flushed, why_lost};
+use super::super::connection::Connection;
 use super::super::egress::{Pair, Sockets};
 use super::super::error::Error;
 use super::super::media::Ingest;
 use super::super::role::Role;
+use super::super::shards::Order;
+use super::super::wire::{Flushed, why_lost};
 use super::{Owner, Worker};
 
 impl Worker {
@@ -41,10 +43,20 @@ impl Worker {
         self.io.close(token);
     }
 
+    /// As [`close_socket`](Worker::close_socket), when whoever writes to it has done so.
+    pub(in crate::engine) fn close_connection(&mut self, connection: &Connection) {
+        let Some(shard) = connection.writer else { return self.close_socket(connection.token) };
+        self.owners.remove(&connection.token);
+        // Fails only when the socket is closed already.
+        let _ = self.io.set_reading(connection.token, false);
+        self.shards.order(shard, Order::Close(connection.token));
+    }
+
     /// Sends what waits on a connection, then lets its child go on.
     pub(in crate::engine) fn flush(&mut self, token: Token) {
-        let Some(connection) = self.connections.get_mut(&token) else { return };
-        match connection.flush(&mut *self.io) {
+        let own = |connection: &&mut Connection| connection.writer.is_none();
+        let Some(connection) = self.connections.get_mut(&token).filter(own) else { return };
+        match connection.wire.flush(&mut *self.io) {
             Flushed::All => {}
             Flushed::Blocked => return,
             Flushed::Broken(error) => return self.lose(token, &why_lost(&error)),
@@ -59,7 +71,7 @@ impl Worker {
         }
         if let Some(connection) = self.connections.get(&token)
             && let Some(reason) = connection.closing.clone()
-            && !connection.has_pending()
+            && !connection.wire.has_pending()
         {
             self.lose(token, &reason);
         }

@@ -16,6 +16,7 @@ use super::super::event::Event;
 use super::super::fallback::Numbering;
 use super::super::figures::{Figures, StreamFigures};
 use super::super::media::Live;
+use super::super::shards::ShardFigures;
 use super::{ReaderReply, Worker};
 
 /// Callers that may wait for streams to come.
@@ -38,10 +39,12 @@ impl Worker {
         if self.streams.len() >= self.config.max_streams {
             return Err(Error::TooMany("streams"));
         }
-        let stream = Stream::new(session, self.config.limits.clone())
+        let branches = self.shards.count();
+        let stream = Stream::with_branches(session, self.config.limits.clone(), branches)
             .map_err(|reason| Error::Session(reason.to_owned()))?;
         let id = self.next_stream;
         self.next_stream += 1;
+        self.shards.add_stream(id, &stream)?;
         let mut live = Live::new(path.clone(), from.clone(), stream, self.config.buffer);
         for (_, reply) in self.readers.extract_if(.., |(wanted, _)| *wanted == path) {
             let _ = reply.send(Ok((live.stream.session().clone(), live.stream.subscriber())));
@@ -145,8 +148,10 @@ impl Worker {
         }
     }
 
-    pub(super) fn figures(&mut self) -> Figures {
+    /// Everything that is counted, with what the fan-out threads have told.
+    pub(in crate::engine) fn figures(&mut self, shards: Vec<ShardFigures>) -> Figures {
         Figures {
+            workers: shards.iter().map(ShardFigures::of_worker).collect(),
             backend: self.io.name(),
             gso: self.io.gso().to_string(),
             cpu: thread_cpu_time(),
@@ -155,16 +160,23 @@ impl Worker {
             bad_requests: self.bad_requests,
             stray_frames: self.stray_frames,
             events_lost: self.events.lost_so_far(),
-            streams: self.stream_figures(),
+            streams: self.stream_figures(shards),
             on_demand: self.demand_figures(),
             fallbacks: self.fallback_figures(),
         }
     }
 
     /// Figures of all streams; only here it is known who is at the other end of a child's connection.
-    fn stream_figures(&mut self) -> Vec<StreamFigures> {
+    fn stream_figures(&mut self, shards: Vec<ShardFigures>) -> Vec<StreamFigures> {
         let figures = self.streams.iter_mut().map(|(id, live)| (*id, live.figures()));
         let mut figures: HashMap<StreamId, StreamFigures> = figures.collect();
+        for (id, children, latency) in shards.into_iter().flat_map(|shard| shard.streams) {
+            if let Some(stream) = figures.get_mut(&id) {
+                stream.children.extend(children);
+                stream.children.sort_by_key(|child| child.key);
+                stream.latency.add(&latency);
+            }
+        }
         for connection in self.connections.values() {
             let Some((id, key)) = connection.role.child() else { continue };
             let Some(stream) = figures.get_mut(&id) else { continue };

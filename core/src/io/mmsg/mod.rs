@@ -248,6 +248,15 @@ impl Io for Mmsg {
         self.register(socket, Kind::Connection, false)
     }
 
+    fn duplicate(&self, token: Token) -> io::Result<OwnedFd> {
+        let entry = entry(&self.sockets, token)?;
+        if entry.kind == Kind::Connection {
+            entry.socket.try_clone().map(OwnedFd::from)
+        } else {
+            Err(wrong_kind())
+        }
+    }
+
     fn read(&mut self, token: Token, buffer: &mut [u8]) -> io::Result<usize> {
         tcp::read(&connection(&mut self.sockets, token)?.socket, buffer)
     }

@@ -1,5 +1,6 @@
 //! The relay over sockets that are lists.
 
+mod branch;
 mod continuation;
 mod key_frames;
 mod repair;
