@@ -161,6 +161,17 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) multicast_interface: Option<Ipv4Addr>,
 
+    /// Threads that send to the players. With 0 the engine's own thread does that, which costs least while one CPU
+    /// is enough [default: 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=256))]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "workers")]
+    pub(crate) workers: Option<u16>,
+
+    /// Keep each thread of the engine on one CPU
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pin: Option<bool>,
+
     /// RTSP connections at once [default: 10000]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,6 +228,8 @@ impl Options {
             multicast: self.multicast.or(file.multicast),
             multicast_ttl: self.multicast_ttl.or(file.multicast_ttl),
             multicast_interface: self.multicast_interface.or(file.multicast_interface),
+            workers: self.workers.or(file.workers),
+            pin: self.pin.or(file.pin),
             max_connections: self.max_connections.or(file.max_connections),
             max_connections_per_address: self
                 .max_connections_per_address
@@ -386,6 +399,14 @@ fn day<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Erro
         seconds => {
             Err(serde::de::Error::custom(format!("{seconds} is not from 1 to 86400 seconds")))
         }
+    }
+}
+
+/// As many threads as an engine may have, as the flag has it.
+fn workers<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    match u16::deserialize(from)? {
+        workers @ ..=256 => Ok(Some(workers)),
+        workers => Err(serde::de::Error::custom(format!("{workers} is not from 0 to 256 threads"))),
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use rillcast::engine::{FallbackFigures, OnDemandFigures, OnDemandState, StreamFigures};
+use rillcast::engine::{
+    FallbackFigures, OnDemandFigures, OnDemandState, StreamFigures, WorkerFigures,
+};
 use rillcast::relay::{ChildFigures, TrackFigures};
 use rillcast::stats::{Cause, ChildLedger, Histogram};
 use serde::Serialize;
@@ -30,6 +32,7 @@ struct Server<'a> {
     bad_requests: u64,
     stray_frames: u64,
     events_lost: u64,
+    workers: Vec<Worker>,
     streams: Vec<Stream<'a>>,
     pulls: Vec<Pull<'a>>,
     on_demand: Vec<OnDemand<'a>>,
@@ -49,11 +52,27 @@ impl<'a> Server<'a> {
             bad_requests: figures.bad_requests,
             stray_frames: figures.stray_frames,
             events_lost: figures.events_lost,
+            workers: figures.workers.iter().map(Worker::new).collect(),
             streams: figures.streams.iter().map(Stream::new).collect(),
             pulls: seen.pulls.iter().map(|pull| Pull::new(pull, now)).collect(),
             on_demand: figures.on_demand.iter().map(OnDemand::new).collect(),
             fallbacks: figures.fallbacks.iter().map(Fallback::new).collect(),
         }
+    }
+}
+
+/// A fan-out thread.
+#[derive(Serialize)]
+struct Worker {
+    children: usize,
+    packets: u64,
+    cpu_s: f64,
+}
+
+impl Worker {
+    fn new(worker: &WorkerFigures) -> Worker {
+        let WorkerFigures { children, packets, cpu } = *worker;
+        Worker { children, packets, cpu_s: cpu.as_secs_f64() }
     }
 }
 

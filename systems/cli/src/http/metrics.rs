@@ -7,7 +7,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet, text::encode};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
-use rillcast::engine::StreamFigures;
+use rillcast::engine::{StreamFigures, WorkerFigures};
 use rillcast::stats::{Cause, ChildLedger, Histogram};
 
 use super::snapshot::{Seen, Snapshot};
@@ -29,6 +29,7 @@ impl Collector for Page {
     fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
         let mut families = Families(encoder);
         families.server(&self.0)?;
+        families.workers(&self.0.figures.workers)?;
         let streams = streams(&self.0);
         families.ledgers(&streams)?;
         families.children(&streams)?;
@@ -95,6 +96,27 @@ impl Families<'_> {
         }
         let streams = figures.streams.iter().filter(|stream| !stream.ended).count();
         self.single("rillcast_streams", "Streams that are there now", streams as f64)
+    }
+
+    fn workers(&mut self, workers: &[WorkerFigures]) -> fmt::Result {
+        let numbered: Vec<(String, &WorkerFigures)> = workers
+            .iter()
+            .enumerate()
+            .map(|(number, worker)| (number.to_string(), worker))
+            .collect();
+        let label = |number: &String| [("worker", number.clone())];
+        let children = numbered.iter().map(|(n, worker)| (label(n), worker.children as f64));
+        let help = "Players and other receivers that a fan-out thread serves";
+        self.gauge("rillcast_worker_children", help, children)?;
+        let packets = numbered.iter().map(|(n, worker)| (label(n), worker.packets));
+        self.counter("rillcast_worker_packets", "Packets that a fan-out thread has sent", packets)?;
+        let help = "Time that a fan-out thread has run on a CPU";
+        let name = "rillcast_worker_cpu_seconds";
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        numbered.iter().try_for_each(|(n, worker)| {
+            let seconds = worker.cpu.as_secs_f64();
+            family.encode_family(&label(n))?.encode_counter::<NoLabelSet, _, f64>(&seconds, None)
+        })
     }
 
     fn ledgers(&mut self, streams: &[&StreamFigures]) -> fmt::Result {

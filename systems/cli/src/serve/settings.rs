@@ -59,6 +59,8 @@ pub(crate) fn with_defaults(mut options: Options) -> Options {
     options.takeover.get_or_insert(engine.takeover);
     options.retransmission.get_or_insert(engine.retransmission);
     options.multicast_ttl.get_or_insert(DEFAULT_TTL);
+    options.workers.get_or_insert(u16::try_from(engine.workers).unwrap_or(u16::MAX));
+    options.pin.get_or_insert(engine.pin);
     options.max_connections.get_or_insert(engine.max_connections);
     options.max_connections_per_address.get_or_insert(engine.max_connections_per_address);
     options.max_memory.get_or_insert(engine.total_buffer / MIB);
@@ -76,6 +78,8 @@ pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Result<Config, F
         takeover: options.takeover.unwrap_or(default.takeover),
         retransmission: options.retransmission.unwrap_or(default.retransmission),
         multicast: multicast(options)?,
+        workers: options.workers.map_or(default.workers, usize::from),
+        pin: options.pin.unwrap_or(default.pin),
         max_connections: options.max_connections.unwrap_or(default.max_connections),
         max_connections_per_address: options
             .max_connections_per_address
@@ -182,6 +186,8 @@ pub(super) fn with_fixed(new: Options, old: &Options) -> Options {
         multicast: old.multicast,
         multicast_ttl: old.multicast_ttl,
         multicast_interface: old.multicast_interface,
+        workers: old.workers,
+        pin: old.pin,
         max_connections: old.max_connections,
         max_connections_per_address: old.max_connections_per_address,
         max_memory: old.max_memory,
@@ -209,6 +215,8 @@ pub(super) fn need_a_restart(old: &Options, new: &Options) -> Vec<&'static str> 
         ("multicast", old.multicast != new.multicast),
         ("multicast-ttl", old.multicast_ttl != new.multicast_ttl),
         ("multicast-interface", old.multicast_interface != new.multicast_interface),
+        ("workers", old.workers != new.workers),
+        ("pin", old.pin != new.pin),
         ("max-connections", old.max_connections != new.max_connections),
         (
             "max-connections-per-address",
