@@ -3,12 +3,14 @@
 //! | what | command |
 //! |---|---|
 //! | what fan-out costs, beside the floor in C | `cargo run --release -- bench fanout` |
+//! | players that come all at once, and that come and go | `cargo run --release -- bench churn` |
 //! | a server under 400 players, beside its targets | `cargo run --release -p rillcast-bench --bin serve` |
 //! | the proxy server's topologies with a million nodes | `cargo run --release -- bench topology` |
 //! | no allocation per packet | `cargo test --release -p rillcast-bench --test allocations` |
 //! | cut-through: the first packet is out before the last is in | `cargo test --release -p rillcast-bench --test cut_through -- --nocapture` |
 //! | the ring beside tokio's broadcast and the disruptor | `cargo bench -p rillcast-bench --bench ring` |
 
+pub mod churn;
 pub mod fanout;
 mod floor;
 pub mod peers;

@@ -74,6 +74,8 @@ pub struct Plan {
     pub bitrate: u32,
     /// Frames a second.
     pub fps: u32,
+    /// Fan-out threads of the engine. With any, the relays are not kept on one processor.
+    pub workers: usize,
     /// Whether UDP receivers let the kernel join packets (GRO), as this engine's ingest does.
     pub gro: bool,
     /// How long each relay is measured each time.
@@ -122,6 +124,11 @@ impl Plan {
             Subject::Writev => "writev",
             Subject::Peer(index) => self.peers.get(index).map_or("", |peer| &peer.name),
         }
+    }
+
+    /// Where the relay is kept.
+    fn processors(&self) -> Option<Processors> {
+        Processors::choose().filter(|_| self.workers == 0)
     }
 }
 
@@ -180,7 +187,7 @@ fn doing(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
 ///
 /// When a relay cannot be started or sockets are refused.
 pub fn run(plan: &Plan, told: &mut dyn FnMut(&Round)) -> Result<Report, Error> {
-    let processors = Processors::choose();
+    let processors = plan.processors();
     if let Some(processors) = processors {
         pin_to(processors.harness);
     }

@@ -18,6 +18,8 @@ use crate::floor::{self, Children};
 pub(super) struct Task {
     pub(super) subject: Subject,
     pub(super) transport: Transport,
+    /// Fan-out threads of the engine.
+    pub(super) workers: usize,
     pub(super) children: Vec<SocketAddr>,
 }
 
@@ -63,7 +65,8 @@ fn say(what: &impl Serialize) -> Result<(), Error> {
 }
 
 fn by_engine(task: Task) -> Result<Done, Error> {
-    let config = Config { max_connections: task.children.len().max(100), ..Config::default() };
+    let max_connections = task.children.len().max(100);
+    let config = Config { workers: task.workers, max_connections, ..Config::default() };
     let engine = Engine::start(config)?;
     let port = free_pair()?;
     let session = sdp::Session::parse(description(port).as_bytes())

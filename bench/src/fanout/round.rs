@@ -62,7 +62,8 @@ pub(super) fn measure(
         _ => {
             let receivers = Receivers::start(&load, epoch)?;
             let children = receivers.addresses().to_vec();
-            let task = Task { subject, transport: plan.transport, children };
+            let Plan { transport, workers, .. } = *plan;
+            let task = Task { subject, transport, workers, children };
             let process = Processors::at_relay(processors, || Process::start(plan, &task))?;
             let source = Source::new(&load, process.ingest, epoch)?;
             (process, receivers, source)

@@ -18,7 +18,7 @@ Close other programs before: the figures are of this machine as it is.";
 
 /// How the packets go to the receivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Transport {
+pub(super) enum Transport {
     /// Datagrams
     Udp,
     /// Interleaved RTP in TCP connections
@@ -48,6 +48,10 @@ pub(super) struct FanoutArgs {
     /// Let the kernel join packets at the receivers (UDP)
     #[arg(long)]
     gro: bool,
+
+    /// Fan-out threads of the engine. With any, the relays are not kept on one processor
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=256))]
+    workers: u16,
 
     /// Another relay to measure beside, as NAME=COMMAND; may be given more than once. The command is run
     /// by a shell as one process; it finds RTP_PORT (plain RTP to 127.0.0.1 comes in there), RTSP_PORT
@@ -81,12 +85,10 @@ pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
         .map_err(|error| Failure::runtime(format!("this program cannot be found: {error}")))?;
     let plan = Plan {
         children: args.children as usize,
-        transport: match args.transport {
-            Transport::Udp => fanout::Transport::Udp,
-            Transport::Tcp => fanout::Transport::Tcp,
-        },
+        transport: args.transport.into(),
         bitrate: args.bitrate,
         fps: args.fps,
+        workers: args.workers.into(),
         gro: args.gro,
         seconds: f64::from(args.seconds),
         repetitions: args.repetitions as usize,

@@ -1,5 +1,6 @@
 //! `rillcast bench`: measurements, a subcommand each.
 
+mod churn;
 mod fanout;
 mod topology;
 
@@ -20,6 +21,8 @@ pub(crate) struct BenchArgs {
 enum Measurement {
     /// One stream to many receivers: processor time per packet, beside the floor written in C
     Fanout(fanout::FanoutArgs),
+    /// Players that come all at once, and that come and go: how long they wait
+    Churn(churn::ChurnArgs),
     /// A million simulated nodes: how fast and how flat the proxy server places them
     Topology(topology::TopologyArgs),
     /// What a measurement starts as the process that relays
@@ -30,6 +33,7 @@ enum Measurement {
 pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
     match args.measurement {
         Measurement::Fanout(args) => fanout::run(args, output),
+        Measurement::Churn(args) => churn::run(args, output),
         Measurement::Topology(args) => topology::run(args, output),
         Measurement::Relay => fanout::relay(),
     }
