@@ -1,6 +1,7 @@
 //! What a node tells its user.
 
 use std::fmt;
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -23,6 +24,17 @@ pub enum Event {
         hops: u32,
         /// How many standbys there are.
         standbys: usize,
+    },
+    /// The server node that was named first has answered: the stream is about to come. What the paper calls
+    /// connection latency (section 4.2.2) is these times and that to the first frame.
+    Connected {
+        /// When the node turned to the proxy server.
+        #[serde(skip)]
+        began: Instant,
+        /// How long it took until the proxy server had named a server node, in milliseconds.
+        uscp_ms: f64,
+        /// How long it took from there until that one had answered PLAY, in milliseconds.
+        rtsp_ms: f64,
     },
     /// The stream comes.
     Receiving {
@@ -90,6 +102,9 @@ impl fmt::Display for Event {
                 f,
                 "node {node}: to take the stream from {server} at {url}, hop {hops}, {standbys} standbys"
             ),
+            Event::Connected { uscp_ms, rtsp_ms, .. } => {
+                write!(f, "connected: USCP {uscp_ms:.1} ms, RTSP {rtsp_ms:.1} ms")
+            }
             Event::Receiving { server, url } => {
                 write!(f, "the stream comes from {server} at {url}")
             }

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rillcast::engine::{self, Engine};
 use tokio::runtime::Builder;
@@ -70,6 +70,8 @@ impl std::error::Error for Error {}
 pub struct Node {
     address: SocketAddr,
     engine: Arc<Engine>,
+    /// When the engine's clock read zero.
+    epoch: Instant,
     events: Receiver<Event>,
     stop: Option<oneshot::Sender<()>>,
     worker: Option<JoinHandle<Result<(), Error>>>,
@@ -91,6 +93,7 @@ impl Node {
             ..engine::Config::default()
         };
         let engine = Arc::new(Engine::start(engine).map_err(Error::Engine)?);
+        let epoch = Instant::now();
         let address = engine.listen(config.listen).map_err(Error::Engine)?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
         let stream =
@@ -114,7 +117,7 @@ impl Node {
             runtime.block_on(proxy.run(engine_events, stopped))
         });
         let worker = Some(worker.map_err(Error::Thread)?);
-        Ok(Node { address, engine, events, stop: Some(stop), worker })
+        Ok(Node { address, engine, epoch, events, stop: Some(stop), worker })
     }
 
     /// Where it serves others.
@@ -125,6 +128,12 @@ impl Node {
     /// The engine, for reading the stream.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// When the clock of the engine, by which packets and frames are stamped, read zero; it may have been
+    /// some microseconds earlier.
+    pub fn epoch(&self) -> Instant {
+        self.epoch
     }
 
     /// The next event, in the order in which they happened; `None` when there was none within

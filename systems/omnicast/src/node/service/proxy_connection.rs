@@ -51,6 +51,9 @@ pub(super) struct ProxyConnection {
     children: Children,
     /// The proxy server does not want to hear before that the server node is gone.
     report_due: Instant,
+    /// When this node turned to the proxy server, and when that had named a server node; until the first
+    /// stream comes.
+    joining: Option<(Instant, Instant)>,
 }
 
 impl ProxyConnection {
@@ -77,6 +80,7 @@ impl ProxyConnection {
             keepalive: KEEPALIVE,
             children,
             report_due: Instant::now(),
+            joining: None,
         }
     }
 
@@ -135,6 +139,7 @@ impl ProxyConnection {
             true => Message::Subscription(login),
             false => Message::Login(login),
         };
+        let began = Instant::now();
         let connecting = ProxyClient::connect(&self.config.proxy, self.config.tls.clone());
         let answer = match connecting.await {
             Ok(mut client) => {
@@ -157,10 +162,14 @@ impl ProxyConnection {
         };
         self.subscribe = false;
         self.backoff.reset();
+        if self.ticket.is_none() {
+            self.joining = Some((began, Instant::now()));
+        }
+        // The session with the server node is set up meanwhile.
+        self.place(connection);
         let capacity = NodeInformation { capacity: self.config.capacity, ..Default::default() };
         let informed = client.ask(Message::NodeInformation(capacity)).await;
         self.client = Some(client);
-        self.place(connection);
         if let Err(error) = informed {
             self.lost_proxy(&error);
         }
@@ -235,6 +244,13 @@ impl ProxyConnection {
     fn on_stream(&mut self, event: &engine::Event) {
         match self.stream.handle(event) {
             Some(Change::Receiving(server)) => {
+                if let Some((began, placed)) = self.joining.take() {
+                    self.tell(Event::Connected {
+                        began: began.into_std(),
+                        uscp_ms: (placed - began).as_secs_f64() * 1e3,
+                        rtsp_ms: placed.elapsed().as_secs_f64() * 1e3,
+                    });
+                }
                 self.tell(Event::Receiving { server: server.id, url: bare(&server.url) });
             }
             Some(Change::Lost(server, reason)) => {

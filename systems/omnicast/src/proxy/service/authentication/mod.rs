@@ -1,11 +1,13 @@
 //! Who may come in: the paper's `SAuthenticationManager` (section 3.3.3).
 //!
 //! Passwords are hashed by Argon2id, which takes its time on purpose: a few are looked at at once, on
-//! threads of their own, a bounded number waits, and the rest is asked to come again. Who has guessed
+//! threads of their own, a bounded number waits, and the rest is asked to come again. One that was right a
+//! moment ago is known again without it. Who has guessed
 //! wrong too often from one address has to wait before another guess is looked at; nobody else does.
 
 mod hashing;
 mod password;
+mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +23,7 @@ pub use password::{hash, verify};
 use crate::proxy::pluggable::directory::{self, Account, Directory};
 use crate::uscp::{Credentials, ErrorCode, ErrorReport};
 use hashing::{Hashers, Turn};
+use recent::Recent;
 
 /// Longest name of an account, in bytes of UTF-8.
 const MAX_NAME: usize = 64;
@@ -105,6 +108,7 @@ pub struct AuthenticationManager {
     open: bool,
     hashers: Hashers,
     guesses: Mutex<Guesses>,
+    recent: Recent,
     started: Instant,
     /// A hash that is looked at for users that there are not, so that it takes as long.
     nobody: String,
@@ -121,6 +125,8 @@ impl AuthenticationManager {
             open,
             hashers: Hashers::default(),
             guesses: Mutex::new(Guesses::default()),
+            recent: Recent::new()
+                .ok_or_else(|| Error::Hash("the system gives no randomness".into()))?,
             started: Instant::now(),
             nobody: hash("nobody").map_err(Error::Hash)?,
         })
@@ -135,13 +141,20 @@ impl AuthenticationManager {
         self.blocked(peer)?;
         let account = self.directory.look_up(&credentials.user).await?;
         let known = account.is_some();
+        if let Some(account) = &account
+            && self.recent.knows(&account.hash, &credentials.password, Instant::now())
+        {
+            return Ok(());
+        }
         let hash = account.map_or_else(|| self.nobody.clone(), |account| account.hash);
         let password = credentials.password.clone();
         let turn = self.hashers.turn(Some(peer)).await?;
         // Others may have guessed while this one waited.
         self.blocked(peer)?;
-        let (right, turn) = turn.work(move || verify(&hash, &password)).await?;
-        if known && right {
+        let work = move || verify(&hash, &password).then_some(hash);
+        let (right, turn) = turn.work(work).await?;
+        if let Some(hash) = right.filter(|_| known) {
+            self.recent.remember(&hash, &credentials.password, Instant::now());
             return Ok(());
         }
         self.guesses().wrong(peer, self.started.elapsed());

@@ -31,6 +31,8 @@ const QUEUE: usize = 16;
 #[derive(Debug)]
 pub(super) enum Push {
     Reassign(Box<ReStreamingConnection>),
+    /// As `Reassign`, and it has to be confirmed soon.
+    Probe(Box<ReStreamingConnection>),
     /// End: its node has logged in over another connection.
     Replaced,
 }
@@ -123,6 +125,7 @@ impl ResponseManager {
                 }
                 (session, Push::Reassign(connection))
             }
+            Notice::Probe { session, connection } => (session, Push::Probe(connection)),
             Notice::Replaced(session) => (session, Push::Replaced),
         };
         let mut sessions = self.sessions();

@@ -17,7 +17,7 @@ use crate::proxy::event::Event;
 use crate::proxy::service::topology::{Arrival, SessionId};
 use crate::uscp::{
     Credentials, Envelope, ErrorReport, Login, Message, NodeInformation, ReConfiguration,
-    RequestIds,
+    ReStreamingConnection, RequestIds,
 };
 use crate::wire::{Receiver, Stream, UNANSWERED, send};
 
@@ -27,6 +27,8 @@ const UNKNOWN: Duration = Duration::from_secs(10);
 const MISSING: u32 = 3;
 /// Requests: so many in one go, and one more in each interval.
 const REQUESTS: (u32, Duration) = (50, Duration::from_millis(100));
+/// How long a node may take to confirm what it was told when a child of it says that it is gone.
+const PROBE: Duration = Duration::from_secs(2);
 /// Requests that are refused before the connection is closed.
 const PATIENCE: u32 = 20;
 
@@ -51,6 +53,8 @@ pub(super) struct Session {
     own_ids: RequestIds,
     /// Those of ours that are without an answer.
     unanswered: VecDeque<u64>,
+    /// The one of ours that has to be confirmed, and by when.
+    probe: Option<(u64, Instant)>,
     requests: Bucket,
     refused: u32,
 }
@@ -65,6 +69,7 @@ impl Session {
             ids: RequestIds::default(),
             own_ids: RequestIds::default(),
             unanswered: VecDeque::new(),
+            probe: None,
             requests: Bucket::new(REQUESTS.0, REQUESTS.1),
             refused: 0,
         }
@@ -87,9 +92,13 @@ impl Session {
                 Some(_) => self.manager.keepalive.saturating_mul(MISSING),
                 None => UNKNOWN,
             };
+            let probed = self.probe.map_or(login_due, |(_, due)| due);
             let (said, end) = tokio::select! {
                 () = sleep_until(login_due), if self.member.is_none() => {
                     break "nobody has logged in over it".to_owned();
+                }
+                () = sleep_until(probed), if self.probe.is_some() => {
+                    break "a child said that it is gone, and it does not answer".to_owned();
                 }
                 document = receiver.next(heard, patience) => match document {
                     Ok(Some(document)) => {
@@ -101,13 +110,11 @@ impl Session {
                     Err(error) => break error.to_string(),
                 },
                 push = pushes.recv() => match push {
-                    Some(Push::Reassign(connection)) => {
-                        let id = self.own_ids.next_id();
-                        self.unanswered.push_back(id);
-                        if self.unanswered.len() > UNANSWERED {
-                            self.unanswered.pop_front();
-                        }
-                        (Some(Envelope { id, message: Message::Reassign(*connection) }), None)
+                    Some(Push::Reassign(connection)) => (Some(self.reassign(*connection)), None),
+                    Some(Push::Probe(connection)) => {
+                        let envelope = self.reassign(*connection);
+                        self.probe.get_or_insert((envelope.id, Instant::now() + PROBE));
+                        (Some(envelope), None)
                     }
                     Some(Push::Replaced) => {
                         // The node is somebody else's from now on.
@@ -128,10 +135,24 @@ impl Session {
         };
         if let Some(Member { node, .. }) = self.member.take() {
             let id = self.id;
-            self.manager.topology(|topology, now| topology.lost(node, id, now));
-            self.manager.events.tell(Event::NodeLost { node, reason: reason.clone() });
+            let gone = self.manager.topology(|topology, now| topology.lost(node, id, now));
+            let reason = reason.clone();
+            self.manager.events.tell(match gone {
+                true => Event::NodeLeft { node, reason },
+                false => Event::NodeLost { node, reason },
+            });
         }
         reason
+    }
+
+    /// What tells the node of another place.
+    fn reassign(&mut self, connection: ReStreamingConnection) -> Envelope {
+        let id = self.own_ids.next_id();
+        self.unanswered.push_back(id);
+        if self.unanswered.len() > UNANSWERED {
+            self.unanswered.pop_front();
+        }
+        Envelope { id, message: Message::Reassign(connection) }
     }
 
     /// Answers what came, if it wants an answer.
@@ -143,6 +164,12 @@ impl Session {
                 if in_time {
                     // It is we who have asked.
                     self.requests.put_back();
+                }
+                if self.probe.take_if(|(probe, _)| *probe <= id).is_some()
+                    && let Some(Member { node, .. }) = &self.member
+                {
+                    let (node, id) = (*node, self.id);
+                    self.manager.topology(|topology, _| topology.confirmed(node, id));
                 }
                 return (None, None);
             }

@@ -111,8 +111,12 @@ impl Channel {
         // A node does not pick its place: it is left only where it was sent.
         let at = at.filter(|at| member.knows(*at) && member.knows(gone));
         let is_its_server = self.server_of(node) == Some(gone);
-        let is_dead = || self.members.get(&gone).is_some_and(|gone| gone.session().is_none());
-        if is_its_server && is_dead() {
+        let server = self.members.get_mut(&gone).filter(|_| is_its_server);
+        let is_dead = server.is_some_and(|server| {
+            server.suspected = server.session().is_some();
+            !server.suspected
+        });
+        if is_dead {
             // Its connection to the proxy server is gone too.
             let removed = self.remove(gone).map(|member| member.user);
             return (removed, self.settle_at(node, gone, at).map_err(told));
@@ -172,9 +176,25 @@ impl Channel {
         Some(member)
     }
 
-    pub(super) fn lost(&mut self, node: NodeId, session: SessionId, now: Duration) {
-        if let Some(member) = self.members.get_mut(&node) {
-            member.lose(session, now);
+    /// The connection of a session was lost. Whether its node is gone by that: one of its children has said
+    /// so before.
+    pub(super) fn lost(&mut self, node: NodeId, session: SessionId, now: Duration) -> bool {
+        let Some(member) = self.members.get_mut(&node) else { return false };
+        let own = member.session() == Some(session);
+        member.lose(session, now);
+        own && member.suspected
+    }
+
+    /// The session of a node of which a child says that it is gone.
+    pub(super) fn suspect(&self, node: NodeId) -> Option<SessionId> {
+        self.members.get(&node).filter(|member| member.suspected)?.session()
+    }
+
+    /// A node has confirmed over this session that it is there.
+    pub(super) fn clear(&mut self, node: NodeId, session: SessionId) {
+        let member = self.members.get_mut(&node);
+        if let Some(member) = member.filter(|member| member.session() == Some(session)) {
+            member.suspected = false;
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Member {
     /// Where it serves others, if it does.
     pub(super) url: Option<String>,
     pub(super) reports: Bucket,
+    /// One of its children says that it is gone, which it has not denied yet.
+    pub(super) suspected: bool,
     state: State,
     /// The server node that it was told last, and the standbys behind it.
     told: Vec<NodeId>,
@@ -39,6 +41,7 @@ impl Member {
             issued: 0,
             url: service_url(arrival),
             reports: Bucket::new(REPORTS.0, REPORTS.1),
+            suspected: false,
             state: State::Connected(arrival.session),
             told: Vec::new(),
             told_before: Vec::new(),
@@ -49,6 +52,7 @@ impl Member {
     pub(super) fn rejoin(&mut self, arrival: &Arrival) -> Option<SessionId> {
         let replaced = self.session();
         self.state = State::Connected(arrival.session);
+        self.suspected = false;
         self.url = service_url(arrival);
         replaced
     }

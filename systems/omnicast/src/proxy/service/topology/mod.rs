@@ -10,6 +10,12 @@
 //! goes on where it was when it logs in again with its ticket. When one of its children reports it gone
 //! meanwhile, it is removed at once.
 //!
+//! # A node that is cut off
+//!
+//! without a word still has its connection here. So one that a child reports gone is asked whether it is there,
+//! and when it does not answer its connection is lost, and itself removed. The word of a child alone costs it
+//! nothing.
+//!
 //! # A proxy server that starts anew
 //!
 //! knows the accounts and the key of the tickets, but no node. The nodes come back with their tickets,
@@ -127,7 +133,9 @@ impl TopologyConfiguration {
         // Who was not let in has no session whose end would take the node out.
         match (&answer, rejoined) {
             (Ok(_), _) => {}
-            (Err(_), Some(_)) => self.lost(node, arrival.session, now),
+            (Err(_), Some(_)) => {
+                self.lost(node, arrival.session, now);
+            }
             (Err(_), None) => self.remove(node, now),
         }
         self.gather(&arrival.channel, answer.is_ok().then_some(node), now);
@@ -153,7 +161,24 @@ impl TopologyConfiguration {
         }
         let answer = done.and_then(|()| self.connection(node, now));
         self.gather(&name, answer.is_ok().then_some(node), now);
+        self.probe(&name, request.gone, now);
         answer
+    }
+
+    /// Asks a node of which a child says that it is gone whether it is there.
+    fn probe(&mut self, channel: &str, node: NodeId, now: Now) {
+        let suspect = self.channels.get(channel).and_then(|channel| channel.suspect(node));
+        let Some(session) = suspect else { return };
+        let Ok(connection) = self.connection(node, now) else { return };
+        self.notices.push_back(Notice::Probe { session, connection: Box::new(connection) });
+    }
+
+    /// A node has confirmed what it was told: it is there, whatever its children say.
+    pub fn confirmed(&mut self, node: NodeId, session: SessionId) {
+        let channel = self.place(node).ok().and_then(|name| self.channels.get_mut(&name));
+        if let Some(channel) = channel {
+            channel.clear(node, session);
+        }
     }
 
     /// A node says what it can do, and how it fares.
@@ -214,12 +239,15 @@ impl TopologyConfiguration {
         self.gather(&name, None, now);
     }
 
-    /// The connection of a session has ended without a word.
-    pub fn lost(&mut self, node: NodeId, session: SessionId, now: Now) {
+    /// The connection of a session has ended without a word. A node of which a child has said before that it
+    /// is gone is removed: true.
+    pub fn lost(&mut self, node: NodeId, session: SessionId, now: Now) -> bool {
         let channel = self.place(node).ok().and_then(|name| self.channels.get_mut(&name));
-        if let Some(channel) = channel {
-            channel.lost(node, session, now.time);
+        let gone = channel.is_some_and(|channel| channel.lost(node, session, now.time));
+        if gone {
+            self.remove(node, now);
         }
+        gone
     }
 
     /// Time has passed: removes the nodes whose connection was lost too long ago (which they are), and

@@ -299,3 +299,45 @@ fn nobody_picks_his_place() {
     let placed = proxy.reconfigure(child.node, SessionId(5), wish, at(1)).unwrap();
     assert_eq!(placed.server.id, nodes[best].node, "as any that reports its server node");
 }
+
+/// The session that is asked whether it is there.
+fn probed(proxy: &mut TopologyConfiguration) -> Option<u64> {
+    notices(proxy).into_iter().find_map(|notice| match notice {
+        Notice::Probe { session, .. } => Some(session.0),
+        _ => None,
+    })
+}
+
+#[test]
+fn who_is_said_to_be_gone_is_asked_and_stays_when_it_answers() {
+    let mut proxy = proxy(&signer(), 1);
+    let nodes = chain(&mut proxy, 3);
+    let gone = ReConfiguration { gone: nodes[1].node, at: None };
+    let _ = proxy.reconfigure(nodes[2].node, SessionId(3), gone, at(1));
+    assert_eq!(probed(&mut proxy), Some(2));
+    // Another connection cannot say so for it.
+    proxy.confirmed(nodes[1].node, SessionId(9));
+    proxy.confirmed(nodes[1].node, SessionId(2));
+    assert!(!proxy.lost(nodes[1].node, SessionId(2), at(3)));
+    assert_eq!(proxy.nodes(), 3);
+}
+
+#[test]
+fn who_is_cut_off_makes_room_for_its_children() {
+    let mut proxy = proxy(&signer(), 1);
+    let nodes = chain(&mut proxy, 4);
+    notices(&mut proxy);
+    // The third has gone on at the first, which still has the second.
+    let gone = ReConfiguration { gone: nodes[1].node, at: Some(nodes[0].node) };
+    let _ = proxy.reconfigure(nodes[2].node, SessionId(3), gone, at(1));
+    assert_eq!(probed(&mut proxy), Some(2));
+    assert!(proxy.lost(nodes[1].node, SessionId(2), at(3)));
+    assert_eq!(proxy.nodes(), 3);
+    let third = notices(&mut proxy).into_iter().find_map(|notice| match notice {
+        Notice::Reassign { session: SessionId(3), connection, .. } => Some(connection),
+        _ => None,
+    });
+    let third = third.expect("it is told where it is now");
+    assert_eq!(third.server.id, nodes[0].node);
+    assert!(third.standbys.iter().all(|standby| standby.id != nodes[1].node));
+}

@@ -44,6 +44,14 @@ pub enum Notice {
         /// Whether the server node is another.
         moved: bool,
     },
+    /// A child says that its node is gone: it is told once more what it was told last, and is gone indeed
+    /// when it does not confirm that soon.
+    Probe {
+        /// Which session.
+        session: SessionId,
+        /// What it is told.
+        connection: Box<ReStreamingConnection>,
+    },
     /// Its node has logged in over another connection.
     Replaced(SessionId),
 }
