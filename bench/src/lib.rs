@@ -6,6 +6,7 @@
 //! | players that come all at once, and that come and go | `cargo run --release -- bench churn` |
 //! | a server under 400 players, beside its targets | `cargo run --release -p rillcast-bench --bin serve` |
 //! | the proxy server's topologies with a million nodes | `cargo run --release -- bench topology` |
+//! | the experiments of the OmniCast264 paper | `cargo run --release -- bench omnicast --experiment recovery` |
 //! | no allocation per packet | `cargo test --release -p rillcast-bench --test allocations` |
 //! | cut-through: the first packet is out before the last is in | `cargo test --release -p rillcast-bench --test cut_through -- --nocapture` |
 //! | the ring beside tokio's broadcast and the disruptor | `cargo bench -p rillcast-bench --bench ring` |
@@ -13,5 +14,6 @@
 pub mod churn;
 pub mod fanout;
 mod floor;
+pub mod omnicast;
 pub mod peers;
 pub mod topology;

@@ -55,7 +55,18 @@ fn measure(seconds: &str) -> Result<Value, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let players = PLAYERS.to_string();
     let run = Command::new(cargo)
-        .args(["run", "--release", "--quiet", "--package", "rillcast-cli", "--", "demo", "--json"])
+        .args([
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "rillcast-cli",
+            "--",
+            "demo",
+            "--json",
+            "--nodes",
+            "0",
+        ])
         .args(["--children", &players, "--seconds", seconds])
         .stderr(Stdio::inherit())
         .output()

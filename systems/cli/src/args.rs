@@ -53,7 +53,7 @@ pub(crate) enum Command {
     Proxy(Box<ProxyArgs>),
     /// Node of such a tree: receives from its server node, hands on to others
     Node(Box<NodeArgs>),
-    /// See it work: a publisher, a server and 200 viewers on this machine, with figures
+    /// See it work: nodes of which one is killed, then a server and 200 viewers on this machine
     Demo(DemoArgs),
     /// Measure what relaying costs on this machine, and how nodes are placed
     Bench(BenchArgs),

@@ -4,14 +4,19 @@ use rillcast_tests::process;
 use rillcast_tests::role::program;
 use serde_json::Value;
 
-/// The relays' figures of a short `rillcast bench fanout`.
-fn fanout(options: &[&str]) -> Vec<Value> {
+/// The last line of a measurement.
+fn result(options: &[&str]) -> Value {
     let mut command = program();
-    command.args(["--json", "bench", "fanout", "--children", "8"]);
-    command.args(["--seconds", "1", "--repetitions", "1"]).args(options);
+    command.args(["--json", "bench"]).args(options);
     let output = process::output(command);
     let last = output.lines().last().unwrap_or_default();
-    let result: Value = serde_json::from_str(last).expect("the last line is the result");
+    serde_json::from_str(last).expect("the last line is the result")
+}
+
+/// The relays' figures of a short `rillcast bench fanout`.
+fn fanout(options: &[&str]) -> Vec<Value> {
+    let short = ["fanout", "--children", "8", "--seconds", "1", "--repetitions", "1"];
+    let result = result(&[&short[..], options].concat());
     result["figures"].as_array().expect("the result has figures").clone()
 }
 
@@ -33,4 +38,25 @@ fn every_relay_delivers_by_udp() {
 #[test]
 fn every_relay_delivers_by_tcp() {
     check(&fanout(&["--transport", "tcp"]), &["engine", "writev"]);
+}
+
+#[test]
+fn nodes_tell_what_the_paper_measured() {
+    let experiment = ["omnicast", "--experiment"];
+    let chain = ["connection", "--nodes", "3", "--rounds", "1"];
+    let chain = result(&[&experiment[..], &chain].concat());
+    let hops = chain["hops"].as_array().expect("the result has hops");
+    assert_eq!(hops.len(), 3, "{chain}");
+    for hop in hops {
+        assert_eq!(hop["lost_frames"], 0, "{chain}");
+        assert!(hop["total_ms"]["p50"].as_f64().is_some_and(|ms| ms > 0.0), "{chain}");
+    }
+    let relay = ["frame-rate", "--children", "3", "--seconds", "2"];
+    let relay = result(&[&experiment[..], &relay].concat());
+    assert_eq!(relay["nodes"].as_array().map(Vec::len), Some(3), "{relay}");
+    let faults = &relay["faults"];
+    assert!(faults["frames"].as_u64() > Some(100), "{relay}");
+    for fault in ["lost", "twice", "changed"] {
+        assert_eq!(faults[fault], 0, "{relay}");
+    }
 }

@@ -159,10 +159,19 @@ fn the_test_picture_arrives_whole() {
 fn the_demonstration_loses_nothing() {
     let scene = Scene::new("the_demonstration_loses_nothing");
     let mut command = program();
-    command.args(["demo", "--seconds", "3", "--children", "20", "--json"]);
+    command.args(["demo", "--seconds", "3", "--children", "20", "--nodes", "4", "--json"]);
     let output = scene.file("demo.json");
-    Process::with_output(&scene, "demo", command, Some(&output)).succeed(Duration::from_secs(30));
-    let result = last_json_line(&std::fs::read_to_string(output).expect("what it printed"));
+    Process::with_output(&scene, "demo", command, Some(&output)).succeed(Duration::from_secs(90));
+    let printed = std::fs::read_to_string(output).expect("what it printed");
+    for shape in ["chain", "tree"] {
+        let outcome = printed.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let outcome = outcome.into_iter().find(|line: &serde_json::Value| {
+            line["event"] == "tree_result" && line["shape"] == shape
+        });
+        let faults = &outcome.expect("what the nodes have shown")["faults"];
+        assert_eq!((&faults["lost"], &faults["twice"]), (&0.into(), &0.into()), "{faults}");
+    }
+    let result = last_json_line(&printed);
     assert_eq!(result["event"], "result", "{result}");
     assert_eq!(result["viewers"], 20, "{result}");
     assert_eq!(result["lost"], 0, "{result}");

@@ -2,6 +2,7 @@
 
 mod churn;
 mod fanout;
+mod omnicast;
 mod topology;
 
 use clap::{Args, Subcommand};
@@ -25,6 +26,8 @@ enum Measurement {
     Churn(churn::ChurnArgs),
     /// A million simulated nodes: how fast and how flat the proxy server places them
     Topology(topology::TopologyArgs),
+    /// The experiments of the OmniCast264 paper, beside its figures
+    Omnicast(omnicast::OmnicastArgs),
     /// What a measurement starts as the process that relays
     #[command(hide = true)]
     Relay,
@@ -35,6 +38,7 @@ pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
         Measurement::Fanout(args) => fanout::run(args, output),
         Measurement::Churn(args) => churn::run(args, output),
         Measurement::Topology(args) => topology::run(args, output),
+        Measurement::Omnicast(args) => omnicast::run(args, output),
         Measurement::Relay => fanout::relay(),
     }
 }

@@ -1,4 +1,5 @@
-//! `rillcast demo`: a publisher, a server and many viewers on this machine, with figures.
+//! `rillcast demo`: the whole picture on this machine, with figures. First nodes in a chain and in a tree, of
+//! which one is killed (`tree/`); then a publisher, a server and many viewers:
 //!
 //! | thread | what it does |
 //! |---|---|
@@ -16,6 +17,7 @@ mod feed;
 mod progress;
 mod result;
 mod table;
+mod tree;
 
 pub(crate) use args::DemoArgs;
 
@@ -48,6 +50,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// Runs the demonstration.
 pub(crate) fn run(args: DemoArgs, output: Output, stop: Stop) -> Result<(), Failure> {
+    if args.nodes > 0 && !args.stay {
+        tree::run(args.nodes as usize, output, &stop)?;
+    }
     let before = cpu::threads();
     let engine = Engine::start(Config::default()).map_err(runtime)?;
     let relay: Vec<_> = cpu::threads().difference(&before).copied().collect();

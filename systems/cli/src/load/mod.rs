@@ -28,6 +28,7 @@ use std::time::Duration;
 use rillcast::rtsp::Url;
 
 pub(crate) use clock::PublishLog;
+pub(crate) use flow::Flow;
 pub(crate) use histogram::Histogram;
 pub(crate) use report::{Report, Snapshot, Sums};
 

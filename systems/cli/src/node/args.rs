@@ -79,4 +79,13 @@ pub(crate) struct NodeArgs {
 
     #[command(flatten)]
     pub(super) trust: Trust,
+
+    /// Print figures every second, as a player at this node would have them: frames, bit rate, loss, the
+    /// longest pause, latency; and how long the first picture took
+    #[arg(long)]
+    pub(super) stats: bool,
+
+    /// Write a line for each frame that comes: its number, when it came, and the MD5 of its packets
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
 }

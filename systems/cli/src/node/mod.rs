@@ -1,16 +1,17 @@
 //! `rillcast node`: a node of an OmniCast264 tree.
 
 mod args;
+mod watch;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) use args::NodeArgs;
 
 use rillcast::engine;
 use rillcast_omnicast::node::pluggable::{Machine, capacity};
-use rillcast_omnicast::node::{Config, Error, Node};
+use rillcast_omnicast::node::{Config, Error, Event, Node};
 use rillcast_omnicast::uscp::Credentials;
 use serde::Serialize;
 
@@ -18,7 +19,9 @@ use crate::args::Transport;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
+use crate::play::millis;
 use crate::signal::Stop;
+use watch::{FirstFrame, Report, Watch};
 
 /// How often the request to end is looked for.
 const TICK: Duration = Duration::from_millis(100);
@@ -30,18 +33,39 @@ const DEFAULT_CAPACITY: u32 = 4;
 pub(crate) fn run(args: NodeArgs, output: Output, stop: Stop) -> Result<(), Failure> {
     files::raise_limit();
     let wanted = args.rtsp;
+    let (channel, stats, trace) = (args.channel.clone(), args.stats, args.trace.clone());
     let node = Node::start(config(args)?).map_err(|error| match error {
         Error::Engine(engine::Error::Io { source, .. }) => {
             Failure::runtime(format!("cannot serve at {wanted}: {source}"))
         }
         error => Failure::runtime(error.to_string()),
     })?;
+    let watch = match stats || trace.is_some() {
+        true => Some(Watch::start(&node, &channel, trace.as_deref()).map_err(|error| {
+            let file = trace.unwrap_or_default();
+            Failure::usage(format!("--trace {}: {error}", file.display()))
+        })?),
+        false => None,
+    };
     output.line(&Listening { event: "listening", rtsp: node.address() });
+    let mut first = FirstPicture::default();
     while node.is_running() && !stop.is_requested() {
         if let Some(event) = node.next_event(TICK) {
             output.line(&event);
+            first.connected(&event);
+        }
+        for report in watch.iter().flat_map(|watch| watch.reports.try_iter()) {
+            match report {
+                Report::First { at, lost } => first.seen = Some((at, lost)),
+                Report::Stats(figures) if stats => output.line(&figures),
+                Report::Stats(_) => {}
+            }
+        }
+        if let Some(line) = first.take() {
+            output.line(&line);
         }
     }
+    drop(watch);
     node.stop().map_err(|error| Failure::runtime(error.to_string()))
 }
 
@@ -75,6 +99,35 @@ fn config(args: NodeArgs) -> Result<Config, Failure> {
         },
         local_players: args.allow_local_players,
     })
+}
+
+/// How long the first picture took, which two threads know together.
+#[derive(Default)]
+struct FirstPicture {
+    /// When the node turned to the proxy server, and the times from there, in milliseconds.
+    connected: Option<(Instant, f64, f64)>,
+    /// When the picture was there, and how many had been lost before.
+    seen: Option<(Instant, u64)>,
+}
+
+impl FirstPicture {
+    fn connected(&mut self, event: &Event) {
+        if let Event::Connected { began, uscp_ms, rtsp_ms } = event {
+            self.connected = Some((*began, *uscp_ms, *rtsp_ms));
+        }
+    }
+
+    /// Once, when all is known.
+    fn take(&mut self) -> Option<FirstFrame> {
+        let (began, uscp_ms, rtsp_ms) = self.connected?;
+        let (at, lost_frames) = self.seen.take()?;
+        let total_ms = millis(at.saturating_duration_since(began));
+        // The first picture may be here before it is told that it is about to come.
+        let rtsp_ms = rtsp_ms.min(total_ms - uscp_ms).max(0.0);
+        let first_frame_ms = (total_ms - uscp_ms - rtsp_ms).max(0.0);
+        let event = "first_frame";
+        Some(FirstFrame { event, uscp_ms, rtsp_ms, first_frame_ms, lost_frames, total_ms })
+    }
 }
 
 /// Where the node serves others.
