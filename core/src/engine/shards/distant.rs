@@ -1,6 +1,7 @@
 //! Children on fan-out threads, as the engine's thread deals with them: it need not know where a child is.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::io::{Token, UdpOptions};
 use crate::media::rtp;
@@ -336,6 +337,14 @@ impl Worker {
                 self.closing.insert(id, (live, threads));
                 self.shards.order_all(|| Order::Forget(id));
             }
+        }
+    }
+
+    /// Without one of its threads the engine is of no use: whoever runs it is to notice, and to start anew.
+    pub(in crate::engine) fn look_after_shards(&mut self, now: Duration) {
+        if self.stop_by.is_none() && !self.shards.are_running() {
+            tracing::error!("a fan-out thread has ended; the engine stops");
+            self.stop_by = Some(now);
         }
     }
 

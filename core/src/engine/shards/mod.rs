@@ -185,6 +185,12 @@ impl Shards {
         pairs.any(|(_, ports)| ports.0 == port || ports.1 == port)
     }
 
+    /// Whether all threads run.
+    pub(super) fn are_running(&self) -> bool {
+        let runs = |thread: &JoinHandle<()>| !thread.is_finished();
+        self.threads.iter().all(|thread| thread.thread.as_ref().is_some_and(runs))
+    }
+
     /// The next report, if there is one.
     pub(super) fn next_report(&self) -> Option<(ShardId, Report)> {
         self.reports.try_recv().ok()

@@ -59,6 +59,7 @@ impl Worker {
             return;
         }
         self.housekeeping = now + HOUSEKEEPING;
+        self.look_after_shards(now);
         self.give_up_waiting(now);
         self.check_sessions(now);
         self.end_announced(now);
