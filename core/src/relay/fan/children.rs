@@ -78,6 +78,8 @@ impl Fan {
     /// sent to. The first packets go out by [`kick`](Fan::kick), so that the answer to PLAY can go before
     /// them.
     pub fn play(&mut self, key: ChildKey, begin: Option<u64>) {
+        // The key frame may have come since it was told to wait for one.
+        let begin = begin.or_else(|| self.beginning(Start::KeyFrame));
         let Some(child) = self.children.get_mut(key) else { return };
         if matches!(child.state, State::Paused | State::AwaitingKey) {
             match begin {

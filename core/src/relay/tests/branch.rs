@@ -53,6 +53,24 @@ fn each_has_children_of_its_own() {
     assert!(ledger.balances() && ledger.sent == 5, "{ledger:?}");
 }
 
+/// What is decided on one thread is done on another a little later.
+#[test]
+fn a_child_that_is_to_wait_for_the_key_frame_that_has_just_come_does_not_wait() {
+    let mut stream = Stream::with_branches(session(1), Limits::default(), 1).unwrap();
+    let mut branch = stream.branch(Arc::new(())).unwrap();
+    let mut net = Net::default();
+    let key = stream.new_key();
+    branch.add_child(key, udp_child(1), Limits::default().of_child(), 0, at(0));
+    let (begin, _) = stream.start(Start::KeyFrame);
+    assert_eq!(begin, None);
+    feed(&mut stream, &mut net, frame(0, 0, true, 2));
+    branch.fan_out(at(0), &mut net);
+    branch.play(key, begin);
+    branch.kick(key, at(0), &mut net);
+    assert_eq!(sequences(net.datagrams(1)), [0, 1]);
+    balances(&mut branch);
+}
+
 #[test]
 fn one_that_is_lapped_goes_on_at_the_newest_key_frame() {
     let (mut stream, mut branch, mut net, _) = branched();
