@@ -90,3 +90,16 @@ impl fmt::Debug for Destination {
         write!(f, "Destination({}{})", self.addr(), if self.is_plain() { ", no GSO" } else { "" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_survives_packing() {
+        for addr in ["1.2.3.4:5678", "[2001:db8::1]:9", "[fe80::1%3]:65535"] {
+            let addr: SocketAddr = addr.parse().unwrap();
+            assert_eq!(Destination::new(addr).addr(), addr);
+        }
+    }
+}

@@ -75,6 +75,9 @@ mod thread;
 mod token;
 mod udp;
 
+#[cfg(test)]
+mod tests;
+
 pub use backend::{Backend, Opened, open};
 pub use cpu::thread_cpu_time;
 pub use destination::Destination;

@@ -136,3 +136,18 @@ pub(super) fn tune_connection(fd: BorrowedFd<'_>) -> io::Result<()> {
             .with_retries(3),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Buffer;
+
+    #[test]
+    fn a_small_buffer_is_warned_of_with_the_command_that_mends_it() {
+        let warning = Buffer::Receive.warning(4_194_304, 212_992).unwrap();
+        assert!(warning.contains("sysctl -w net.core.rmem_max=4194304"), "{warning}");
+        assert!(warning.contains("212992"), "{warning}");
+        let warning = Buffer::Send.warning(2, 1).unwrap();
+        assert!(warning.contains("sysctl -w net.core.wmem_max=2"), "{warning}");
+        assert_eq!(Buffer::Send.warning(4096, 4096), None);
+    }
+}

@@ -239,3 +239,17 @@ pub(super) fn new_drops(told: &mut u32, count: u32) -> u64 {
 fn room(buffer: &mut [u8]) -> libc::iovec {
     libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::new_drops;
+
+    #[test]
+    fn the_count_of_losses_may_wrap() {
+        let mut told = u32::MAX - 1;
+        assert_eq!(new_drops(&mut told, 3), 5);
+        assert_eq!(new_drops(&mut told, 3), 0);
+        assert_eq!(new_drops(&mut told, 1), 0, "older than what was told");
+        assert_eq!(new_drops(&mut told, 4), 1);
+    }
+}

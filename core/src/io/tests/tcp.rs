@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use super::*;
 
 /// A connection of the backend and its other end.
-fn connected(io: &mut Mmsg) -> (Token, TcpStream) {
+fn connected(io: &mut dyn Io) -> (Token, TcpStream) {
     let (listener, addr) = io.listen(LOOPBACK).unwrap();
     let stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -20,15 +20,13 @@ fn connected(io: &mut Mmsg) -> (Token, TcpStream) {
     (token, stream)
 }
 
-#[test]
-fn bytes_go_both_ways() {
-    let mut io = backend();
-    let (token, mut stream) = connected(&mut io);
+pub(super) fn bytes_go_both_ways(io: &mut dyn Io) {
+    let (token, mut stream) = connected(io);
     stream.write_all(b"DESCRIBE").unwrap();
-    assert!(event(&mut io, |event| event.token == token).readable);
+    assert!(event(io, |event| event.token == token).readable);
     let mut buffer = [0; 100];
     assert_eq!(io.read(token, &mut buffer[..4]).unwrap(), 4);
-    assert!(event(&mut io, |event| event.token == token).readable, "level-triggered");
+    assert!(event(io, |event| event.token == token).readable, "level-triggered");
     assert_eq!(io.read(token, &mut buffer).unwrap(), 4);
     assert_eq!(io.read(token, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     let slices = [IoSlice::new(b"200 "), IoSlice::new(b""), IoSlice::new(b"OK")];
@@ -37,34 +35,26 @@ fn bytes_go_both_ways() {
     assert_eq!(&buffer[..6], b"200 OK");
 }
 
-#[test]
-fn the_end_of_the_stream_is_reported_and_bytes_before_it_are_read() {
-    let mut io = backend();
-    let (token, mut stream) = connected(&mut io);
+pub(super) fn the_end_of_the_stream_is_reported_and_bytes_before_it_are_read(io: &mut dyn Io) {
+    let (token, mut stream) = connected(io);
     stream.write_all(b"bye").unwrap();
     drop(stream);
-    let last = event(&mut io, |event| event.token == token && event.closed);
+    let last = event(io, |event| event.token == token && event.closed);
     assert!(last.readable && !last.writable);
     let mut buffer = [0; 10];
     assert_eq!(io.read(token, &mut buffer).unwrap(), 3);
     assert_eq!(io.read(token, &mut buffer).unwrap(), 0);
     io.close(token);
-    let mut events = Vec::new();
-    io.wait(Some(Duration::ZERO), &mut events).unwrap();
-    assert!(events.is_empty());
+    assert_eq!(events_now(io), []);
 }
 
-#[test]
-fn a_half_closed_peer_still_gets_its_answer() {
-    let mut io = backend();
-    let (token, mut stream) = connected(&mut io);
+pub(super) fn a_half_closed_peer_still_gets_its_answer(io: &mut dyn Io) {
+    let (token, mut stream) = connected(io);
     stream.shutdown(std::net::Shutdown::Write).unwrap();
-    event(&mut io, |event| event.token == token && event.closed);
+    event(io, |event| event.token == token && event.closed);
     // Without reading, the loop does not hear of it again.
     io.set_reading(token, false).unwrap();
-    let mut events = Vec::new();
-    io.wait(Some(Duration::ZERO), &mut events).unwrap();
-    assert!(events.is_empty(), "{events:?}");
+    assert_eq!(events_now(io), []);
     io.write(token, &[IoSlice::new(b"answer")]).unwrap();
     io.close(token);
     let mut answer = String::new();
@@ -72,25 +62,21 @@ fn a_half_closed_peer_still_gets_its_answer() {
     assert_eq!(answer, "answer");
 }
 
-#[test]
-fn a_reset_is_reported() {
-    let mut io = backend();
-    let (token, stream) = connected(&mut io);
+pub(super) fn a_reset_is_reported(io: &mut dyn Io) {
+    let (token, stream) = connected(io);
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
-    assert!(event(&mut io, |event| event.token == token).closed);
+    assert!(event(io, |event| event.token == token).closed);
     let error = io.read(token, &mut [0]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     let error = io.write(token, &[IoSlice::new(b"x")]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "an error, not a signal");
 }
 
-#[test]
-fn closing_with_unread_bytes_does_not_reset() {
-    let mut io = backend();
-    let (token, mut stream) = connected(&mut io);
+pub(super) fn closing_with_unread_bytes_does_not_reset(io: &mut dyn Io) {
+    let (token, mut stream) = connected(io);
     stream.write_all(&[0; 50_000]).unwrap();
-    event(&mut io, |event| event.token == token && event.readable);
+    event(io, |event| event.token == token && event.readable);
     io.write(token, &[IoSlice::new(b"last answer")]).unwrap();
     io.close(token);
     let mut answer = String::new();
@@ -98,10 +84,8 @@ fn closing_with_unread_bytes_does_not_reset() {
     assert_eq!(answer, "last answer");
 }
 
-#[test]
-fn a_full_connection_refuses_and_is_reported_once_it_drains() {
-    let mut io = backend();
-    let (token, mut stream) = connected(&mut io);
+pub(super) fn a_full_connection_refuses_and_is_reported_once_it_drains(io: &mut dyn Io) {
+    let (token, mut stream) = connected(io);
     let block = vec![7; 100_000];
     let slices = [IoSlice::new(&block)];
     let mut written = 0;
@@ -133,10 +117,8 @@ fn a_full_connection_refuses_and_is_reported_once_it_drains() {
     assert_eq!(io.write(token, &[IoSlice::new(b"x")]).unwrap(), 1);
 }
 
-#[test]
-fn more_slices_than_the_kernel_takes_are_a_partial_write() {
-    let mut io = backend();
-    let (token, mut stream) = connected(&mut io);
+pub(super) fn more_slices_than_the_kernel_takes_are_a_partial_write(io: &mut dyn Io) {
+    let (token, mut stream) = connected(io);
     let bytes: Vec<u8> = (0..3000).map(|i| (i % 256) as u8).collect();
     let slices: Vec<_> = bytes.chunks(1).map(IoSlice::new).collect();
     let mut written = 0;
@@ -151,13 +133,11 @@ fn more_slices_than_the_kernel_takes_are_a_partial_write() {
     assert_eq!(got, bytes);
 }
 
-#[test]
-fn connecting_succeeds_or_says_why_not() {
-    let mut io = backend();
+pub(super) fn connecting_succeeds_or_says_why_not(io: &mut dyn Io) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let token = io.connect(addr).unwrap();
-    assert!(event(&mut io, |event| event.token == token).writable);
+    assert!(event(io, |event| event.token == token).writable);
     io.connect_result(token).unwrap();
     let (mut stream, _) = listener.accept().unwrap();
     io.write(token, &[IoSlice::new(b"hello")]).unwrap();
@@ -167,14 +147,12 @@ fn connecting_succeeds_or_says_why_not() {
 
     drop((listener, stream));
     let token = io.connect(addr).unwrap();
-    let event = event(&mut io, |event| event.token == token);
+    let event = event(io, |event| event.token == token);
     assert!(event.writable && event.closed);
     assert_eq!(io.connect_result(token).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
 }
 
-#[test]
-fn an_attempt_to_connect_that_goes_on_would_block() {
-    let mut io = backend();
+pub(super) fn an_attempt_to_connect_that_goes_on_would_block(io: &mut dyn Io) {
     // A listener whose queue is full drops further attempts.
     let listener =
         socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -191,47 +169,89 @@ fn an_attempt_to_connect_that_goes_on_would_block() {
     );
 }
 
-#[test]
-fn a_listener_on_any_ipv6_address_serves_ipv4() {
-    let mut io = backend();
+pub(super) fn a_listener_on_any_ipv6_address_serves_ipv4(io: &mut dyn Io) {
     let (listener, addr) = io.listen("[::]:0".parse().unwrap()).unwrap();
     let v4 = TcpStream::connect(("127.0.0.1", addr.port())).unwrap();
-    event(&mut io, |event| event.token == listener);
+    event(io, |event| event.token == listener);
     let (token, peer) = io.accept(listener).unwrap().unwrap();
     assert_eq!(peer, v4.local_addr().unwrap(), "as IPv4");
     assert_eq!(io.local_addr(token).unwrap(), v4.peer_addr().unwrap());
     let v6 = TcpStream::connect(("::1", addr.port())).unwrap();
-    event(&mut io, |event| event.token == listener);
+    event(io, |event| event.token == listener);
     assert_eq!(io.accept(listener).unwrap().unwrap().1, v6.local_addr().unwrap());
 }
 
-#[test]
-fn an_address_in_use_is_an_error() {
-    let mut io = backend();
+pub(super) fn an_address_in_use_is_an_error(io: &mut dyn Io) {
     let (_listener, addr) = io.listen(LOOPBACK).unwrap();
     assert_eq!(io.listen(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
 }
 
-#[test]
-fn without_descriptors_accepting_does_not_spin() {
-    let name = "io::mmsg::tests::tcp::with_few_descriptors";
-    let Some(output) = child(&["sh", "-c", "ulimit -n 40 && exec \"$@\"", "sh"], name) else {
+pub(super) fn a_listener_is_reported_until_its_queue_is_empty(io: &mut dyn Io) {
+    let (listener, addr) = io.listen(LOOPBACK).unwrap();
+    let peers = [TcpStream::connect(addr).unwrap(), TcpStream::connect(addr).unwrap()];
+    let mut accepted = Vec::new();
+    for _ in &peers {
+        assert!(event(io, |event| event.token == listener).readable);
+        let (token, peer) = io.accept(listener).unwrap().unwrap();
+        assert_eq!(io.peer_addr(token).unwrap(), peer);
+        accepted.push(peer);
+    }
+    assert_eq!(accepted, peers.each_ref().map(|peer| peer.local_addr().unwrap()));
+    assert!(io.accept(listener).unwrap().is_none());
+    assert_eq!(events_now(io), []);
+}
+
+pub(super) fn who_does_not_want_to_read_is_not_told(io: &mut dyn Io) {
+    let (token, mut stream) = connected(io);
+    io.set_reading(token, false).unwrap();
+    stream.write_all(b"one").unwrap();
+    assert_eq!(events_now(io), []);
+    io.set_reading(token, true).unwrap();
+    assert!(event(io, |event| event.token == token).readable);
+    io.set_reading(token, false).unwrap();
+    assert_eq!(events_now(io), []);
+    // Writing is another matter.
+    assert_eq!(io.write(token, &[IoSlice::new(b"x")]).unwrap(), 1);
+    io.set_reading(token, true).unwrap();
+    assert!(event(io, |event| event.token == token).readable);
+    assert_eq!(io.read(token, &mut [0; 10]).unwrap(), 3);
+}
+
+pub(super) fn a_connected_stream_is_adopted_and_nothing_else(io: &mut dyn Io) {
+    let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let token = io.adopt(ours.into()).unwrap();
+    theirs.write_all(b"in").unwrap();
+    assert!(event(io, |event| event.token == token).readable);
+    let mut buffer = [0; 10];
+    assert_eq!(io.read(token, &mut buffer).unwrap(), 2);
+    // It was blocking, and operations on it are not.
+    assert_eq!(io.read(token, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    assert_eq!(io.write(token, &[IoSlice::new(b"out")]).unwrap(), 3);
+    theirs.read_exact(&mut buffer[..3]).unwrap();
+    io.close(token);
+    assert_eq!(theirs.read(&mut buffer).unwrap(), 0, "closed with its token");
+
+    let datagrams = std::net::UdpSocket::bind(LOOPBACK).unwrap();
+    assert_eq!(io.adopt(datagrams.into()).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    let listener = TcpListener::bind(LOOPBACK).unwrap();
+    assert_eq!(io.adopt(listener.into()).unwrap_err().kind(), io::ErrorKind::NotConnected);
+}
+
+pub(super) fn without_descriptors(test: &str) {
+    let Some(output) = child(&["sh", "-c", "ulimit -n 40 && exec \"$@\"", "sh"], test) else {
         return;
     };
     assert!(output.contains("1 passed"), "{output}");
 }
 
-#[test]
-#[ignore = "run by without_descriptors_accepting_does_not_spin"]
-fn with_few_descriptors() {
-    let mut io = backend();
+pub(super) fn with_few_descriptors(io: &mut dyn Io) {
     let (listener, addr) = io.listen(LOOPBACK).unwrap();
     let client = TcpStream::connect(addr).unwrap();
     let mut spare = Vec::new();
     while let Ok(file) = std::fs::File::open("/dev/null") {
         spare.push(file);
     }
-    event(&mut io, |event| event.token == listener);
+    event(io, |event| event.token == listener);
     let error = io.accept(listener).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
     let mut events = Vec::new();
@@ -240,7 +260,7 @@ fn with_few_descriptors() {
     assert!(events.is_empty() && start.elapsed() >= Duration::from_millis(30), "{events:?}");
     spare.clear();
     // The connection waited.
-    event(&mut io, |event| event.token == listener);
+    event(io, |event| event.token == listener);
     assert!(start.elapsed() < Duration::from_secs(2));
     let (_, peer) = io.accept(listener).unwrap().unwrap();
     assert_eq!(peer, client.local_addr().unwrap());

@@ -7,7 +7,7 @@ use super::*;
 
 const CHUNK: usize = 256 * 1024;
 
-fn receiver(io: &mut Mmsg, options: &UdpOptions) -> UdpSocket {
+fn receiver(io: &mut dyn Io, options: &UdpOptions) -> UdpSocket {
     io.bind_udp(LOOPBACK, options).unwrap()
 }
 
@@ -17,7 +17,7 @@ fn sender() -> StdSocket {
 
 /// Receives until the socket is empty, and adds the accounts up.
 fn drain(
-    io: &mut Mmsg,
+    io: &mut dyn Io,
     token: Token,
     lanes: &mut Lanes,
     pool: &mut Pool,
@@ -37,17 +37,15 @@ fn drain(
     }
 }
 
-#[test]
-fn single_datagrams_lie_one_behind_the_other() {
-    let mut io = backend();
-    let socket = receiver(&mut io, &UdpOptions::default());
+pub(super) fn single_datagrams_lie_one_behind_the_other(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::new(1), Pool::new(CHUNK, 4), Vec::new());
     let peer = sender();
     for number in 0..100_u8 {
         peer.send_to(&[number; 700], socket.local_addr).unwrap();
     }
-    assert!(event(&mut io, |event| event.token == socket.token).readable);
-    let received = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+    assert!(event(io, |event| event.token == socket.token).readable);
+    let received = drain(io, socket.token, &mut lanes, &mut pool, &mut out);
     assert_eq!((received.packets, received.bytes), (100, 70_000));
     for (number, datagram) in out.iter().enumerate() {
         assert_eq!(&datagram.span[..], [number as u8; 700]);
@@ -57,12 +55,9 @@ fn single_datagrams_lie_one_behind_the_other() {
     assert_eq!(pool.allocated(), 1, "one lane, one chunk");
 }
 
-#[test]
-fn an_aggregate_comes_with_the_size_of_its_segments() {
-    let mut io = backend();
-    let socket = receiver(&mut io, &UdpOptions::default());
-    let from = receiver(&mut io, &UdpOptions::default());
-    assert!(socket.gro);
+pub(super) fn an_aggregate_comes_with_the_size_of_its_segments(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions::default());
+    let from = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 16), Vec::new());
     let packets: Vec<Vec<u8>> =
         (0..40_u8).map(|n| vec![n; if n == 39 { 100 } else { 1000 }]).collect();
@@ -71,22 +66,20 @@ fn an_aggregate_comes_with_the_size_of_its_segments() {
     for _ in 0..5 {
         let runs = [Run::new(&slices, 1000)];
         io.fan_out(from.token, &runs, &to, &mut Vec::new()).unwrap();
-    }
-    let received = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
-    assert_eq!(received.packets, 200);
-    assert_eq!(out.len(), 5, "five aggregates");
-    for datagram in &out {
-        assert_eq!(datagram.segment, 1000);
-        assert_eq!(datagram.from, from.local_addr);
-        let got: Vec<_> = datagram.segments().map(|span| span.to_vec()).collect();
+        let received = drain(io, socket.token, &mut lanes, &mut pool, &mut out);
+        assert_eq!((received.packets, received.bytes), (40, 39_100));
+        assert!(out.iter().all(|datagram| datagram.from == from.local_addr));
+        if socket.gro && io.gso() == Gso::On {
+            assert_eq!((out.len(), out[0].segment), (1, 1000), "an aggregate");
+        }
+        let got: Vec<_> = out.iter().flat_map(Datagram::segments).map(|s| s.to_vec()).collect();
         assert_eq!(got, packets);
+        out.clear();
     }
 }
 
-#[test]
-fn lanes_open_as_needed_and_move_on_to_new_chunks() {
-    let mut io = backend();
-    let socket = receiver(&mut io, &UdpOptions::default());
+pub(super) fn lanes_open_as_needed_and_move_on_to_new_chunks(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 64), Vec::new());
     let peer = sender();
     let mut sent = 0_u32;
@@ -98,7 +91,7 @@ fn lanes_open_as_needed_and_move_on_to_new_chunks() {
             peer.send_to(&packet, socket.local_addr).unwrap();
             sent += 1;
         }
-        drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+        drain(io, socket.token, &mut lanes, &mut pool, &mut out);
         for datagram in out.drain(..) {
             for packet in datagram.segments() {
                 assert_eq!(packet[..4], seen.to_be_bytes(), "in the order of arrival");
@@ -110,11 +103,9 @@ fn lanes_open_as_needed_and_move_on_to_new_chunks() {
     assert!(pool.allocated() <= 16, "chunks are used again: {}", pool.allocated());
 }
 
-#[test]
-fn overflow_of_the_socket_is_counted() {
-    let mut io = backend();
+pub(super) fn overflow_of_the_socket_is_counted(io: &mut dyn Io) {
     let tiny = UdpOptions { recv_buffer: 4096, send_buffer: 0, gro: false, multicast: None };
-    let socket = receiver(&mut io, &tiny);
+    let socket = receiver(io, &tiny);
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 16), Vec::new());
     let peer = sender();
     let mut sum = Received::default();
@@ -124,35 +115,93 @@ fn overflow_of_the_socket_is_counted() {
             peer.send_to(&[1; 500], socket.local_addr).unwrap();
             sent += 1;
         }
-        let part = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+        let part = drain(io, socket.token, &mut lanes, &mut pool, &mut out);
         sum.packets += part.packets;
         sum.overflow += part.overflow;
     }
-    assert!(sum.overflow > 0 && sum.packets > 0, "{sum:?}");
     // The last loss comes with no datagram.
     let rest = io.overflow(socket.token).unwrap();
-    assert!(rest > 0);
+    assert!(rest > 0 && sum.packets > 0, "{rest}, {sum:?}");
     assert_eq!(sum.packets + sum.overflow + rest, sent);
     assert_eq!(io.overflow(socket.token).unwrap(), 0, "told once");
     peer.send_to(&[1; 500], socket.local_addr).unwrap();
-    let part = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+    let part = drain(io, socket.token, &mut lanes, &mut pool, &mut out);
     assert_eq!((part.packets, part.overflow), (1, 0), "told once");
 }
 
-#[test]
-fn the_count_of_losses_may_wrap() {
-    use super::super::udp_receive::new_drops;
-    let mut told = u32::MAX - 1;
-    assert_eq!(new_drops(&mut told, 3), 5);
-    assert_eq!(new_drops(&mut told, 3), 0);
-    assert_eq!(new_drops(&mut told, 1), 0, "older than what was told");
-    assert_eq!(new_drops(&mut told, 4), 1);
+pub(super) fn a_socket_is_reported_until_it_is_empty(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions { gro: false, ..UdpOptions::default() });
+    let peer = sender();
+    for number in 0..100_u8 {
+        peer.send_to(&[number; 60], socket.local_addr).unwrap();
+    }
+    let mut got = Vec::new();
+    while got.len() < 100 {
+        assert!(event(io, |event| event.token == socket.token).readable);
+        let more = io.receive_small(socket.token, &mut |bytes, _| got.push(bytes[0])).unwrap().more;
+        assert!(more || got.len() == 100);
+    }
+    assert!(got.into_iter().eq(0..100));
+    // A batch that was full may be followed by one report too many, and by no more.
+    if !events_now(io).is_empty() {
+        io.receive_small(socket.token, &mut |_, _| panic!("nothing is there")).unwrap();
+    }
+    assert_eq!(events_now(io), []);
 }
 
-#[test]
-fn a_spent_pool_empties_the_socket_and_counts() {
-    let mut io = backend();
-    let socket = receiver(&mut io, &UdpOptions::default());
+pub(super) fn who_does_not_want_to_receive_is_not_told(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions { gro: false, ..UdpOptions::default() });
+    let peer = sender();
+    let mut got = 0;
+    for _ in 0..3 {
+        io.set_reading(socket.token, false).unwrap();
+        assert_eq!(events_now(io), []);
+        for _ in 0..50 {
+            peer.send_to(b"early", socket.local_addr).unwrap();
+        }
+        assert_eq!(events_now(io), []);
+        io.set_reading(socket.token, true).unwrap();
+        assert!(event(io, |event| event.token == socket.token).readable);
+        // Turned off between two batches.
+        io.receive_small(socket.token, &mut |_, _| got += 1).unwrap();
+        io.set_reading(socket.token, false).unwrap();
+        assert_eq!(events_now(io), []);
+        io.set_reading(socket.token, true).unwrap();
+        while got % 50 != 0 {
+            event(io, |event| event.token == socket.token);
+            io.receive_small(socket.token, &mut |_, _| got += 1).unwrap();
+        }
+    }
+    assert_eq!(got, 150, "nothing was lost meanwhile");
+}
+
+pub(super) fn many_sockets_are_received_from_in_turn(io: &mut dyn Io) {
+    const SOCKETS: usize = 60;
+    let options = UdpOptions { recv_buffer: 0, send_buffer: 0, gro: false, multicast: None };
+    let sockets: Vec<_> = (0..SOCKETS).map(|_| receiver(io, &options)).collect();
+    let peer = sender();
+    let mut got = [0; SOCKETS];
+    for round in 1..=4 {
+        for _ in 0..10 {
+            for socket in &sockets {
+                peer.send_to(&[1; 1200], socket.local_addr).unwrap();
+            }
+        }
+        while got.iter().any(|&got| got < round * 10) {
+            let mut ready = Vec::new();
+            io.wait(Some(Duration::from_secs(30)), &mut ready).unwrap();
+            assert!(!ready.is_empty(), "still missing: {got:?}");
+            for event in ready {
+                let index = sockets.iter().position(|socket| socket.token == event.token).unwrap();
+                io.receive_small(event.token, &mut |_, _| got[index] += 1).unwrap();
+            }
+        }
+    }
+    assert_eq!(got, [40; SOCKETS]);
+}
+
+pub(super) fn a_spent_pool_empties_the_socket_and_counts(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut held) = (Lanes::new(1), Pool::new(CHUNK, 2), Vec::new());
     let peer = sender();
     let mut sum = Received::default();
@@ -160,26 +209,22 @@ fn a_spent_pool_empties_the_socket_and_counts() {
         for _ in 0..20 {
             peer.send_to(&[9; 1000], socket.local_addr).unwrap();
         }
-        let part = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut held);
+        let part = drain(io, socket.token, &mut lanes, &mut pool, &mut held);
         sum.packets += part.packets;
         sum.no_buffer += part.no_buffer;
     }
     assert_eq!(sum.packets + sum.no_buffer, 800);
     assert!(sum.no_buffer > 0 && sum.packets > 300, "{sum:?}");
-    let mut events = Vec::new();
-    io.wait(Some(Duration::ZERO), &mut events).unwrap();
-    assert!(events.is_empty(), "nothing is left that would make the loop spin");
+    assert_eq!(events_now(io), [], "nothing is left that would make the loop spin");
     // What is given back is used again.
     held.clear();
     peer.send_to(&[9; 1000], socket.local_addr).unwrap();
-    let part = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut held);
+    let part = drain(io, socket.token, &mut lanes, &mut pool, &mut held);
     assert_eq!((part.packets, part.no_buffer), (1, 0));
 }
 
-#[test]
-fn inspection_changes_in_place_and_refuses() {
-    let mut io = backend();
-    let socket = receiver(&mut io, &UdpOptions::default());
+pub(super) fn inspection_changes_in_place_and_refuses(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 4), Vec::new());
     let (peer, stranger) = (sender(), sender());
     let known = peer.local_addr().unwrap();
@@ -206,24 +251,20 @@ fn inspection_changes_in_place_and_refuses() {
     }
 }
 
-#[test]
-fn a_chunk_smaller_than_a_datagram_truncates_and_counts() {
-    let mut io = backend();
-    let socket = receiver(&mut io, &UdpOptions::default());
+pub(super) fn a_chunk_smaller_than_a_datagram_truncates_and_counts(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(2000, 8), Vec::new());
     let peer = sender();
     peer.send_to(&[1; 1000], socket.local_addr).unwrap();
     peer.send_to(&[2; 3000], socket.local_addr).unwrap();
     peer.send_to(&[3; 1000], socket.local_addr).unwrap();
-    let received = drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+    let received = drain(io, socket.token, &mut lanes, &mut pool, &mut out);
     assert_eq!((received.packets, received.truncated), (2, 1));
     assert_eq!((out[0].span[0], out[1].span[0]), (1, 3));
 }
 
-#[test]
-fn small_datagrams_are_handed_over_in_bounded_batches() {
-    let mut io = backend();
-    let socket = receiver(&mut io, &UdpOptions { gro: false, ..UdpOptions::default() });
+pub(super) fn small_datagrams_are_handed_over_in_bounded_batches(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions { gro: false, ..UdpOptions::default() });
     let peer = sender();
     for number in 0..40_u8 {
         peer.send_to(&[number; 60], socket.local_addr).unwrap();
@@ -245,14 +286,13 @@ fn small_datagrams_are_handed_over_in_bounded_batches() {
             break;
         }
     }
-    assert_eq!((got.len(), truncated, batches), (41, 1, 3));
+    assert_eq!((got.len(), truncated), (41, 1));
+    assert!(batches > 1, "a batch is bounded");
     assert!(got.iter().take(40).enumerate().all(|(n, bytes)| *bytes == [n as u8; 60]));
     assert!(got[40].is_empty());
 }
 
-#[test]
-fn an_ipv4_sender_is_ipv4_on_an_ipv6_socket() {
-    let mut io = backend();
+pub(super) fn an_ipv4_sender_is_ipv4_on_an_ipv6_socket(io: &mut dyn Io) {
     let socket = io.bind_udp("[::]:0".parse().unwrap(), &UdpOptions::default()).unwrap();
     let port = socket.local_addr.port();
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 4), Vec::new());
@@ -260,38 +300,16 @@ fn an_ipv4_sender_is_ipv4_on_an_ipv6_socket() {
     let v6 = StdSocket::bind("[::1]:0").unwrap();
     v4.send_to(b"four", ("127.0.0.1", port)).unwrap();
     v6.send_to(b"six", ("::1", port)).unwrap();
-    drain(&mut io, socket.token, &mut lanes, &mut pool, &mut out);
+    drain(io, socket.token, &mut lanes, &mut pool, &mut out);
     assert_eq!(out[0].from, v4.local_addr().unwrap());
     assert_eq!(out[1].from, v6.local_addr().unwrap());
 }
 
-#[test]
-fn an_empty_socket_is_no_error() {
-    let mut io = backend();
-    let socket = receiver(&mut io, &UdpOptions::default());
+pub(super) fn an_empty_socket_is_no_error(io: &mut dyn Io) {
+    let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 4), Vec::new());
     let received = io.receive(socket.token, &mut lanes, &mut pool, &mut out).unwrap();
     assert_eq!(received, Received::default());
     let received = io.receive_small(socket.token, &mut |_, _| panic!("nothing is there")).unwrap();
     assert_eq!(received, Received::default());
-}
-
-#[test]
-fn an_icmp_error_does_not_stop_a_connected_socket() {
-    let mut io = backend();
-    let socket = receiver(&mut io, &UdpOptions::default());
-    // Nobody is there: the answer is an ICMP port unreachable, which a connected socket is told.
-    let nobody = sender().local_addr().unwrap();
-    io.sockets[socket.token.index() as usize].socket.connect(&nobody.into()).unwrap();
-    let packet = [IoSlice::new(b"hello")];
-    let runs = [Run::new(&packet, 5)];
-    let to = [Destination::new(nobody)];
-    let mut failed = Vec::new();
-    for _ in 0..3 {
-        let done = io.fan_out(socket.token, &runs, &to, &mut failed).unwrap();
-        assert_eq!(done.sent + done.failed, 1);
-        let got = io.receive_small(socket.token, &mut |_, _| ()).unwrap();
-        assert_eq!(got, Received::default());
-    }
-    assert!(failed.iter().all(|f| f.error.kind() == io::ErrorKind::ConnectionRefused));
 }

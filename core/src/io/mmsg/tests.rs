@@ -1,0 +1,152 @@
+//! What this backend does beyond the suite that all fulfil: its system calls, and doing without
+//! what the kernel refuses.
+
+use std::io::IoSlice;
+use std::net::{Ipv4Addr, UdpSocket as StdSocket};
+
+use super::*;
+
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+fn backend() -> Mmsg {
+    Mmsg::new().expect("a backend")
+}
+
+const SEGMENT: usize = 1200;
+
+/// Plain receivers, and their addresses.
+fn receivers(count: usize, addr: &str) -> (Vec<StdSocket>, Vec<Destination>) {
+    (0..count)
+        .map(|_| {
+            let socket = StdSocket::bind(addr).unwrap();
+            socket2::SockRef::from(&socket).set_recv_buffer_size(1 << 20).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            let addr = socket.local_addr().unwrap();
+            (socket, Destination::new(addr))
+        })
+        .unzip()
+}
+
+/// Packets that tell their number, the last one short.
+fn packets(count: usize) -> Vec<Vec<u8>> {
+    (0..count)
+        .map(|number| {
+            let length = if number + 1 == count { SEGMENT / 3 } else { SEGMENT };
+            let mut packet = vec![number as u8; length];
+            packet[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            packet
+        })
+        .collect()
+}
+
+fn slices(packets: &[Vec<u8>]) -> Vec<IoSlice<'_>> {
+    packets.iter().map(|packet| IoSlice::new(packet)).collect()
+}
+
+#[track_caller]
+fn expect(socket: &StdSocket, packets: &[Vec<u8>]) {
+    let mut buffer = [0; 65_536];
+    for (number, packet) in packets.iter().enumerate() {
+        let length = socket.recv(&mut buffer).expect("a packet");
+        assert_eq!(length, packet.len(), "length of packet {number}");
+        assert!(buffer[..length] == packet[..], "content of packet {number}");
+    }
+}
+
+#[test]
+fn a_call_carries_256_messages() {
+    let mut io = backend();
+    let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
+    let packets = packets(2);
+    let slices = slices(&packets);
+    for (count, calls) in [(1, 1), (50, 1), (256, 1), (257, 2), (600, 3)] {
+        let (sockets, to) = receivers(count, "127.0.0.1:0");
+        let done = io.fan_out(token, &[Run::new(&slices, SEGMENT)], &to, &mut Vec::new()).unwrap();
+        assert_eq!((done.messages, done.calls), (count as u64, calls));
+        sockets.iter().for_each(|socket| expect(socket, &packets));
+    }
+}
+
+#[test]
+fn without_gso_the_same_arrives() {
+    let mut io = backend();
+    io.disable_gso("to see what happens");
+    let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
+    let (sockets, to) = receivers(50, "127.0.0.1:0");
+    let packets = packets(20);
+    let slices = slices(&packets);
+    let done = io.fan_out(token, &[Run::new(&slices, SEGMENT)], &to, &mut Vec::new()).unwrap();
+    assert_eq!((done.sent, done.messages), (1000, 1000));
+    assert_eq!(io.gso().to_string(), "off: to see what happens");
+    sockets.iter().for_each(|socket| expect(socket, &packets));
+}
+
+#[test]
+fn who_is_refused_segmentation_gets_single_packets_in_order() {
+    const HUGE: usize = 30_000;
+    let mut io = backend();
+    let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
+    let socket = &io.sockets[token.index() as usize].socket;
+    // Without a checksum the kernel refuses to segment, as on a route without checksum offload.
+    sockopt::set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
+    let (sockets, to) = receivers(3, "127.0.0.1:0");
+    let large = vec![vec![1; HUGE], vec![2; HUGE]];
+    let small = packets(5);
+    let (large_slices, small_slices) = (slices(&large), slices(&small));
+    let runs = [Run::new(&small_slices, SEGMENT), Run::new(&large_slices, HUGE)];
+    for round in 0..3 {
+        let mut failed = Vec::new();
+        let done = io.fan_out(token, &runs, &to, &mut failed).unwrap();
+        assert_eq!((done.sent, done.failed), (3 * 7, 0), "{failed:?}");
+        for socket in &sockets {
+            expect(socket, &small);
+            expect(socket, &large);
+        }
+        assert!(to.iter().all(Destination::is_plain));
+        assert_eq!(done.messages, 3 * 7);
+        assert_eq!(round == 0, done.calls > 1, "learnt in the first round: {done:?}");
+        assert!(io.gso().to_string().contains("127.0.0.1 refuses UDP_SEGMENT"), "{}", io.gso());
+    }
+}
+
+#[test]
+fn segmentation_refused_by_all_is_given_up() {
+    let mut io = backend();
+    let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
+    let socket = &io.sockets[token.index() as usize].socket;
+    sockopt::set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
+    let (sockets, to) = receivers(20, "127.0.0.1:0");
+    let packets = packets(4);
+    let slices = slices(&packets);
+    let runs = [Run::new(&slices, SEGMENT)];
+    io.fan_out(token, &runs, &to, &mut Vec::new()).unwrap();
+    // A destination that has learnt nothing yet costs no failed call any more.
+    let fresh: Vec<_> = to.iter().map(|to| Destination::new(to.addr())).collect();
+    let done = io.fan_out(token, &runs, &fresh, &mut Vec::new()).unwrap();
+    assert_eq!((done.sent, done.calls), (80, 1));
+    assert!(matches!(io.gso(), Gso::Off(_)));
+    for socket in &sockets {
+        expect(socket, &packets);
+        expect(socket, &packets);
+    }
+}
+
+#[test]
+fn an_icmp_error_does_not_stop_a_connected_socket() {
+    let mut io = backend();
+    let socket = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap();
+    // Nobody is there: the answer is an ICMP port unreachable, which a connected socket is told.
+    let nobody = StdSocket::bind(LOOPBACK).unwrap().local_addr().unwrap();
+    io.sockets[socket.token.index() as usize].socket.connect(&nobody.into()).unwrap();
+    let packet = [IoSlice::new(b"hello")];
+    let runs = [Run::new(&packet, 5)];
+    let to = [Destination::new(nobody)];
+    let mut failed = Vec::new();
+    for _ in 0..3 {
+        let done = io.fan_out(socket.token, &runs, &to, &mut failed).unwrap();
+        assert_eq!(done.sent + done.failed, 1);
+        let got = io.receive_small(socket.token, &mut |_, _| ()).unwrap();
+        assert_eq!(got, Received::default());
+    }
+    assert!(failed.iter().all(|f| f.error.kind() == io::ErrorKind::ConnectionRefused));
+}
