@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 
-use rillcast::io::{Destination, Io, Lanes, Mmsg, Run, UdpOptions};
+use rillcast::io::{Backend, Destination, Lanes, Run, UdpOptions};
 use rillcast::ring::Pool;
 
 struct Counting;
@@ -32,9 +32,19 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 #[test]
-fn packets_pass_without_allocation() {
+fn packets_pass_without_allocation_by_mio() {
+    packets_pass_without_allocation(Backend::Mio);
+}
+
+#[test]
+#[cfg(feature = "linux")]
+fn packets_pass_without_allocation_by_mmsg() {
+    packets_pass_without_allocation(Backend::Mmsg);
+}
+
+fn packets_pass_without_allocation(backend: Backend) {
     let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let mut io = Mmsg::new().unwrap();
+    let mut io = rillcast::io::open(backend).unwrap().io;
     let options = UdpOptions::default();
     let source = io.bind_udp(loopback, &options).unwrap();
     let ingest = io.bind_udp(loopback, &options).unwrap();

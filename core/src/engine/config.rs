@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::io::UdpOptions;
+use crate::io::{Backend, UdpOptions};
 use crate::relay::{Limits, Start};
 
 use super::access::{Access, AllowAll};
@@ -13,6 +13,8 @@ use super::multicast::Multicast;
 /// children a stream.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What packets are carried by.
+    pub backend: Backend,
     /// Threads that send to the children. With 0 the engine's own thread does that too, which costs least
     /// as long as one CPU is enough. With more, what comes in and RTSP stay there, and the children are
     /// spread over the threads; those of encrypted connections, of multicast groups and of pushes are not.
@@ -66,11 +68,13 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// No threads besides the engine's own, 32 MiB a stream and 4 GiB in all, 60 s sessions, 10,000 connections (5,000 of one address), 4,096
+    /// The best backend there is, no threads besides the engine's own, 32 MiB a stream and 4 GiB in all, 60 s
+    /// sessions, 10,000 connections (5,000 of one address), 4,096
     /// streams, streams end with their source, no taking over, no retransmission streams, no multicast, 10 s
     /// to connect, everyone let in.
     fn default() -> Config {
         Config {
+            backend: Backend::Auto,
             workers: 0,
             pin: false,
             limits: Limits::default(),

@@ -10,6 +10,8 @@ use crate::stats::{ChildLedger, Histogram, Ledger};
 pub struct Figures {
     /// Name of the I/O backend.
     pub backend: &'static str,
+    /// Why it is this one, in words.
+    pub backend_reason: String,
     /// Whether runs of packets go out by segmentation offload, or why not.
     pub gso: String,
     /// Processor time that the engine has used so far, on all its threads.

@@ -93,7 +93,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::io::{Backend, Opened};
 use crate::media::sdp;
 use crate::relay::{FrameReader, Packet, PacketReader, ReaderOptions, Start};
 use crate::ring::{Subscriber, Wake};
@@ -132,23 +131,23 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the system gives no event queue or no thread, [`Error::TooMany`] when the workers
-    /// are more than an engine may have.
+    /// [`Error::Io`] when [`Config::backend`] cannot be had, or the system gives no thread, [`Error::TooMany`] when
+    /// the workers are more than an engine may have.
     pub fn start(config: Config) -> Result<Engine, Error> {
-        let Opened { io, .. } = crate::io::open(Backend::Auto)
-            .map_err(|source| Error::Io { doing: "open the event queue of the sockets", source })?;
+        let opened = crate::io::open(config.backend)
+            .map_err(|source| Error::Io { doing: "open the I/O backend", source })?;
         let [a, b, c, d, node @ .., _, _, _, _] =
             random::seed().map_err(|source| Error::Io { doing: "choose a random SSRC", source })?;
         let names = (u32::from_be_bytes([a, b, c, d]), u64::from_be_bytes(node));
         let (queue, commands) = sync_channel(command::QUEUE);
         let (teller, events) = event_queue::event_queue();
-        let handle = Commands::new(queue, io.waker());
+        let handle = Commands::new(queue, opened.io.waker());
         let own = handle.clone();
         if config.workers > MAX_WORKERS {
             return Err(Error::TooMany("workers"));
         }
-        let open = || crate::io::open(Backend::Auto).map(|opened| opened.io);
-        let shards = Shards::start(config.workers, config.pin, &*io, open)
+        let open = || crate::io::open(config.backend).map(|opened| opened.io);
+        let shards = Shards::start(config.workers, config.pin, &*opened.io, open)
             .map_err(|source| Error::Io { doing: "start the threads that send", source })?;
         let thread = std::thread::Builder::new()
             .name("rillcast".into())
@@ -156,7 +155,7 @@ impl Engine {
                 if config.pin {
                     shards::pin_to(0);
                 }
-                worker::Worker::new(io, shards, config, (own, commands), teller, names).run();
+                worker::Worker::new(opened, shards, config, (own, commands), teller, names).run();
             })
             .map_err(|source| Error::Io { doing: "start the engine's thread", source })?;
         Ok(Engine { commands: handle, events, thread: Mutex::new(Some(thread)) })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
-use crate::io::{self, Datagram, Io, Token};
+use crate::io::{self, Datagram, Io, Opened, Token};
 use crate::media::sdp;
 use crate::relay::{ChildKey, Packet, PairId};
 use crate::ring::{Subscriber, Wake};
@@ -54,6 +54,7 @@ type ReaderReply = std::sync::mpsc::Sender<Result<(sdp::Session, Subscriber<Pack
 
 pub(super) struct Worker {
     pub(super) io: Box<dyn Io>,
+    pub(super) backend_reason: String,
     pub(super) config: Config,
     commands: Receiver<Command>,
     events: Teller,
@@ -128,7 +129,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        io: Box<dyn Io>,
+        Opened { io, reason: backend_reason }: Opened,
         shards: Shards,
         config: Config,
         (handle, commands): (Commands, Receiver<Command>),
@@ -146,6 +147,7 @@ impl Worker {
             awaiting_streams: Vec::new(),
             handle,
             io,
+            backend_reason,
             config,
             commands,
             events,

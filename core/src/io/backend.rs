@@ -1,8 +1,9 @@
 //! Which backend is used.
 
-use std::io;
+use std::str::FromStr;
+use std::{fmt, io};
 
-use super::{Io, Mmsg};
+use super::Io;
 
 /// A backend to ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,8 +11,41 @@ pub enum Backend {
     /// The best that is there.
     #[default]
     Auto,
-    /// epoll, recvmmsg and sendmmsg with GRO and GSO: [`Mmsg`].
+    /// epoll, recvmmsg and sendmmsg with GRO and GSO: [`Mmsg`](super::Mmsg), for Linux.
     Mmsg,
+    /// A system call per datagram, no offload: [`Mio`](super::Mio), for everywhere.
+    Mio,
+}
+
+impl Backend {
+    /// All that can be asked for.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Mmsg, Self::Mio];
+
+    /// Its name, as [`Io::name`] has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Mmsg => "mmsg",
+            Self::Mio => "mio",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Backend {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|backend| backend.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("there is no backend {text}; there are {names}")
+        })
+    }
 }
 
 /// A backend that was opened.
@@ -27,11 +61,60 @@ pub struct Opened {
 ///
 /// # Errors
 ///
-/// When it is not there, or the process is out of descriptors.
+/// When the one that was asked for is not there, which the error explains; for [`Backend::Auto`]
+/// when none is.
 pub fn open(backend: Backend) -> io::Result<Opened> {
-    let reason = match backend {
-        Backend::Auto => "it sends with the fewest system calls",
-        Backend::Mmsg => "it was asked for",
-    };
-    Ok(Opened { io: Box::new(Mmsg::new()?), reason: reason.into() })
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{backend}: {error}"));
+    if backend != Backend::Auto {
+        let io = only(backend).map_err(named)?;
+        return Ok(Opened { io, reason: "it was asked for".into() });
+    }
+    match only(Backend::Mmsg) {
+        Ok(io) => Ok(Opened { io, reason: "it sends many packets by one system call".into() }),
+        Err(error) => {
+            let io = only(Backend::Mio).map_err(named)?;
+            Ok(Opened { io, reason: format!("mmsg is not there: {error}") })
+        }
+    }
+}
+
+#[cfg(feature = "linux")]
+fn only(backend: Backend) -> io::Result<Box<dyn Io>> {
+    match backend {
+        Backend::Auto | Backend::Mmsg => Ok(Box::new(super::Mmsg::new()?)),
+        Backend::Mio => Ok(Box::new(super::Mio::new()?)),
+    }
+}
+
+#[cfg(not(feature = "linux"))]
+fn only(backend: Backend) -> io::Result<Box<dyn Io>> {
+    match backend {
+        Backend::Mio => Ok(Box::new(super::Mio::new()?)),
+        Backend::Auto | Backend::Mmsg => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this program was built without the backends for Linux",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_what_comes() {
+        for backend in Backend::ALL {
+            assert_eq!(backend.to_string().parse(), Ok(backend));
+            match open(backend) {
+                Ok(opened) => {
+                    assert!(backend == Backend::Auto || opened.io.name() == backend.name());
+                    assert!(!opened.reason.is_empty());
+                }
+                Err(error) => {
+                    let linux = cfg!(feature = "linux");
+                    assert_eq!((linux, error.kind()), (false, io::ErrorKind::Unsupported));
+                }
+            }
+        }
+    }
 }

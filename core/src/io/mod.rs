@@ -70,7 +70,10 @@ mod backend;
 mod cpu;
 mod destination;
 mod lanes;
-pub mod mmsg;
+mod mio;
+#[cfg(feature = "linux")]
+mod mmsg;
+mod sockets;
 mod thread;
 mod token;
 mod udp;
@@ -82,6 +85,8 @@ pub use backend::{Backend, Opened, open};
 pub use cpu::thread_cpu_time;
 pub use destination::Destination;
 pub use lanes::Lanes;
+pub use mio::Mio;
+#[cfg(feature = "linux")]
 pub use mmsg::Mmsg;
 pub use thread::pin_thread;
 pub use token::{Event, Token};

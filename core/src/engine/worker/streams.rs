@@ -153,6 +153,7 @@ impl Worker {
         Figures {
             workers: shards.iter().map(ShardFigures::of_worker).collect(),
             backend: self.io.name(),
+            backend_reason: self.backend_reason.clone(),
             gso: self.io.gso().to_string(),
             cpu: thread_cpu_time(),
             connections: self.connections.len(),

@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use crate::io::sockets::call::timespec;
+
 /// The most events that one wait reports; the rest comes with the next one.
 const CAPACITY: usize = 256;
 
@@ -27,7 +29,7 @@ impl Epoll {
         Ok(Self { fd, buffer, nanoseconds: true })
     }
 
-    /// Registers a descriptor; closing it takes it out again (none here is ever duplicated).
+    /// Registers a descriptor; closing the last one of its file takes it out again.
     pub(super) fn add(&self, fd: RawFd, data: u64, events: libc::c_int) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd, data, events)
     }
@@ -35,6 +37,12 @@ impl Epoll {
     /// Changes what is reported of a registered descriptor.
     pub(super) fn modify(&self, fd: RawFd, data: u64, events: libc::c_int) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_MOD, fd, data, events)
+    }
+
+    /// Takes a registered descriptor out.
+    pub(super) fn remove(&self, fd: RawFd) {
+        // Fails only when it is not there, which is what is wanted.
+        let _ = self.control(libc::EPOLL_CTL_DEL, fd, 0, 0);
     }
 
     fn control(
@@ -109,13 +117,5 @@ impl Epoll {
             )
         };
         if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count as usize) }
-    }
-}
-
-/// A length of time as system calls take it.
-pub(super) fn timespec(time: Duration) -> libc::timespec {
-    libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: time.subsec_nanos().into(),
     }
 }

@@ -2,9 +2,10 @@
 //! what the kernel refuses.
 
 use std::io::IoSlice;
-use std::net::{Ipv4Addr, UdpSocket as StdSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket as StdSocket};
 
 use super::*;
+use crate::io::{Io, UdpOptions};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -86,9 +87,9 @@ fn who_is_refused_segmentation_gets_single_packets_in_order() {
     const HUGE: usize = 30_000;
     let mut io = backend();
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
-    let socket = &io.sockets[token.index() as usize].socket;
+    let socket = &io.table.get(token).unwrap().socket;
     // Without a checksum the kernel refuses to segment, as on a route without checksum offload.
-    sockopt::set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
+    options::set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
     let (sockets, to) = receivers(3, "127.0.0.1:0");
     let large = vec![vec![1; HUGE], vec![2; HUGE]];
     let small = packets(5);
@@ -113,8 +114,8 @@ fn who_is_refused_segmentation_gets_single_packets_in_order() {
 fn segmentation_refused_by_all_is_given_up() {
     let mut io = backend();
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
-    let socket = &io.sockets[token.index() as usize].socket;
-    sockopt::set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
+    let socket = &io.table.get(token).unwrap().socket;
+    options::set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
     let (sockets, to) = receivers(20, "127.0.0.1:0");
     let packets = packets(4);
     let slices = slices(&packets);
@@ -137,7 +138,7 @@ fn an_icmp_error_does_not_stop_a_connected_socket() {
     let socket = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap();
     // Nobody is there: the answer is an ICMP port unreachable, which a connected socket is told.
     let nobody = StdSocket::bind(LOOPBACK).unwrap().local_addr().unwrap();
-    io.sockets[socket.token.index() as usize].socket.connect(&nobody.into()).unwrap();
+    io.table.get(socket.token).unwrap().socket.connect(&nobody.into()).unwrap();
     let packet = [IoSlice::new(b"hello")];
     let runs = [Run::new(&packet, 5)];
     let to = [Destination::new(nobody)];

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-use super::cmsg::{Control, Notes, address, empty_header, notes, retry};
+use crate::io::sockets::call::retry;
+use crate::io::sockets::cmsg::{Control, Notes, address, empty_header, notes};
+use crate::io::sockets::options::new_drops;
 use crate::io::{Datagram, Lanes, Received, SMALL_DATAGRAM};
 use crate::ring::Pool;
 
@@ -222,34 +224,7 @@ impl Receiver {
     }
 }
 
-/// What the kernel's count of drops, which wraps, says beyond what was `told`.
-///
-/// The count that comes with a datagram is as old as that datagram, so it may be behind one that
-/// was asked for in between.
-pub(super) fn new_drops(told: &mut u32, count: u32) -> u64 {
-    let new = count.wrapping_sub(*told);
-    if new > u32::MAX / 2 {
-        return 0;
-    }
-    *told = count;
-    new.into()
-}
-
 /// A buffer as the kernel wants it named.
 fn room(buffer: &mut [u8]) -> libc::iovec {
     libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::new_drops;
-
-    #[test]
-    fn the_count_of_losses_may_wrap() {
-        let mut told = u32::MAX - 1;
-        assert_eq!(new_drops(&mut told, 3), 5);
-        assert_eq!(new_drops(&mut told, 3), 0);
-        assert_eq!(new_drops(&mut told, 1), 0, "older than what was told");
-        assert_eq!(new_drops(&mut told, 4), 1);
-    }
 }

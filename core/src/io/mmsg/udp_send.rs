@@ -3,10 +3,12 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::cmsg::{Control, empty_header, retry};
-use super::offload::{Offload, is_refusal};
-use super::patience::Patience;
-use super::plan::{Part, Plan};
+use crate::io::sockets::account::{Account, Mark};
+use crate::io::sockets::call::retry;
+use crate::io::sockets::cmsg::{Control, empty_header};
+use crate::io::sockets::offload::{Offload, is_refusal};
+use crate::io::sockets::patience::Patience;
+use crate::io::sockets::plan::{Part, Plan};
 use crate::io::{Destination, Failure, FanOut, Gso, Run};
 
 /// Messages per system call: enough that the call itself costs nothing, few enough that their
@@ -69,8 +71,8 @@ impl Sender {
             Control::segment(u16::try_from(run.segment()).unwrap_or(u16::MAX))
         }));
 
-        let (done, patience) = (FanOut::default(), &mut self.patience);
-        let mut call = Call { fd, runs, to, failed, done, patience, refused: false };
+        let (account, patience) = (Account::new(failed), &mut self.patience);
+        let mut call = Call { fd, runs, to, account, patience, refused: false };
         self.batch.clear();
         for (index, _) in runs.iter().enumerate() {
             let control = self.controls.get(index);
@@ -85,7 +87,7 @@ impl Sender {
             }
         }
         call.flush(&mut self.batch, Some(&mut self.fallback));
-        call.done
+        call.account.done
     }
 }
 
@@ -94,13 +96,6 @@ impl Sender {
 struct Batch {
     headers: Vec<libc::mmsghdr>,
     marks: Vec<Mark>,
-}
-
-/// What a message carries, and to whom.
-#[derive(Clone)]
-struct Mark {
-    part: Part,
-    destination: usize,
 }
 
 impl Batch {
@@ -157,8 +152,7 @@ struct Call<'a, 'r> {
     fd: BorrowedFd<'a>,
     runs: &'a [Run<'r>],
     to: &'a [Destination],
-    failed: &'a mut Vec<Failure>,
-    done: FanOut,
+    account: Account<'a>,
     patience: &'a mut Patience,
     /// The kernel takes nothing at present, and the time for waiting is used up.
     refused: bool,
@@ -183,7 +177,7 @@ impl Call<'_, '_> {
                 Step::Sent(count) => {
                     let end = start.saturating_add(count);
                     for mark in batch.marks.get(start..end).unwrap_or_default() {
-                        self.sent(mark);
+                        self.account.sent(mark);
                         if let Some(fallback) = &mut fallback {
                             fallback.offload.accepted |= mark.part.segments.len() > 1;
                         }
@@ -195,13 +189,13 @@ impl Call<'_, '_> {
                         Some(fallback) if first.part.segments.len() > 1 && is_refusal(&error) => {
                             self.packet_by_packet(first, &error, fallback);
                         }
-                        _ => self.failed(first, error),
+                        _ => self.account.failed(first, error),
                     }
                     start += 1;
                 }
                 Step::Refused => {
                     for mark in batch.marks.get(start..).unwrap_or_default() {
-                        self.failed(mark, io::ErrorKind::WouldBlock.into());
+                        self.account.failed(mark, io::ErrorKind::WouldBlock.into());
                     }
                     break;
                 }
@@ -230,35 +224,12 @@ impl Call<'_, '_> {
                 batch.put(&part, slices, index, address, None);
             }
         }
-        let before = self.done.sent;
+        let before = self.account.done.sent;
         self.flush(batch, None);
-        if self.done.sent > before {
+        if self.account.done.sent > before {
             address.set_plain();
             offload.refused(address.addr(), error);
         }
-    }
-
-    fn sent(&mut self, mark: &Mark) {
-        self.done.sent += mark.part.segments.len() as u64;
-        self.done.bytes += mark.part.bytes as u64;
-        self.done.messages += 1;
-    }
-
-    fn failed(&mut self, mark: &Mark, error: io::Error) {
-        let segments = mark.part.segments.clone();
-        self.done.failed += segments.len() as u64;
-        // Packets that follow one another and fail for the same reason are one entry.
-        if let Some(last) = self.failed.last_mut()
-            && (last.destination, last.run) == (mark.destination, mark.part.run)
-            && last.segments.end == segments.start
-            && last.error.raw_os_error() == error.raw_os_error()
-            && last.error.kind() == error.kind()
-        {
-            last.segments.end = segments.end;
-            return;
-        }
-        let (destination, run) = (mark.destination, mark.part.run);
-        self.failed.push(Failure { destination, run, segments, error });
     }
 
     /// Sends from the first message on, waiting for room as long as there is patience.
@@ -267,7 +238,7 @@ impl Call<'_, '_> {
             if self.refused {
                 return Step::Refused;
             }
-            self.done.calls += 1;
+            self.account.done.calls += 1;
             let error = match sendmmsg(self.fd, messages) {
                 Ok(count) if count > 0 => return Step::Sent(count),
                 // Not known to happen; to be safe from a loop without end.

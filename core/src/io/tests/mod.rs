@@ -101,7 +101,9 @@ macro_rules! conformance {
     };
 }
 
+#[cfg(feature = "linux")]
 conformance!(mmsg, Box::new(Mmsg::new().expect("a backend")));
+conformance!(mio, Box::new(Mio::new().expect("a backend")));
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 

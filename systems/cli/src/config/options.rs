@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use rillcast::engine::GroupRange;
+use rillcast::io::Backend;
 use serde::{Deserialize, Serialize};
 
 use super::keyed;
@@ -197,6 +199,17 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "day")]
     pub(crate) session_timeout: Option<u64>,
+
+    /// What packets are carried by: mmsg (recvmmsg, sendmmsg, offload; for Linux), mio (portable, a system
+    /// call per packet), or the best of them that is there [default: auto]
+    #[arg(long, value_name = "NAME", value_parser = backends())]
+    #[serde(with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) backend: Option<Backend>,
+}
+
+/// The backends by name, so that shells can complete them.
+fn backends() -> impl TypedValueParser<Value = Backend> {
+    PossibleValuesParser::new(Backend::ALL.map(Backend::name)).try_map(|name| name.parse())
 }
 
 impl Options {
@@ -237,6 +250,7 @@ impl Options {
             max_memory: self.max_memory.or(file.max_memory),
             max_streams: self.max_streams.or(file.max_streams),
             session_timeout: self.session_timeout.or(file.session_timeout),
+            backend: self.backend.or(file.backend),
             ..self
         }
     }

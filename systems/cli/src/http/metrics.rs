@@ -60,9 +60,10 @@ impl Families<'_> {
         let labels = [
             ("version", env!("CARGO_PKG_VERSION")),
             ("backend", figures.backend),
+            ("backend_reason", figures.backend_reason.as_str()),
             ("gso", figures.gso.as_str()),
         ];
-        let help = "Version, I/O backend, and whether segmentation offload is in use or why not";
+        let help = "Version, I/O backend and why it is this one, and whether segmentation offload is in use or why not";
         let mut info = self.0.encode_descriptor("rillcast_engine", help, None, MetricType::Info)?;
         info.encode_info(&labels)?;
         let uptime = seen.uptime.as_secs_f64();

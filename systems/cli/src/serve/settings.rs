@@ -66,6 +66,7 @@ pub(crate) fn with_defaults(mut options: Options) -> Options {
     options.max_memory.get_or_insert(engine.total_buffer / MIB);
     options.max_streams.get_or_insert(engine.max_streams);
     options.session_timeout.get_or_insert(engine.session_timeout.as_secs());
+    options.backend.get_or_insert(engine.backend);
     options
 }
 
@@ -91,6 +92,7 @@ pub(super) fn engine(options: &Options, policy: Arc<Policy>) -> Result<Config, F
         session_timeout: options
             .session_timeout
             .map_or(default.session_timeout, Duration::from_secs),
+        backend: options.backend.unwrap_or(default.backend),
         access: policy,
         ..default
     })
@@ -193,6 +195,7 @@ pub(super) fn with_fixed(new: Options, old: &Options) -> Options {
         max_memory: old.max_memory,
         max_streams: old.max_streams,
         session_timeout: old.session_timeout,
+        backend: old.backend,
         ..new
     }
 }
@@ -225,6 +228,7 @@ pub(super) fn need_a_restart(old: &Options, new: &Options) -> Vec<&'static str> 
         ("max-memory", old.max_memory != new.max_memory),
         ("max-streams", old.max_streams != new.max_streams),
         ("session-timeout", old.session_timeout != new.session_timeout),
+        ("backend", old.backend != new.backend),
     ];
     differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }

@@ -59,6 +59,7 @@ fn rendered() -> String {
     let pull = |(path, phase): (&str, _)| PullState { path: path.into(), phase, failures: 2 };
     let figures = Figures {
         backend: "mmsg",
+        backend_reason: "it was asked for".into(),
         gso: "off: no \"GSO\" here".into(),
         connections: 7,
         refused_connections: 5,
@@ -138,7 +139,9 @@ fn numbers_are_where_they_belong() {
         assert_eq!(samples.get(series.as_str()), Some(&value), "{series} in\n{text}");
     }
     let info = samples.keys().find(|series| series.starts_with("rillcast_engine_info{"));
-    assert!(info.unwrap().contains(r#"backend="mmsg",gso="off: no \"GSO\" here""#));
+    assert!(info.unwrap().contains(
+        r#"backend="mmsg",backend_reason="it was asked for",gso="off: no \"GSO\" here""#
+    ));
 }
 
 #[test]

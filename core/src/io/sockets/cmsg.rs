@@ -1,23 +1,23 @@
 //! Message headers, control messages and addresses, as sendmmsg(2) and recvmmsg(2) want them.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{SocketAddr, SocketAddrV6};
 use std::ptr;
 
-use super::sockopt::{UDP_GRO, UDP_SEGMENT};
+use super::address::canonical;
+use super::options::{UDP_GRO, UDP_SEGMENT};
 
 /// Room for the control messages of one datagram: two of four bytes, with their headers.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
-pub(super) struct Control(pub(super) [u8; Control::SIZE]);
+pub(in crate::io) struct Control(pub(in crate::io) [u8; Control::SIZE]);
 
 impl Control {
-    pub(super) const SIZE: usize = 64;
+    pub(in crate::io) const SIZE: usize = 64;
 
-    pub(super) const EMPTY: Self = Self([0; Self::SIZE]);
+    pub(in crate::io) const EMPTY: Self = Self([0; Self::SIZE]);
 
     /// A control message that asks for segmentation, and its length.
-    pub(super) fn segment(size: u16) -> (Self, usize) {
+    pub(in crate::io) fn segment(size: u16) -> (Self, usize) {
         let mut control = Self::EMPTY;
         let mut header = empty_header().msg_hdr;
         header.msg_control = control.0.as_mut_ptr().cast();
@@ -42,11 +42,11 @@ impl Control {
 
 /// What the kernel says of a received message beside its bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Notes {
+pub(in crate::io) struct Notes {
     /// `UDP_GRO`: the size of the segments of an aggregate.
-    pub(super) segment: Option<usize>,
+    pub(in crate::io) segment: Option<usize>,
     /// `SO_RXQ_OVFL`: datagrams that the socket had dropped when this one was queued.
-    pub(super) drops: Option<u32>,
+    pub(in crate::io) drops: Option<u32>,
 }
 
 /// Reads the control messages of a received message.
@@ -55,7 +55,7 @@ pub(super) struct Notes {
 ///
 /// `header` is as recvmmsg(2) left it: `msg_control` points to `msg_controllen` bytes that the
 /// kernel has written, aligned for `cmsghdr`.
-pub(super) unsafe fn notes(header: &libc::msghdr) -> Notes {
+pub(in crate::io) unsafe fn notes(header: &libc::msghdr) -> Notes {
     let mut notes = Notes::default();
     // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR stay inside the buffer that `header` names and give
     // NULL at its end; the caller vouches for that buffer. Data is read unaligned, and only when
@@ -82,7 +82,7 @@ pub(super) unsafe fn notes(header: &libc::msghdr) -> Notes {
 }
 
 /// The address that the kernel wrote, in canonical form; `None` for a family that is not IP.
-pub(super) fn address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
+pub(in crate::io) fn address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
     match libc::c_int::from(storage.ss_family) {
         libc::AF_INET => {
             // SAFETY: `sockaddr_storage` is large enough and aligned for every kind of address,
@@ -101,32 +101,9 @@ pub(super) fn address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
     }
 }
 
-/// An IPv4 address that is mapped into IPv6, as IPv4.
-pub(super) fn canonical(addr: SocketAddr) -> SocketAddr {
-    match addr.ip().to_canonical() {
-        IpAddr::V4(ip) => (ip, addr.port()).into(),
-        IpAddr::V6(_) => addr,
-    }
-}
-
 /// A message header in which every pointer is NULL and every length 0.
-pub(super) fn empty_header() -> libc::mmsghdr {
+pub(in crate::io) fn empty_header() -> libc::mmsghdr {
     // SAFETY: all fields are integers and raw pointers, for which zero is a value. (Written so
     // because some C libraries have padding fields in it that cannot be named.)
     unsafe { std::mem::zeroed() }
-}
-
-/// Repeats a system call while a signal interrupts it.
-pub(super) fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
-    loop {
-        match usize::try_from(call()) {
-            Ok(result) => return Ok(result),
-            Err(_) => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
-        }
-    }
 }

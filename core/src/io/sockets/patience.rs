@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use super::epoll::timespec;
+use super::call::timespec;
 use crate::io::SEND_PATIENCE;
 
 /// Pause before a device whose queue is full (ENOBUFS) is tried again.
@@ -12,19 +12,19 @@ const DEVICE_PAUSE: Duration = Duration::from_micros(200);
 /// Waiting for a full buffer to drain, at most [`SEND_PATIENCE`] from the first time on: however many
 /// calls of `fan_out` find it full in one turn of the loop, they do not hold it up longer than that.
 #[derive(Debug, Default)]
-pub(super) struct Patience {
+pub(in crate::io) struct Patience {
     until: Option<Instant>,
 }
 
 impl Patience {
     /// A new turn of the loop begins.
-    pub(super) fn renew(&mut self) {
+    pub(in crate::io) fn renew(&mut self) {
         self.until = None;
     }
 
     /// Waits until the socket's buffer has room, or a moment for the device's queue, which nothing
     /// tells of. False when there is no time left for it.
-    pub(super) fn wait(&mut self, socket: Option<BorrowedFd<'_>>) -> bool {
+    pub(in crate::io) fn wait(&mut self, socket: Option<BorrowedFd<'_>>) -> bool {
         let now = Instant::now();
         let until = *self.until.get_or_insert(now + SEND_PATIENCE);
         let left = until.saturating_duration_since(now);

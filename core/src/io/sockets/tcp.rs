@@ -2,12 +2,13 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
-use super::cmsg::{canonical, retry};
-use super::sockopt;
+use super::address;
+use super::call::retry;
+use super::options;
 
 /// Connections that may wait to be accepted; the kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: libc::c_int = 4096;
@@ -16,10 +17,12 @@ const BACKLOG: libc::c_int = 4096;
 const BROKEN: usize = 64;
 
 /// The most slices that one call takes (`UIO_MAXIOV` of the kernel).
-const MAX_SLICES: usize = 1024;
+pub(super) const MAX_SLICES: usize = 1024;
 
 fn socket(addr: SocketAddr) -> io::Result<Socket> {
-    Socket::new(Domain::for_address(addr), Type::STREAM.nonblocking(), Some(Protocol::TCP))
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 pub(super) fn listen(addr: SocketAddr) -> io::Result<Socket> {
@@ -36,10 +39,11 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<Socket> {
 
 pub(super) fn accept(listener: &Socket) -> io::Result<Option<(Socket, SocketAddr)>> {
     for _ in 0..BROKEN {
-        match accept_one(listener) {
+        match listener.accept() {
             Ok((socket, addr)) => {
+                let addr = address::of(addr)?;
                 // Fails only when the peer is gone already, which reading will tell.
-                let _ = sockopt::tune_connection(std::os::fd::AsFd::as_fd(&socket));
+                let _ = options::tune_connection(std::os::fd::AsFd::as_fd(&socket));
                 return Ok(Some((socket, addr)));
             }
             Err(error) => match error.raw_os_error() {
@@ -63,36 +67,10 @@ pub(super) fn accept(listener: &Socket) -> io::Result<Option<(Socket, SocketAddr
     Ok(None)
 }
 
-fn accept_one(listener: &Socket) -> io::Result<(Socket, SocketAddr)> {
-    // SAFETY: `try_init` wants the closure to have written an address of the length given when it
-    // returns `Ok`, which accept4(2) does when it succeeds:
-    // > addr: a pointer to a sockaddr structure, filled in with the address of the peer: the
-    // >   storage that socket2 provides
-    // > addrlen: the caller must initialise it to contain the size of that structure (socket2 has);
-    // >   on return it will contain the actual size
-    // > flags: SOCK_NONBLOCK, SOCK_CLOEXEC
-    let (fd, addr) = unsafe {
-        SockAddr::try_init(|storage, length| {
-            retry(|| {
-                libc::accept4(
-                    listener.as_raw_fd(),
-                    storage.cast(),
-                    length,
-                    libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
-                ) as isize
-            })
-        })
-    }?;
-    // SAFETY: accept4 has just made this descriptor and nobody else knows it.
-    let socket = unsafe { Socket::from_raw_fd(fd as libc::c_int) };
-    let addr = addr.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
-    Ok((socket, canonical(addr)))
-}
-
 /// Begins to connect; whether it succeeds is known when the socket is writable.
 pub(super) fn connect(addr: SocketAddr) -> io::Result<Socket> {
     let socket = socket(addr)?;
-    sockopt::tune_connection(std::os::fd::AsFd::as_fd(&socket))?;
+    options::tune_connection(std::os::fd::AsFd::as_fd(&socket))?;
     match socket.connect(&addr.into()) {
         Ok(()) => Ok(socket),
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(socket),
@@ -127,7 +105,7 @@ pub(super) fn adopt(fd: OwnedFd) -> io::Result<Socket> {
     // Reads and writes do not wait in any case: both are told not to.
     if socket.domain()? != Domain::UNIX {
         // Fails only when the peer is gone already, which reading will tell.
-        let _ = sockopt::tune_connection(std::os::fd::AsFd::as_fd(&socket));
+        let _ = options::tune_connection(std::os::fd::AsFd::as_fd(&socket));
     }
     Ok(socket)
 }
@@ -140,26 +118,16 @@ pub(super) fn read(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
     })
 }
 
-/// Writes, gathered, without a signal when the peer is gone.
+/// Writes at most [`MAX_SLICES`] slices, gathered, without waiting, and without a signal when the peer
+/// is gone: the engine may live in a program that does not ignore SIGPIPE.
 pub(super) fn write(socket: &Socket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    let mut header = super::cmsg::empty_header().msg_hdr;
-    // `IoSlice` is guaranteed to have the layout of `iovec`; the kernel only reads it.
-    header.msg_iov = slices.as_ptr().cast_mut().cast();
-    header.msg_iovlen = slices.len().min(MAX_SLICES) as _;
-    // SAFETY: sendmsg(2), for which the elements of msghdr are:
-    // > msg_name: an optional target address of an unconnected socket: NULL
-    // > msg_iov, msg_iovlen: scatter-gather locations: `slices`, whose bytes are borrowed for the
-    // >   call; not more than it has
-    // > msg_control: ancillary data: NULL
-    // > flags: MSG_NOSIGNAL (no SIGPIPE: the engine may live in a program that does not ignore
-    // >   it), MSG_DONTWAIT
-    retry(|| unsafe {
-        libc::sendmsg(
-            socket.as_raw_fd(),
-            &raw const header,
-            libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
-        )
-    })
+    loop {
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        match socket.send_vectored_with_flags(slices, flags) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 /// Whether a write that took `taken` bytes left some of the slices.

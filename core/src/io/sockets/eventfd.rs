@@ -1,25 +1,24 @@
-//! What ends a wait from another thread.
+//! What ends a wait from another thread: eventfd(2).
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+use super::pending::Pending;
 use crate::ring::Wake;
-use crate::sync::{AtomicBool, Ordering};
 
 /// An eventfd that is written at most once between two waits.
 ///
-/// It is registered edge-triggered and never read: each write is a new edge, and a counter that
-/// grows by one per wait does not overflow in the life of a machine. So a wake costs one system
-/// call in all, and a wake while one is pending costs none.
+/// It is watched for edges and never read: each write is a new edge, and a counter that grows by
+/// one per wait does not overflow in the life of a machine. So a wake costs one system call in all,
+/// and a wake while one is pending costs none.
 #[derive(Debug)]
-pub(super) struct Waker {
+pub(in crate::io) struct Waker {
     fd: OwnedFd,
-    /// Written since the last [`acknowledge`](Self::acknowledge).
-    pending: AtomicBool,
+    pending: Pending,
 }
 
 impl Waker {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(in crate::io) fn new() -> io::Result<Self> {
         // SAFETY: eventfd(2) takes no pointer.
         // > initval: the counter's first value
         // > flags: EFD_CLOEXEC and EFD_NONBLOCK as for open(2)
@@ -29,18 +28,12 @@ impl Waker {
         }
         // SAFETY: the call above has just made this descriptor and nobody else knows it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { fd, pending: AtomicBool::new(false) })
+        Ok(Self { fd, pending: Pending::default() })
     }
 
-    /// From now on a wake is written again. The waiting thread calls this after it was woken and
-    /// before it looks at what it may have been woken for.
-    pub(super) fn acknowledge(&self) {
-        // Against the `swap` in `wake`. Either that swap comes first in the order of this atomic:
-        // then this one reads it, or a later one of its release sequence, and what was done before
-        // the wake is visible to what the caller looks at next. Or this one comes first: then the
-        // waker finds `false` and writes, and the next wait returns at once. In both cases the
-        // work is seen.
-        self.pending.swap(false, Ordering::AcqRel);
+    /// See [`Pending::acknowledge`].
+    pub(in crate::io) fn acknowledge(&self) {
+        self.pending.acknowledge();
     }
 }
 
@@ -52,7 +45,7 @@ impl AsRawFd for Waker {
 
 impl Wake for Waker {
     fn wake(&self) {
-        if self.pending.swap(true, Ordering::AcqRel) {
+        if !self.pending.raise() {
             return;
         }
         let one = 1_u64;

@@ -10,13 +10,13 @@ const MAX_SLICES: usize = 1024;
 
 /// One message that carries a run, or some of it, to any destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Part {
+pub(in crate::io) struct Part {
     /// Index of the run.
-    pub(super) run: usize,
+    pub(in crate::io) run: usize,
     /// Which of the run's packets.
-    pub(super) segments: Range<usize>,
+    pub(in crate::io) segments: Range<usize>,
     /// Bytes in all.
-    pub(super) bytes: usize,
+    pub(in crate::io) bytes: usize,
     /// Which of the plan's own slices; `None` when the caller's serve as they are.
     slices: Option<Range<usize>>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Part {
 /// plan keeps its memory from call to call; what its slices point to is borrowed by the caller of
 /// [`lay_out`](Self::lay_out) and must not be used after that borrow.
 #[derive(Default)]
-pub(super) struct Plan {
+pub(in crate::io) struct Plan {
     slices: Vec<libc::iovec>,
     parts: Vec<Part>,
     runs: Vec<Ways>,
@@ -44,7 +44,7 @@ struct Ways {
 impl Plan {
     /// Plans all runs anew: joined into messages of several segments if `joined`, and packet by
     /// packet if `single`. A run of one packet goes the same way in both.
-    pub(super) fn lay_out(&mut self, runs: &[Run<'_>], joined: bool, single: bool) {
+    pub(in crate::io) fn lay_out(&mut self, runs: &[Run<'_>], joined: bool, single: bool) {
         self.slices.clear();
         self.parts.clear();
         self.runs.clear();
@@ -55,7 +55,7 @@ impl Plan {
     }
 
     /// The messages of a run: packet by packet if `single` and that was planned, else joined.
-    pub(super) fn parts(&self, run: usize, single: bool) -> &[Part] {
+    pub(in crate::io) fn parts(&self, run: usize, single: bool) -> &[Part] {
         let Some(ways) = self.runs.get(run) else { return &[] };
         let range = if single && !ways.single.is_empty() { &ways.single } else { &ways.joined };
         self.parts.get(range.clone()).unwrap_or_default()
@@ -63,7 +63,11 @@ impl Plan {
 
     /// The slices to gather for a part: a pointer, valid until the next
     /// [`lay_out`](Self::lay_out) and as long as the runs are borrowed, and their number.
-    pub(super) fn gather(&self, part: &Part, runs: &[Run<'_>]) -> (*const libc::iovec, usize) {
+    pub(in crate::io) fn gather(
+        &self,
+        part: &Part,
+        runs: &[Run<'_>],
+    ) -> (*const libc::iovec, usize) {
         let own = part.slices.clone().and_then(|range| self.slices.get(range));
         match (own, runs.get(part.run)) {
             (Some(own), _) => (own.as_ptr(), own.len()),

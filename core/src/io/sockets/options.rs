@@ -6,15 +6,16 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use socket2::SockRef;
 
 /// `UDP_SEGMENT`: the size of the segments of a message (GSO), Linux 4.18.
-pub(super) const UDP_SEGMENT: libc::c_int = 103;
+#[cfg(feature = "linux")]
+pub(in crate::io) const UDP_SEGMENT: libc::c_int = 103;
 /// `UDP_GRO`: hand over aggregates, Linux 5.0.
-pub(super) const UDP_GRO: libc::c_int = 104;
+pub(in crate::io) const UDP_GRO: libc::c_int = 104;
 /// Unsent bytes above which a connection is not writable.
 const NOTSENT_LOWAT: libc::c_int = 128 * 1024;
 /// `SK_MEMINFO_DROPS` of `linux/sock_diag.h`.
 const MEMINFO_DROPS: usize = 8;
 
-pub(super) fn set_int(
+pub(in crate::io) fn set_int(
     fd: BorrowedFd<'_>,
     level: libc::c_int,
     name: libc::c_int,
@@ -58,12 +59,13 @@ fn get<const N: usize>(
 }
 
 /// Whether the kernel knows segmentation offload at all.
-pub(super) fn has_gso(fd: BorrowedFd<'_>) -> io::Result<()> {
+#[cfg(feature = "linux")]
+pub(in crate::io) fn has_gso(fd: BorrowedFd<'_>) -> io::Result<()> {
     get::<1>(fd, libc::SOL_UDP, UDP_SEGMENT).map(drop)
 }
 
 /// Datagrams that a socket has dropped so far (Linux 4.12; a count that wraps).
-pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
+pub(in crate::io) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
     let (values, filled) = get::<16>(fd, libc::SOL_SOCKET, libc::SO_MEMINFO)?;
     values
         .iter()
@@ -73,9 +75,22 @@ pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
         .ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
 }
 
+/// What the kernel's count of drops, which wraps, says beyond what was `told`.
+///
+/// The count that comes with a datagram is as old as that datagram, so it may be behind one that
+/// was asked for in between.
+pub(in crate::io) fn new_drops(told: &mut u32, count: u32) -> u64 {
+    let new = count.wrapping_sub(*told);
+    if new > u32::MAX / 2 {
+        return 0;
+    }
+    *told = count;
+    new.into()
+}
+
 /// Which buffer of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Buffer {
+pub(in crate::io) enum Buffer {
     Receive,
     Send,
 }
@@ -83,7 +98,7 @@ pub(super) enum Buffer {
 impl Buffer {
     /// Asks for a size and gives what was granted: with the privilege of going over the limit if
     /// there is one, else within it.
-    pub(super) fn request(self, fd: BorrowedFd<'_>, size: usize) -> io::Result<usize> {
+    pub(in crate::io) fn request(self, fd: BorrowedFd<'_>, size: usize) -> io::Result<usize> {
         let socket = SockRef::from(&fd);
         if size > 0 {
             let value = libc::c_int::try_from(size).unwrap_or(libc::c_int::MAX);
@@ -105,7 +120,7 @@ impl Buffer {
     }
 
     /// What to tell the user when the kernel granted less than was asked for.
-    pub(super) fn warning(self, asked: usize, granted: usize) -> Option<String> {
+    pub(in crate::io) fn warning(self, asked: usize, granted: usize) -> Option<String> {
         let (buffer, limit, consequence) = match self {
             Self::Receive => ("receive", "rmem_max", "bursts of packets may be lost on arrival"),
             Self::Send => ("send", "wmem_max", "bursts of packets may be refused when sent"),
@@ -122,7 +137,7 @@ impl Buffer {
 /// Sets a connection up for live media: nothing waits to be joined with later bytes, little waits
 /// unsent (what waits here cannot be skipped any more when the child lags), and a peer that has
 /// vanished is noticed.
-pub(super) fn tune_connection(fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(in crate::io) fn tune_connection(fd: BorrowedFd<'_>) -> io::Result<()> {
     let socket = SockRef::from(&fd);
     socket.set_tcp_nodelay(true)?;
     set_int(fd, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)?;
@@ -139,7 +154,7 @@ pub(super) fn tune_connection(fd: BorrowedFd<'_>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::Buffer;
+    use super::*;
 
     #[test]
     fn a_small_buffer_is_warned_of_with_the_command_that_mends_it() {
@@ -149,5 +164,14 @@ mod tests {
         let warning = Buffer::Send.warning(2, 1).unwrap();
         assert!(warning.contains("sysctl -w net.core.wmem_max=2"), "{warning}");
         assert_eq!(Buffer::Send.warning(4096, 4096), None);
+    }
+
+    #[test]
+    fn the_count_of_losses_may_wrap() {
+        let mut told = u32::MAX - 1;
+        assert_eq!(new_drops(&mut told, 3), 5);
+        assert_eq!(new_drops(&mut told, 3), 0);
+        assert_eq!(new_drops(&mut told, 1), 0, "older than what was told");
+        assert_eq!(new_drops(&mut told, 4), 1);
     }
 }

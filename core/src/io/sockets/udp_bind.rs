@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::sockopt::{self, Buffer, UDP_GRO};
+use super::options::{Buffer, UDP_GRO, set_int};
 use crate::io::{MulticastOptions, UdpOptions};
 
 /// Ports tried for a pair.
@@ -53,8 +53,8 @@ pub(super) fn bind_pair(
 }
 
 fn bind_only(addr: SocketAddr) -> io::Result<Socket> {
-    let kind = Type::DGRAM.nonblocking();
-    let socket = Socket::new(Domain::for_address(addr), kind, Some(Protocol::UDP))?;
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
     if addr.is_ipv6() {
         socket.set_only_v6(!addr.ip().is_unspecified())?;
     }
@@ -78,9 +78,9 @@ fn set_up(socket: Socket, options: &UdpOptions) -> io::Result<Bound> {
         }
     }
     // Without it (before Linux 5.0) every datagram comes by itself.
-    let gro = options.gro && sockopt::set_int(fd, libc::SOL_UDP, UDP_GRO, 1).is_ok();
+    let gro = options.gro && set_int(fd, libc::SOL_UDP, UDP_GRO, 1).is_ok();
     // Losses are then counted as they are reported, or not at all.
-    if let Err(error) = sockopt::set_int(fd, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1) {
+    if let Err(error) = set_int(fd, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1) {
         tracing::debug!(%error, "the kernel does not report lost datagrams (SO_RXQ_OVFL)");
     }
     let local_addr = socket
