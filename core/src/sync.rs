@@ -14,6 +14,8 @@ mod imp {
 
     // Aliases, not re-exports: the lint looks through those.
     pub(crate) type AtomicBool = atomic::AtomicBool;
+    #[cfg(all(feature = "linux", not(rill_ring_alone)))]
+    pub(crate) type AtomicU16 = atomic::AtomicU16;
     pub(crate) type AtomicU32 = atomic::AtomicU32;
     pub(crate) type AtomicU64 = atomic::AtomicU64;
 
@@ -43,7 +45,9 @@ mod imp {
 #[cfg(rill_loom)]
 mod imp {
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering, fence,
+    };
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 }
 

@@ -42,6 +42,15 @@ fn packets_pass_without_allocation_by_mmsg() {
     packets_pass_without_allocation(Backend::Mmsg);
 }
 
+#[test]
+#[cfg(feature = "linux")]
+fn packets_pass_without_allocation_by_uring() {
+    match rillcast::io::open(Backend::Uring) {
+        Ok(_) => packets_pass_without_allocation(Backend::Uring),
+        Err(error) => eprintln!("skipped: {error}"),
+    }
+}
+
 fn packets_pass_without_allocation(backend: Backend) {
     let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let mut io = rillcast::io::open(backend).unwrap().io;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 pub(super) use audited::{Audited, audit, with_workers};
 
 use super::{Config, Engine, Event, Source, Transport};
+use crate::io::Backend;
 use crate::media::{Payload, sdp};
 use crate::relay::Next;
 
@@ -78,8 +79,9 @@ fn check(engine: &Engine) {
 }
 
 /// A source in one engine, pushed to a second, pulled by a third: every frame arrives, whole.
-fn through_three_engines(push: Transport, pull: Transport) {
-    let (origin, server, player) = (engine(), engine(), engine());
+fn through_three_engines(backend: Backend, push: Transport, pull: Transport) {
+    let [origin, server, player] =
+        std::array::from_fn(|_| Audited::start(Config { backend, ..Config::default() }));
     let url = format!("rtsp://{}/live/cam?x=1", serve(&server));
     let mut source = origin.source("made", session()).expect("a source");
     write(&mut source, 0);
@@ -91,7 +93,8 @@ fn through_three_engines(push: Transport, pull: Transport) {
     wait_for(&server, |event| matches!(event, Event::ChildStarted { .. }));
 
     let (mut next, mut video, mut audio) = (1, Vec::new(), 0);
-    while next < 60 || video.last() != Some(&59) {
+    // Sockets are read in turn, so that the last of one track may come after the last of the other.
+    while next < 60 || video.last() != Some(&59) || audio < 50 {
         if next < 60 {
             write(&mut source, next);
             next += 1;
@@ -108,10 +111,10 @@ fn through_three_engines(push: Transport, pull: Transport) {
                 Payload::Opaque(_) => panic!("no such track"),
             },
             Next::TimedOut if next < 60 => {}
-            other => panic!("{other:?} after {video:?}"),
+            other => panic!("{other:?} after {video:?} and {audio} frames of audio"),
         }
     }
-    assert!(video.len() >= 50 && audio >= 50, "{} and {audio} frames", video.len());
+    assert!(video.len() >= 50, "{} frames", video.len());
     for engine in [&origin, &server, &player] {
         check(engine);
     }
@@ -128,17 +131,39 @@ fn first_frame<P: AsRef<[u8]> + Clone>(unit: &crate::media::h264::AccessUnit<P>)
 
 #[test]
 fn pushed_and_pulled_over_tcp() {
-    through_three_engines(Transport::Tcp, Transport::Tcp);
+    through_three_engines(Backend::Auto, Transport::Tcp, Transport::Tcp);
 }
 
 #[test]
 fn pushed_and_pulled_over_udp() {
-    through_three_engines(Transport::Udp, Transport::Udp);
+    through_three_engines(Backend::Auto, Transport::Udp, Transport::Udp);
 }
 
 #[test]
 fn pushed_over_udp_and_pulled_over_tcp() {
-    through_three_engines(Transport::Udp, Transport::Tcp);
+    through_three_engines(Backend::Auto, Transport::Udp, Transport::Tcp);
+}
+
+#[test]
+fn every_backend_relays() {
+    for backend in Backend::ALL {
+        match crate::io::open(backend) {
+            Ok(_) => {
+                through_three_engines(backend, Transport::Udp, Transport::Udp);
+                through_three_engines(backend, Transport::Tcp, Transport::Tcp);
+            }
+            Err(error) => eprintln!("skipped: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_backend_is_shown_with_the_reason() {
+    let figures = engine().figures().expect("figures");
+    assert!(!figures.backend.is_empty() && !figures.backend_reason.is_empty());
+    let config = Config { backend: Backend::Mio, ..Config::default() };
+    let figures = Audited::start(config).figures().expect("figures");
+    assert_eq!((figures.backend, figures.backend_reason.as_str()), ("mio", "it was asked for"));
 }
 
 /// A client by hand.

@@ -40,6 +40,18 @@
 //!   stale [`Token`] fail with [`NotFound`](std::io::ErrorKind::NotFound). They never reach
 //!   another socket.
 //!
+//! # Which there are
+//!
+//! | backend | readiness | datagrams |
+//! |---|---|---|
+//! | [`Mmsg`] | epoll | recvmmsg with GRO, sendmmsg with GSO |
+//! | [`Uring`] | poll operations of io_uring | multishot receiving, a submission per message with GSO |
+//! | [`Mio`] | mio | a system call each |
+//!
+//! [`open`] takes one by name, or the best. They share all but that: each is a driver of the sockets
+//! in `sockets`. The suite in `tests` says of each that it keeps what is promised here; a new one is
+//! a line there.
+//!
 //! # What a backend has to provide
 //!
 //! * every method of [`Io`], none of which may block except `wait`, and all calls of `fan_out`
@@ -55,8 +67,7 @@
 //! * addresses in canonical form: an IPv4 peer of an IPv6 socket is reported as IPv4;
 //! * no allocation per packet in the steady state.
 //!
-//! A simulated network implements the same trait with a seed and a clock of its own ([`Io::now`]
-//! is the only clock the engine looks at).
+//! [`Io::now`] is the only clock the engine looks at, so that a backend may have a clock of its own.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
@@ -77,6 +88,8 @@ mod sockets;
 mod thread;
 mod token;
 mod udp;
+#[cfg(feature = "linux")]
+mod uring;
 
 #[cfg(test)]
 mod tests;
@@ -94,6 +107,8 @@ pub use udp::{
     Datagram, Failure, FanOut, Gso, MAX_DATAGRAM, MAX_SEGMENTS, MulticastOptions, Received, Run,
     UdpOptions, UdpSocket,
 };
+#[cfg(feature = "linux")]
+pub use uring::Uring;
 
 /// How long all calls of [`Io::fan_out`] between two [`wait`](Io::wait)s together wait for full socket
 /// buffers to drain before they give the rest of their packets up as refused.
@@ -109,7 +124,7 @@ pub const SMALL_DATAGRAM: usize = 2048;
 /// Unless a method says otherwise, it fails with [`io::ErrorKind::NotFound`] when the token is
 /// stale and with [`io::ErrorKind::InvalidInput`] when the token is of another kind of socket.
 pub trait Io: Send {
-    /// The backend's name, as shown in the figures (`mmsg`, `io_uring` …).
+    /// The backend's name, as shown in the figures (`mmsg`, `uring`, `mio`).
     fn name(&self) -> &'static str;
 
     /// Time since the backend was made, monotonic.

@@ -22,8 +22,8 @@ mod udp_send;
 mod tests;
 
 use epoll::Epoll;
-use udp_receive::Receiver;
-use udp_send::Sender;
+pub(super) use udp_receive::Receiver;
+pub(super) use udp_send::Sender;
 
 /// What the waker is registered as; no token has this number (see [`Table::insert`]).
 const WAKER: u64 = u64::MAX;

@@ -18,7 +18,7 @@ const MESSAGES: usize = 16;
 const ASYNCHRONOUS: usize = 8;
 
 /// Headers and buffers, kept from call to call.
-pub(super) struct Receiver {
+pub(in crate::io) struct Receiver {
     headers: Box<[libc::mmsghdr]>,
     slices: Box<[libc::iovec]>,
     names: Box<[libc::sockaddr_storage]>,
@@ -47,7 +47,7 @@ impl Message {
 }
 
 impl Receiver {
-    pub(super) fn new() -> Self {
+    pub(in crate::io) fn new() -> Self {
         // SAFETY: `sockaddr_storage` consists of integers, for which zero is a value.
         let name: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
         let slice = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
@@ -63,7 +63,7 @@ impl Receiver {
     /// Into the lanes; see [`Io::receive_with`](crate::io::Io::receive_with). `drops` is the
     /// socket's count as far as it is told.
     #[expect(clippy::too_many_arguments, reason = "the trait's, and the socket's state")]
-    pub(super) fn receive(
+    pub(in crate::io) fn receive(
         &mut self,
         fd: BorrowedFd<'_>,
         drops: &mut u32,
@@ -123,7 +123,7 @@ impl Receiver {
     }
 
     /// Into buffers of its own; see [`Io::receive_small`](crate::io::Io::receive_small).
-    pub(super) fn receive_small(
+    pub(in crate::io) fn receive_small(
         &mut self,
         fd: BorrowedFd<'_>,
         drops: &mut u32,

@@ -16,7 +16,7 @@ use crate::io::{Destination, Failure, FanOut, Gso, Run};
 const BATCH: usize = 256;
 
 /// What is kept from call to call: memory, and what was learnt of offload.
-pub(super) struct Sender {
+pub(in crate::io) struct Sender {
     plan: Plan,
     batch: Batch,
     /// The control message of each run.
@@ -31,7 +31,7 @@ pub(super) struct Sender {
 unsafe impl Send for Sender {}
 
 impl Sender {
-    pub(super) fn new() -> Self {
+    pub(in crate::io) fn new() -> Self {
         Self {
             plan: Plan::default(),
             batch: Batch::default(),
@@ -42,20 +42,20 @@ impl Sender {
     }
 
     /// A new turn of the loop begins: full buffers are waited for again.
-    pub(super) fn renew_patience(&mut self) {
+    pub(in crate::io) fn renew_patience(&mut self) {
         self.patience.renew();
     }
 
     /// From now on every packet is a message of its own.
-    pub(super) fn disable_gso(&mut self, reason: String) {
+    pub(in crate::io) fn disable_gso(&mut self, reason: String) {
         self.fallback.offload.off = Some(reason);
     }
 
-    pub(super) fn gso(&self) -> Gso {
+    pub(in crate::io) fn gso(&self) -> Gso {
         self.fallback.offload.state()
     }
 
-    pub(super) fn fan_out(
+    pub(in crate::io) fn fan_out(
         &mut self,
         fd: BorrowedFd<'_>,
         runs: &[Run<'_>],

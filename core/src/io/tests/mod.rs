@@ -13,6 +13,7 @@ use super::*;
 
 mod receive;
 mod send;
+mod small;
 mod tcp;
 mod wait;
 
@@ -45,17 +46,18 @@ macro_rules! conformance {
                 tcp::an_address_in_use_is_an_error,
                 tcp::who_does_not_want_to_read_is_not_told,
                 tcp::a_connected_stream_is_adopted_and_nothing_else,
+                tcp::a_duplicate_is_closed_by_itself,
                 receive::single_datagrams_lie_one_behind_the_other,
                 receive::an_aggregate_comes_with_the_size_of_its_segments,
                 receive::lanes_open_as_needed_and_move_on_to_new_chunks,
-                receive::a_socket_is_reported_until_it_is_empty,
-                receive::who_does_not_want_to_receive_is_not_told,
+                small::a_socket_is_reported_until_it_is_empty,
+                small::who_does_not_want_to_receive_is_not_told,
                 receive::overflow_of_the_socket_is_counted,
                 receive::a_spent_pool_empties_the_socket_and_counts,
                 receive::inspection_changes_in_place_and_refuses,
                 receive::a_chunk_smaller_than_a_datagram_truncates_and_counts,
-                receive::small_datagrams_are_handed_over_in_bounded_batches,
-                receive::many_sockets_are_received_from_in_turn,
+                small::small_datagrams_are_handed_over_in_bounded_batches,
+                small::many_sockets_are_received_from_in_turn,
                 receive::an_ipv4_sender_is_ipv4_on_an_ipv6_socket,
                 receive::an_empty_socket_is_no_error,
                 send::runs_reach_fifty_receivers,
@@ -103,6 +105,13 @@ macro_rules! conformance {
 
 #[cfg(feature = "linux")]
 conformance!(mmsg, Box::new(Mmsg::new().expect("a backend")));
+#[cfg(feature = "linux")]
+conformance!(uring, {
+    let Ok(backend) = Uring::new().inspect_err(|error| eprintln!("skipped: {error}")) else {
+        return;
+    };
+    Box::new(backend)
+});
 conformance!(mio, Box::new(Mio::new().expect("a backend")));
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

@@ -237,6 +237,22 @@ pub(super) fn a_connected_stream_is_adopted_and_nothing_else(io: &mut dyn Io) {
     assert_eq!(io.adopt(listener.into()).unwrap_err().kind(), io::ErrorKind::NotConnected);
 }
 
+pub(super) fn a_duplicate_is_closed_by_itself(io: &mut dyn Io) {
+    let (token, mut stream) = connected(io);
+    let duplicate = io.duplicate(token).unwrap();
+    let other = io.adopt(duplicate).unwrap();
+    assert_eq!(io.write(other, &[IoSlice::new(b"x")]).unwrap(), 1);
+    stream.read_exact(&mut [0]).unwrap();
+    io.close(other);
+    stream.write_all(b"y").unwrap();
+    assert_eq!(event(io, |_| true).token, token);
+    assert_eq!(io.read(token, &mut [0; 10]).unwrap(), 1);
+    assert_eq!(io.read(token, &mut [0; 10]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    assert_eq!(events_now(io), [], "of the closed one nothing is told any more");
+    let datagrams = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
+    assert_eq!(io.duplicate(datagrams).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+}
+
 pub(super) fn without_descriptors(test: &str) {
     let Some(output) = child(&["sh", "-c", "ulimit -n 40 && exec \"$@\"", "sh"], test) else {
         return;

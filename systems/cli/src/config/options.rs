@@ -200,8 +200,8 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "day")]
     pub(crate) session_timeout: Option<u64>,
 
-    /// What packets are carried by: mmsg (recvmmsg, sendmmsg, offload; for Linux), mio (portable, a system
-    /// call per packet), or the best of them that is there [default: auto]
+    /// What packets are carried by: mmsg (recvmmsg, sendmmsg; for Linux), uring (io_uring; for Linux 6.1), mio
+    /// (portable, a system call per packet), or the best of them that is there [default: auto]
     #[arg(long, value_name = "NAME", value_parser = backends())]
     #[serde(with = "text", skip_serializing_if = "Option::is_none")]
     pub(crate) backend: Option<Backend>,

@@ -6,26 +6,26 @@ use super::check::Check;
 
 const NAME: &str = "io_uring";
 
-/// Opens a ring and closes it.
+/// Opens the backend and closes it.
 ///
 /// # Errors
-/// What the kernel says instead.
+/// What is not there or not allowed.
 pub(super) fn probe() -> io::Result<()> {
-    io_uring::IoUring::new(2).map(drop)
+    rillcast::io::Uring::new().map(drop)
 }
 
-/// Judges the attempt, and `/proc/sys/kernel/io_uring_disabled`. The program sends by `sendmmsg` so far;
-/// a ring is for programs beside it and versions to come.
+/// Judges the attempt, and `/proc/sys/kernel/io_uring_disabled`. The program uses it only when told to
+/// (`serve --backend uring`).
 pub(super) fn check(refused: Option<&io::Error>, disabled: Option<&str>) -> Check {
-    let Some(error) = refused else { return Check::ok(NAME, "there, though not used yet") };
+    let Some(error) = refused else { return Check::ok(NAME, "there, for serve --backend uring") };
     let check = match (error.kind(), disabled) {
         (_, Some("1" | "2")) => {
             Check::missing(NAME, "turned off", "sysctl -w kernel.io_uring_disabled=0")
         }
-        (io::ErrorKind::Unsupported, _) => Check::missing(
+        (io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput, _) => Check::missing(
             NAME,
-            "the kernel does not have it",
-            "boot a kernel of 5.11 or newer, built with CONFIG_IO_URING=y",
+            "the kernel does not have it, or not all of it",
+            "boot a kernel of 6.1 or newer, built with CONFIG_IO_URING=y",
         ),
         _ => Check::missing(
             NAME,
@@ -48,6 +48,7 @@ mod tests {
             (io::ErrorKind::PermissionDenied, Some("0"), "not allowed"),
             (io::ErrorKind::PermissionDenied, None, "not allowed"),
             (io::ErrorKind::Unsupported, None, "does not have it"),
+            (io::ErrorKind::InvalidInput, Some("0"), "not all of it"),
         ] {
             let text = check(Some(&kind.into()), disabled).to_string();
             assert!(text.contains(cause) && text.contains("not needed"), "{text}");
