@@ -133,15 +133,22 @@ impl Home {
         Home { limit, held: AtomicUsize::new(0), spare: Mutex::default() }
     }
 
-    /// Counts one more frame as held.
+    /// Counts one more frame as held, and finds something to keep it in.
     pub(crate) fn claim(self: &Arc<Home>) -> Result<Claim, Failure> {
+        self.count()?;
+        let body = self.spare().pop();
+        Ok(Claim { home: self.clone(), body, lent: false })
+    }
+
+    /// Counts one more frame as held.
+    fn count(&self) -> Result<(), Failure> {
         // Relaxed: it is a count; nothing else is read by it.
         if self.held.fetch_add(1, Ordering::Relaxed) >= self.limit {
             self.held.fetch_sub(1, Ordering::Relaxed);
             let text = format!("all {} frames of the reader are held; release some", self.limit);
             return Err(Failure::new(rill_status::RILL_ERROR_FRAMES_HELD, text));
         }
-        Ok(Claim { home: self.clone(), lent: false })
+        Ok(())
     }
 
     /// One frame less is held. Relaxed, as above.
@@ -158,6 +165,8 @@ impl Home {
 /// that frame's release gives it back.
 pub(crate) struct Claim {
     home: Arc<Home>,
+    /// What a frame before was kept in.
+    body: Option<Arc<Body>>,
     lent: bool,
 }
 
@@ -165,16 +174,12 @@ impl Drop for Claim {
     fn drop(&mut self) {
         if !self.lent {
             self.home.give_back();
+            self.home.spare().extend(self.body.take());
         }
     }
 }
 
 impl Claim {
-    /// From here on the frame is what counts as held.
-    fn lend_under(mut self) {
-        self.lent = true;
-    }
-
     /// Lends a frame out.
     pub(crate) fn frame(
         self,
@@ -199,11 +204,13 @@ impl Claim {
         };
         self.lend(seen, Content::Frame(frame), |content, spans| {
             let Content::Frame(frame) = content else { return };
+            // `for_each`, as `extend` would go through these nested iterators one `next` at a time.
+            let mut add = |bytes: &[u8]| spans.push(span(bytes));
             match (&frame.data.payload, framing) {
-                (Payload::H264(unit), Framing::AnnexB) => spans.extend(unit.annex_b().map(span)),
-                (Payload::H264(unit), Framing::Avcc) => spans.extend(unit.avcc().map(span)),
+                (Payload::H264(unit), Framing::AnnexB) => unit.annex_b().for_each(&mut add),
+                (Payload::H264(unit), Framing::Avcc) => unit.avcc().for_each(&mut add),
                 (Payload::Aac(slices) | Payload::Opaque(slices), _) => {
-                    spans.extend(slices.iter().map(|slice| span(slice.bytes())));
+                    slices.iter().for_each(|slice| add(slice.bytes()));
                 }
             }
         })
@@ -222,9 +229,8 @@ impl Claim {
     }
 
     /// A frame that was released, for its memory.
-    pub(crate) fn released(&self) -> Option<relay::Frame> {
-        let mut spare = self.home.spare();
-        let body = spare.last_mut().and_then(Arc::get_mut)?;
+    pub(crate) fn released(&mut self) -> Option<relay::Frame> {
+        let body = self.body.as_mut().and_then(Arc::get_mut)?;
         match std::mem::take(&mut body.content) {
             Content::Frame(frame) => Some(frame),
             other => {
@@ -235,22 +241,21 @@ impl Claim {
     }
 
     /// A list for packets, with memory from before.
-    pub(crate) fn list(&self) -> Vec<Packet> {
-        let mut spare = self.home.spare();
-        let content = spare.last_mut().and_then(Arc::get_mut).map(|body| &mut body.content);
-        match content {
+    pub(crate) fn list(&mut self) -> Vec<Packet> {
+        let body = self.body.as_mut().and_then(Arc::get_mut);
+        match body.map(|body| &mut body.content) {
             Some(Content::Packets(list)) => std::mem::take(list),
             _ => Vec::new(),
         }
     }
 
     fn lend(
-        self,
+        mut self,
         mut seen: rill_frame,
         content: Content,
         list: impl FnOnce(&Content, &mut Vec<rill_span>),
     ) -> Result<rill_frame, Failure> {
-        let mut body = self.home.spare().pop().unwrap_or_default();
+        let mut body = self.body.take().unwrap_or_default();
         if Arc::get_mut(&mut body).is_none() {
             // Cannot be: spare bodies have no other owner.
             body = Arc::default();
@@ -264,7 +269,8 @@ impl Claim {
         seen.spans = body.spans.as_ptr();
         seen.span_count = body.spans.len();
         seen.owner = FRAMES.insert(body)?;
-        self.lend_under();
+        // From here on the frame is what counts as held.
+        self.lent = true;
         Ok(seen)
     }
 }
@@ -276,10 +282,15 @@ fn span(bytes: &[u8]) -> rill_span {
 /// Takes back what was lent out under this number.
 fn take_back(owner: u64) -> Result<(), Failure> {
     let mut body = FRAMES.remove(owner)?;
-    let Some(home) = body.home.clone() else { return Ok(()) };
-    home.give_back();
-    if let Some(last) = Arc::get_mut(&mut body) {
-        last.home = None;
+    let Some(last) = Arc::get_mut(&mut body) else {
+        // Another reference is held.
+        if let Some(home) = &body.home {
+            home.give_back();
+        }
+        return Ok(());
+    };
+    if let Some(home) = last.home.take() {
+        home.give_back();
         last.spans.clear();
         match &mut last.content {
             Content::Packets(packets) => packets.clear(),
@@ -332,9 +343,14 @@ pub unsafe extern "C" fn rill_frame_ref(
         let mut second = unsafe { read(frame) }?;
         let body = FRAMES.get(second.owner)?;
         if let Some(home) = &body.home {
-            let claim = home.claim()?;
-            second.owner = FRAMES.insert(body)?;
-            claim.lend_under();
+            home.count()?;
+            match FRAMES.insert(body.clone()) {
+                Ok(owner) => second.owner = owner,
+                Err(failure) => {
+                    home.give_back();
+                    return Err(failure);
+                }
+            }
             out.set(second);
         }
         Ok(())

@@ -193,6 +193,9 @@ impl FrameReader {
     /// The next frame, waiting for it up to `timeout`. With a `timeout` of zero it does not wait at
     /// all.
     pub fn next(&mut self, timeout: Duration) -> Next {
+        if let Some(frame) = self.ready.pop_front() {
+            return Next::Frame(frame);
+        }
         let deadline = Instant::now().checked_add(timeout);
         loop {
             if let Some(frame) = self.ready.pop_front() {

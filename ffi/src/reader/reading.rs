@@ -119,7 +119,7 @@ impl Reader {
     }
 
     fn find(&self, reading: &mut Reading, patience: Duration) -> Result<Found, Failure> {
-        let claim = self.home.claim()?;
+        let mut claim = self.home.claim()?;
         match reading {
             Reading::Frames(reader, framing) => {
                 if let Some(frame) = claim.released() {
@@ -186,6 +186,15 @@ impl Reader {
 
     pub(super) fn next(&self, patience: Option<Duration>) -> Result<Found, Failure> {
         let mut reading = self.lock()?;
+        // What is there is given without a look at the clock.
+        match self.find(&mut reading, Duration::ZERO)? {
+            Found::TimedOut => {}
+            found => return Ok(found),
+        }
+        if patience == Some(Duration::ZERO) {
+            self.arm(&reading);
+            return Ok(Found::TimedOut);
+        }
         let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
         let mut slice = patience.map_or(SLICE, |patience| patience.min(SLICE));
         loop {
@@ -198,7 +207,7 @@ impl Reader {
                 found => return Ok(found),
             }
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) || patience == Some(Duration::ZERO) {
+            if left.is_some_and(|left| left.is_zero()) {
                 self.arm(&reading);
                 return Ok(Found::TimedOut);
             }
