@@ -28,7 +28,7 @@
  * Threads. Functions of an engine may be called from any thread, several at once. A reader or a source is
  * for one thread at a time, which one may change; a call that meets another one returns RILL_ERROR_BUSY.
  * Frames and events may be released from any thread. The library never calls your code, but for log
- * lines.
+ * lines. Its own threads take no signals, but for those of faults.
  *
  * Structs that begin with struct_size are to be filled by their init function, with sizeof; so they can
  * grow. Numbers of enumerations are passed as int32_t; one without a meaning gives RILL_ERROR_ARGUMENT.
@@ -566,6 +566,15 @@ typedef struct rill_engine_config {
      * Routers that multicast may pass, plus one: 1 to 255. By default 1, which keeps it in the local network.
      */
     uint32_t multicast_ttl;
+    /**
+     * Threads that send to children, 0 to 256. With 0 the engine's own thread does that too, which costs least as
+     * long as one processor is enough.
+     */
+    uint32_t workers;
+    /**
+     * Whether each thread of the engine is kept on one processor: 0 or 1.
+     */
+    int32_t pin;
     /**
      * 0.
      */
@@ -2009,7 +2018,7 @@ rill_status rill_bench_result_init(struct rill_bench_result *result, size_t size
 /**
  * Measures what it costs to send one stream to many receivers: what `rillcast bench fanout` does, within this
  * process. An engine of its own relays a stream over loopback; source and receivers are threads of this process,
- * whose processor time does not count. Where there are two processors, the engine has one of them. Returns when it is
+ * whose processor time does not count. Where there are two processors, an engine without workers has one of them. Returns when it is
  * done; what else the machine does meanwhile is in the figures. Thread-safe.
  *
  * @param config  what is sent to how many; NULL for the defaults

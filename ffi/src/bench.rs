@@ -174,7 +174,7 @@ pub unsafe extern "C" fn rill_bench_result_init(
 
 /// Measures what it costs to send one stream to many receivers: what `rillcast bench fanout` does, within this
 /// process. An engine of its own relays a stream over loopback; source and receivers are threads of this process,
-/// whose processor time does not count. Where there are two processors, the engine has one of them. Returns when it is
+/// whose processor time does not count. Where there are two processors, an engine without workers has one of them. Returns when it is
 /// done; what else the machine does meanwhile is in the figures. Thread-safe.
 ///
 /// @param config  what is sent to how many; NULL for the defaults

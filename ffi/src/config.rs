@@ -94,6 +94,11 @@ pub struct rill_engine_config {
     pub multicast_interface: *const c_char,
     /// Routers that multicast may pass, plus one: 1 to 255. By default 1, which keeps it in the local network.
     pub multicast_ttl: u32,
+    /// Threads that send to children, 0 to 256. With 0 the engine's own thread does that too, which costs least as
+    /// long as one processor is enough.
+    pub workers: u32,
+    /// Whether each thread of the engine is kept on one processor: 0 or 1.
+    pub pin: i32,
     /// 0.
     pub reserved: u32,
 }
@@ -117,6 +122,8 @@ impl Default for rill_engine_config {
             linger,
             takeover,
             retransmission,
+            workers,
+            pin,
             max_connections_per_address,
             total_buffer,
             access_timeout,
@@ -149,6 +156,8 @@ impl Default for rill_engine_config {
             multicast: std::ptr::null(),
             multicast_interface: std::ptr::null(),
             multicast_ttl: 1,
+            workers: narrow(workers),
+            pin: i32::from(pin),
             reserved: 0,
         }
     }
@@ -157,6 +166,8 @@ impl Default for rill_engine_config {
 /// The largest ring and number of readers that memory is taken for.
 const MAX_RING: u32 = 1 << 20;
 const MAX_READERS: u32 = 4096;
+/// Threads that the engine can be asked for.
+const MAX_WORKERS: u32 = 256;
 /// The least that a stream's buffers may be: a group of pictures has to fit in.
 const MIN_BUFFER: u64 = 1 << 20;
 
@@ -175,6 +186,7 @@ impl rill_engine_config {
         within("config->max_readers", self.max_readers.into(), 1, MAX_READERS.into())?;
         within("config->buffer_bytes", self.buffer_bytes, MIN_BUFFER, 1 << 40)?;
         within("config->total_buffer_bytes", self.total_buffer_bytes, MIN_BUFFER, 1 << 40)?;
+        within("config->workers", self.workers.into(), 0, MAX_WORKERS.into())?;
         within("config->burst_bytes", self.burst_bytes.into(), 1, u32::MAX.into())?;
         let mut config = Config::default();
         config.limits.ring_packets = self.ring_packets as usize;
@@ -195,6 +207,8 @@ impl rill_engine_config {
         config.linger = duration(self.linger_ms);
         config.takeover = args::yes(self.takeover);
         config.retransmission = args::yes(self.retransmission);
+        config.workers = self.workers as usize;
+        config.pin = args::yes(self.pin);
         // SAFETY: the caller's.
         config.multicast = unsafe { self.to_multicast() }?;
         config.max_connections_per_address = self.max_connections_per_address as usize;

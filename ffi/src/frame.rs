@@ -249,6 +249,13 @@ impl Claim {
         }
     }
 
+    /// Takes such a list back unused.
+    pub(crate) fn keep(&mut self, list: Vec<Packet>) {
+        if let Some(body) = self.body.as_mut().and_then(Arc::get_mut) {
+            body.content = Content::Packets(list);
+        }
+    }
+
     fn lend(
         mut self,
         mut seen: rill_frame,

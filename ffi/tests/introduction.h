@@ -21,7 +21,7 @@
  * Threads. Functions of an engine may be called from any thread, several at once. A reader or a source is
  * for one thread at a time, which one may change; a call that meets another one returns RILL_ERROR_BUSY.
  * Frames and events may be released from any thread. The library never calls your code, but for log
- * lines.
+ * lines. Its own threads take no signals, but for those of faults.
  *
  * Structs that begin with struct_size are to be filled by their init function, with sizeof; so they can
  * grow. Numbers of enumerations are passed as int32_t; one without a meaning gives RILL_ERROR_ARGUMENT.

@@ -77,6 +77,8 @@ static void sequences(void) {
     EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
     config.multicast_ttl = 1, config.multicast_interface = "eth0";
     EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
+    config.workers = 257, config.multicast = NULL;
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
     config.struct_size = SIZE_MAX;
     EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
     EXPECT(RILL_OK, rill_engine_new(NULL, &engine));

@@ -32,7 +32,7 @@ pub struct Measured {
 }
 
 /// Measures an engine with these settings. Source and receivers are threads of this process, whose processor time
-/// does not count; they and the engine have a processor each where there are two.
+/// does not count; they and the engine have a processor each where there are two, and the engine has no workers.
 ///
 /// # Errors
 ///
@@ -48,7 +48,7 @@ pub fn in_process(load: &Load, config: Config) -> Result<Measured, Error> {
 }
 
 fn measure(load: &Load, config: Config) -> Result<Measured, Error> {
-    let processors = Processors::choose();
+    let processors = Processors::choose().filter(|_| config.workers == 0);
     if let Some(processors) = processors {
         pin_to(processors.relay);
     }

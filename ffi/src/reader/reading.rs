@@ -137,15 +137,17 @@ impl Reader {
             }
             Reading::Packets(reader) => {
                 let mut packets = claim.list();
-                Ok(match reader.next(patience, RUN, &mut packets) {
+                let found = match reader.next(patience, RUN, &mut packets) {
                     NextPackets::Packets(_) => {
                         let seen = self.describe(&packets);
-                        Found::Frame(claim.packets(packets, seen)?)
+                        return Ok(Found::Frame(claim.packets(packets, seen)?));
                     }
                     NextPackets::Lagged(packets) => Found::Lagged(packets),
                     NextPackets::TimedOut => Found::TimedOut,
                     NextPackets::Ended => Found::Ended,
-                })
+                };
+                claim.keep(packets);
+                Ok(found)
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::io::thread_cpu_time;
 use crate::media::sdp;
@@ -14,7 +15,7 @@ use super::super::egress::Sockets;
 use super::super::error::Error;
 use super::super::event::Event;
 use super::super::fallback::Numbering;
-use super::super::figures::{Figures, StreamFigures};
+use super::super::figures::{Figures, StreamFigures, WorkerFigures};
 use super::super::media::Live;
 use super::super::shards::ShardFigures;
 use super::{ReaderReply, Worker};
@@ -150,12 +151,13 @@ impl Worker {
 
     /// Everything that is counted, with what the fan-out threads have told.
     pub(in crate::engine) fn figures(&mut self, shards: Vec<ShardFigures>) -> Figures {
+        let workers: Vec<WorkerFigures> = shards.iter().map(ShardFigures::of_worker).collect();
         Figures {
-            workers: shards.iter().map(ShardFigures::of_worker).collect(),
+            cpu: thread_cpu_time() + workers.iter().map(|worker| worker.cpu).sum::<Duration>(),
+            workers,
             backend: self.io.name(),
             backend_reason: self.backend_reason.clone(),
             gso: self.io.gso().to_string(),
-            cpu: thread_cpu_time(),
             connections: self.connections.len(),
             refused_connections: self.door.refused(),
             bad_requests: self.bad_requests,
