@@ -11,6 +11,7 @@
 //! | [`ffmpeg`], [`gstreamer`] | publishers and players |
 //! | [`audience`] | the players of one stream, and what is asked of them |
 //! | [`judge`] | what the player decoded against what the source holds |
+//! | [`memory`] | whether a program's memory grows |
 //! | [`bystander`] | a session that must not notice what others do to the server |
 //! | [`rtsp`], [`rtp`] | RTSP and RTP by hand, for what no program can be made to do |
 //!
@@ -24,6 +25,7 @@ pub mod clip;
 pub mod ffmpeg;
 pub mod gstreamer;
 pub mod judge;
+pub mod memory;
 pub mod process;
 pub mod role;
 pub mod rtp;

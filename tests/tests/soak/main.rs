@@ -4,7 +4,6 @@
 //! `tests/soak` runs it. Not among the ordinary tests, for its length.
 
 mod attackers;
-mod memory;
 mod slots;
 
 use std::sync::Arc;
@@ -12,11 +11,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rillcast_tests::memory::Memory;
 use rillcast_tests::scene::Scene;
 use rillcast_tests::server::Server;
 use serde_json::Value;
 
-use memory::Memory;
 use slots::{Plan, Slot};
 
 /// How often memory is looked at.

@@ -1,4 +1,4 @@
-//! Whether a server's memory grows.
+//! Whether a program's memory grows, in a test that runs for long.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,14 +13,14 @@ const PART: f64 = 0.1;
 
 /// Memory over time.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Seconds, and MiB.
     samples: Vec<(f64, f64)>,
 }
 
 impl Memory {
     /// Adds a sample.
-    pub(crate) fn sample(&mut self, at: Duration, bytes: u64) {
+    pub fn sample(&mut self, at: Duration, bytes: u64) {
         self.samples.push((at.as_secs_f64(), bytes as f64 / MIB));
     }
 
@@ -48,9 +48,11 @@ impl Memory {
         self.slope() * span
     }
 
+    /// Asks that it has not grown.
+    ///
     /// # Panics
     /// When it has grown more than an allocator explains.
-    pub(crate) fn is_level(&self) {
+    pub fn is_level(&self) {
         let last = self.samples.last().map_or(0.0, |sample| sample.1);
         assert!(self.growth() < TOLERANCE.max(PART * last), "memory grows: {self}");
     }
