@@ -422,6 +422,28 @@ typedef enum rill_action {
 } rill_action;
 
 /**
+ * What packets are carried by.
+ */
+typedef enum rill_backend {
+    /**
+     * The best that is there; rill_engine_figures says which, and why.
+     */
+    RILL_BACKEND_AUTO = 0,
+    /**
+     * epoll, recvmmsg and sendmmsg, with segmentation offload (Linux).
+     */
+    RILL_BACKEND_MMSG = 1,
+    /**
+     * io_uring (Linux 6.1 and newer, where it is allowed).
+     */
+    RILL_BACKEND_URING = 2,
+    /**
+     * A system call for each datagram, no offload: everywhere.
+     */
+    RILL_BACKEND_MIO = 3,
+} rill_backend;
+
+/**
  * A relay engine: a handle, not to be followed.
  *
  * Its functions may be called from any thread, several at once.
@@ -576,9 +598,9 @@ typedef struct rill_engine_config {
      */
     int32_t pin;
     /**
-     * 0.
+     * What packets are carried by: a number of rill_backend. One that is not there makes rill_engine_start() fail.
      */
-    uint32_t reserved;
+    int32_t backend;
 } rill_engine_config;
 
 /**
@@ -967,6 +989,10 @@ typedef struct rill_engine_figures {
      * Processor time that the engine has used so far, on all its threads, in ns.
      */
     uint64_t cpu_ns;
+    /**
+     * Why it is this backend, in words.
+     */
+    char backend_reason[256];
 } rill_engine_figures;
 
 /**

@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 use rillcast::engine::{Config, Multicast};
+use rillcast::io::Backend;
 use rillcast::relay::Start;
 
 use crate::access::rill_access_mode;
@@ -32,6 +33,20 @@ pub enum rill_transport {
     RILL_TRANSPORT_UDP = 1,
     /// Interleaved in the RTSP connection.
     RILL_TRANSPORT_TCP = 2,
+}
+
+/// What packets are carried by.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum rill_backend {
+    /// The best that is there; rill_engine_figures says which, and why.
+    RILL_BACKEND_AUTO = 0,
+    /// epoll, recvmmsg and sendmmsg, with segmentation offload (Linux).
+    RILL_BACKEND_MMSG = 1,
+    /// io_uring (Linux 6.1 and newer, where it is allowed).
+    RILL_BACKEND_URING = 2,
+    /// A system call for each datagram, no offload: everywhere.
+    RILL_BACKEND_MIO = 3,
 }
 
 /// Settings of an engine. Fill it by rill_engine_config_init(), then change what you want changed.
@@ -99,8 +114,8 @@ pub struct rill_engine_config {
     pub workers: u32,
     /// Whether each thread of the engine is kept on one processor: 0 or 1.
     pub pin: i32,
-    /// 0.
-    pub reserved: u32,
+    /// What packets are carried by: a number of rill_backend. One that is not there makes rill_engine_start() fail.
+    pub backend: i32,
 }
 
 // SAFETY: numbers and pointers only, the first of which is its size.
@@ -158,7 +173,7 @@ impl Default for rill_engine_config {
             multicast_ttl: 1,
             workers: narrow(workers),
             pin: i32::from(pin),
-            reserved: 0,
+            backend: rill_backend::RILL_BACKEND_AUTO as i32,
         }
     }
 }
@@ -209,6 +224,7 @@ impl rill_engine_config {
         config.retransmission = args::yes(self.retransmission);
         config.workers = self.workers as usize;
         config.pin = args::yes(self.pin);
+        config.backend = backend_of(self.backend)?;
         // SAFETY: the caller's.
         config.multicast = unsafe { self.to_multicast() }?;
         config.max_connections_per_address = self.max_connections_per_address as usize;
@@ -262,6 +278,23 @@ impl rill_engine_config {
                 let text = format!("config->access is {other}, which is no rill_access_mode");
                 Err(Failure::argument(text))
             }
+        }
+    }
+}
+
+fn backend_of(number: i32) -> Result<Backend, Failure> {
+    const AUTO: i32 = rill_backend::RILL_BACKEND_AUTO as i32;
+    const MMSG: i32 = rill_backend::RILL_BACKEND_MMSG as i32;
+    const URING: i32 = rill_backend::RILL_BACKEND_URING as i32;
+    const MIO: i32 = rill_backend::RILL_BACKEND_MIO as i32;
+    match number {
+        AUTO => Ok(Backend::Auto),
+        MMSG => Ok(Backend::Mmsg),
+        URING => Ok(Backend::Uring),
+        MIO => Ok(Backend::Mio),
+        _ => {
+            let text = format!("config->backend is {number}, which is no rill_backend");
+            Err(Failure::argument(text))
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct rill_engine_figures {
     pub streams: u64,
     /// Processor time that the engine has used so far, on all its threads, in ns.
     pub cpu_ns: u64,
+    /// Why it is this backend, in words.
+    pub backend_reason: [c_char; 256],
 }
 
 /// Figures of a stream, in packets (RTP and RTCP alike). received = published + consumed + all that is
@@ -140,6 +142,7 @@ fn engine_figures(figures: &Figures) -> rill_engine_figures {
         connections: figures.connections as u64,
         streams: figures.streams.len() as u64,
         cpu_ns: u64::try_from(figures.cpu.as_nanos()).unwrap_or(u64::MAX),
+        backend_reason: text(&figures.backend_reason),
     }
 }
 

@@ -79,6 +79,8 @@ static void sequences(void) {
     EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
     config.workers = 257, config.multicast = NULL;
     EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
+    config.workers = 0, config.backend = 99;
+    EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
     config.struct_size = SIZE_MAX;
     EXPECT(RILL_ERROR_ARGUMENT, rill_engine_new(&config, &engine));
     EXPECT(RILL_OK, rill_engine_new(NULL, &engine));
