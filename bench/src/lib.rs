@@ -11,6 +11,7 @@
 //! | cut-through: the first packet is out before the last is in | `cargo test --release -p rillcast-bench --test cut_through -- --nocapture` |
 //! | the ring beside tokio's broadcast and the disruptor | `cargo bench -p rillcast-bench --bench ring` |
 
+pub mod chart;
 pub mod churn;
 pub mod fanout;
 mod floor;

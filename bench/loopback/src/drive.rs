@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Error, Load, Receivers, Source};
+use super::{Arrived, Error, Load, Source};
 
 /// Of the stream before anything is measured.
 const WARM_UP: Duration = Duration::from_millis(700);
@@ -27,16 +27,16 @@ pub struct Driven<U> {
     pub latencies: Vec<u32>,
 }
 
-/// Sends the stream for the load's duration, after a moment in which it is not measured; `usage` is asked before
-/// and after what the relay has used so far.
+/// Sends the stream for the load's duration, after a moment in which it is not measured. `arrived` tells what has
+/// reached the receivers so far, and `usage`, asked before and after, what the relay has used.
 ///
 /// # Errors
 ///
-/// When the source cannot send, or `usage` fails.
+/// When the source cannot send, or `arrived` or `usage` fails.
 pub fn drive<U, E: From<Error>>(
     load: &Load,
     source: &mut Source,
-    receivers: &Receivers,
+    mut arrived: impl FnMut() -> Result<Arrived, E>,
     mut usage: impl FnMut() -> Result<U, E>,
 ) -> Result<Driven<U>, E> {
     let interval = load.interval();
@@ -46,7 +46,7 @@ pub fn drive<U, E: From<Error>>(
 
     // What players were given at their beginning does not count.
     std::thread::sleep(SETTLE);
-    let first = receivers.arrived().packets;
+    let first = arrived()?.packets;
     let start = Instant::now();
     let mut sent = 0;
     // Between two frames, so that what is under way does not count.
@@ -56,28 +56,28 @@ pub fn drive<U, E: From<Error>>(
         sent += source.send()?;
     }
     wait_until(middle(warm));
-    let (before, used_before) = (receivers.arrived(), usage()?);
+    let (before, used_before) = (arrived()?, usage()?);
     let began = Instant::now();
     for frame in warm..warm + measured {
         wait_until(start + interval * frame);
         sent += source.send()?;
     }
     wait_until(middle(warm + measured));
-    let (after, used_after) = (receivers.arrived(), usage()?);
+    let (after, used_after) = (arrived()?, usage()?);
     let elapsed = began.elapsed();
 
     let expected = first + sent * load.children as u64;
     let deadline = Instant::now() + DRAIN;
-    let mut arrived = after.packets;
-    while arrived < expected && Instant::now() < deadline {
+    let mut packets = after.packets;
+    while packets < expected && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(10));
-        arrived = receivers.arrived().packets;
+        packets = arrived()?.packets;
     }
     let mut latencies = after.latencies;
     latencies.sort_unstable();
     Ok(Driven {
         packets: after.packets - before.packets,
-        lost: expected.saturating_sub(arrived),
+        lost: expected.saturating_sub(packets),
         elapsed,
         used: (used_before, used_after),
         latencies,

@@ -75,7 +75,8 @@ fn measure(load: &Load, config: Config) -> Result<Measured, Error> {
         engine.add_child(PATH, receiver, options)?;
     }
     let mut source = Source::new(load, SocketAddr::from(([127, 0, 0, 1], port)), epoch)?;
-    let driven = drive(load, &mut source, &receivers, || Ok::<_, Error>(engine.figures()?.cpu))?;
+    let arrived = || Ok::<_, Error>(receivers.arrived());
+    let driven = drive(load, &mut source, arrived, || Ok(engine.figures()?.cpu))?;
     engine.stop();
     Ok(Measured {
         packets: driven.packets,

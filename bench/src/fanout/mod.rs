@@ -24,11 +24,13 @@ use serde::{Deserialize, Serialize};
 
 use rillcast_loopback::{Load, Processors, pin_to};
 
+pub mod chart;
 mod process;
 mod relay;
 mod report;
 mod round;
 mod rtsp;
+mod sink;
 
 pub use relay::relay;
 pub use report::{Figures, Report, Spread};
@@ -78,6 +80,8 @@ pub struct Plan {
     pub workers: usize,
     /// Whether UDP receivers let the kernel join packets (GRO), as this engine's ingest does.
     pub gro: bool,
+    /// Whether the packets go by a device to nowhere instead of to receivers; over UDP, and without peers.
+    pub sink: bool,
     /// How long each relay is measured each time.
     pub seconds: f64,
     /// How many times.
@@ -144,6 +148,8 @@ pub enum Error {
     },
     /// The relaying process did not do its part.
     Relay(String),
+    /// There can be no device that leads nowhere.
+    Sink(String),
     /// The engine refused something.
     Engine(rillcast::engine::Error),
 }
@@ -153,6 +159,7 @@ impl fmt::Display for Error {
         match self {
             Error::Io { doing, source } => write!(f, "cannot {doing}: {source}"),
             Error::Relay(reason) => write!(f, "the relaying process: {reason}"),
+            Error::Sink(reason) => write!(f, "the sink (it needs root, ip and nft): {reason}"),
             Error::Engine(error) => error.fmt(f),
         }
     }

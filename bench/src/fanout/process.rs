@@ -10,10 +10,12 @@ use rillcast_loopback::{description, free_pair};
 use serde::de::DeserializeOwned;
 
 use super::relay::{Done, Ready, Task};
-use super::{Error, Plan, doing};
+use super::{Error, Peer, Plan, doing};
 
 /// A relay that runs. Dropping it ends it.
 pub(super) struct Process {
+    /// What it is called in the report.
+    name: String,
     child: Child,
     /// Its standard output, and the input that it waits on, where it is told what to do by them.
     pipes: Option<(ChildStdin, BufReader<ChildStdout>)>,
@@ -46,16 +48,17 @@ impl Process {
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::Relay("it has no pipes".into()));
         };
-        let task = serde_json::to_string(task).map_err(|error| Error::Relay(error.to_string()))?;
-        writeln!(input, "{task}").map_err(doing("tell the relaying process what to do"))?;
+        let order = serde_json::to_string(task).map_err(|error| Error::Relay(error.to_string()))?;
+        writeln!(input, "{order}").map_err(doing("tell the relaying process what to do"))?;
         let mut output = BufReader::new(output);
         let ready: Ready = hear(&mut output)?;
         let pipes = Some((input, output));
-        Ok(Process { child, pipes, description: None, ingest: ready.ingest })
+        let name = plan.name(task.subject).to_owned();
+        Ok(Process { name, child, pipes, description: None, ingest: ready.ingest })
     }
 
     /// Starts another relay by its command, and returns where it awaits players.
-    pub(super) fn peer(command: &str) -> Result<(Process, SocketAddr), Error> {
+    pub(super) fn peer(Peer { name, command }: &Peer) -> Result<(Process, SocketAddr), Error> {
         let (rtp, rtsp) = (free_pair()?, free_tcp_port()?);
         let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let sdp = std::env::temp_dir().join(format!("rillcast-bench-{rtp}.sdp"));
@@ -69,8 +72,23 @@ impl Process {
             .stdout(Stdio::null())
             .spawn()
             .map_err(doing("start another relay"))?;
-        let process = Process { child, pipes: None, description: Some(sdp), ingest: here(rtp) };
+        let (name, description) = (name.clone(), Some(sdp));
+        let process = Process { name, child, pipes: None, description, ingest: here(rtp) };
         Ok((process, here(rtsp)))
+    }
+
+    /// Says who it was that did not do its part, and whether it has ended over it.
+    pub(super) fn blame(&mut self, error: Error) -> Error {
+        let ended = match self.child.try_wait() {
+            Ok(Some(status)) => format!(" has ended ({status})"),
+            _ => String::new(),
+        };
+        Error::Relay(format!("{}{ended}: {error}", self.name))
+    }
+
+    /// Whether it has not ended.
+    pub(super) fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     pub(super) fn usage(&self) -> Result<Usage, Error> {

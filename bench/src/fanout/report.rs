@@ -69,6 +69,16 @@ impl Report {
             plan: plan.clone(),
         }
     }
+
+    /// Who receives, in words.
+    pub fn audience(&self) -> &'static str {
+        match self.plan.transport {
+            Transport::Udp if self.plan.sink => "UDP receivers behind a device (sink)",
+            Transport::Udp if self.plan.gro => "UDP receivers, which read with GRO",
+            Transport::Udp => "UDP receivers",
+            Transport::Tcp => "TCP receivers",
+        }
+    }
 }
 
 fn figures_of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Figures {
@@ -100,15 +110,15 @@ fn figures_of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Figures {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.plan;
-        let (transport, gro) = match plan.transport {
-            Transport::Udp if plan.gro => ("UDP", ", which read with GRO"),
-            Transport::Udp => ("UDP", ""),
-            Transport::Tcp => ("TCP", ""),
-        };
         writeln!(
             f,
-            "{} {transport} receivers{gro}; {} frames/s of {} packets; {} x {} s each",
-            plan.children, plan.fps, self.packets_per_frame, plan.repetitions, plan.seconds
+            "{} {}; {} frames/s of {} packets; {} x {} s each",
+            plan.children,
+            self.audience(),
+            plan.fps,
+            self.packets_per_frame,
+            plan.repetitions,
+            plan.seconds
         )?;
         writeln!(
             f,

@@ -1,12 +1,14 @@
 //! One relay, measured once.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use rillcast_loopback::{Flowing, KEY_INTERVAL, Processors, Receivers, Source, drive};
+use rillcast_loopback::{Arrived, Flowing, KEY_INTERVAL, Processors, Receivers, Source, drive};
 use serde::Serialize;
 
 use super::process::Process;
 use super::relay::Task;
+use super::sink::Sink;
 use super::{Error, Plan, Subject, rtsp};
 
 /// What was found.
@@ -37,6 +39,36 @@ pub struct Round {
     pub latencies: Vec<u32>,
 }
 
+/// Where the packets go.
+enum Audience {
+    Receivers(Receivers),
+    Sink(Sink),
+}
+
+impl Audience {
+    fn of(plan: &Plan, epoch: Instant) -> Result<Audience, Error> {
+        if plan.sink {
+            return Ok(Audience::Sink(Sink::start(plan.children)?));
+        }
+        Ok(Audience::Receivers(Receivers::start(&plan.load(), epoch)?))
+    }
+
+    fn addresses(&self) -> &[SocketAddr] {
+        match self {
+            Audience::Receivers(receivers) => receivers.addresses(),
+            Audience::Sink(sink) => sink.addresses(),
+        }
+    }
+
+    fn arrived(&self) -> Result<Arrived, Error> {
+        match self {
+            Audience::Receivers(receivers) => Ok(receivers.arrived()),
+            // Nobody reads, and so nobody knows when.
+            Audience::Sink(sink) => Ok(Arrived { packets: sink.arrived()?, latencies: Vec::new() }),
+        }
+    }
+}
+
 pub(super) fn measure(
     plan: &Plan,
     subject: Subject,
@@ -45,31 +77,34 @@ pub(super) fn measure(
 ) -> Result<Round, Error> {
     let epoch = Instant::now();
     let load = plan.load();
-    let (process, receivers, mut source) = match subject {
+    let (process, audience, mut source) = match subject {
         Subject::Peer(index) => {
-            let command = plan.peers.get(index).map_or("", |peer| &peer.command);
-            let start = || Process::peer(command);
-            let (process, server) = Processors::at_relay(processors, start)?;
+            let Some(peer) = plan.peers.get(index) else {
+                return Err(Error::Relay("there is no such peer".into()));
+            };
+            let start = || Process::peer(peer);
+            let (mut process, server) = Processors::at_relay(processors, start)?;
             let source = Source::new(&load, process.ingest, epoch)?;
             // Many relays answer players only when the stream flows.
             let flowing = Flowing::start(source, load.interval())?;
-            let play = |ports| rtsp::play(server, plan.transport, ports);
-            let receivers = Receivers::players(&load, epoch, play)?;
+            let play = |ports| rtsp::play(server, plan.transport, ports, || process.runs());
+            let receivers = Receivers::players(&load, epoch, play);
+            let receivers = receivers.map_err(|error| process.blame(error))?;
             // And they let them begin with a key frame; one of them may have come too early.
             std::thread::sleep(KEY_INTERVAL * 2);
-            (process, receivers, flowing.stop()?)
+            (process, Audience::Receivers(receivers), flowing.stop()?)
         }
         _ => {
-            let receivers = Receivers::start(&load, epoch)?;
-            let children = receivers.addresses().to_vec();
+            let audience = Audience::of(plan, epoch)?;
+            let children = audience.addresses().to_vec();
             let Plan { transport, workers, .. } = *plan;
             let task = Task { subject, transport, workers, children };
             let process = Processors::at_relay(processors, || Process::start(plan, &task))?;
             let source = Source::new(&load, process.ingest, epoch)?;
-            (process, receivers, source)
+            (process, audience, source)
         }
     };
-    let driven = drive(&load, &mut source, &receivers, || process.usage())?;
+    let driven = drive(&load, &mut source, || audience.arrived(), || process.usage())?;
     let done = process.finish()?;
 
     let each = |amount: u64| amount as f64 / driven.packets.max(1) as f64;

@@ -13,17 +13,20 @@ use super::{Error, Transport, doing};
 /// How long a relay may take until it listens and has the stream.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Plays the stream at `address`; retries while it is not there yet. Gives the connection, with which the session
+/// Plays the stream at `address`; retries while it is not there yet, and `runs` says that the relay is. Gives the connection, with which the session
 /// ends, and what has come behind the answer to PLAY.
 pub(super) fn play(
     address: SocketAddr,
     transport: Transport,
     ports: Option<(u16, u16)>,
+    mut runs: impl FnMut() -> bool,
 ) -> Result<(TcpStream, Vec<u8>), Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match try_to_play(address, transport, ports) {
-            Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+            Err(_) if runs() && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(50))
+            }
             outcome => return outcome,
         }
     }

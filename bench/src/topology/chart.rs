@@ -1,40 +1,14 @@
 //! The figures as a picture: how far nodes are away, and how the time for a join grows.
 
-use std::fmt;
 use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::{Figures, Report};
-
-/// Why there is no picture.
-#[derive(Debug)]
-pub struct ChartError(String);
-
-impl fmt::Display for ChartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the chart cannot be drawn: {}", self.0)
-    }
-}
-
-impl std::error::Error for ChartError {}
-
-impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for ChartError {
-    fn from(error: DrawingAreaErrorKind<E>) -> ChartError {
-        ChartError(error.to_string())
-    }
-}
+use crate::chart::{COLOURS, ChartError};
 
 const SIZE: (u32, u32) = (1000, 420);
-const COLOURS: [RGBColor; 5] = [
-    RGBColor(120, 120, 120),
-    RGBColor(31, 119, 180),
-    RGBColor(214, 39, 40),
-    RGBColor(44, 160, 44),
-    RGBColor(148, 103, 189),
-];
-
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Writes the picture as SVG.

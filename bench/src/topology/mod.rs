@@ -13,7 +13,7 @@ mod simulation;
 use rillcast_omnicast::proxy::pluggable::topology::Kind;
 use serde::Serialize;
 
-pub use chart::{ChartError, write as write_chart};
+pub use chart::write as write_chart;
 pub use model::{LINES, Line, mean_capacity};
 pub use report::{Figures, Report, Size, Times};
 

@@ -1,5 +1,7 @@
 //! `rillcast bench fanout`: what relaying costs here, beside the least that the kernel takes.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use rillcast_bench::fanout::{self, Error, Peer, Plan, Round};
 use serde::Serialize;
@@ -12,6 +14,8 @@ Examples:
   rillcast bench fanout                          200 receivers by UDP
   rillcast bench fanout --children 1000 --gro    1,000 that let the kernel join packets
   rillcast bench fanout --transport tcp          200 interleaved in TCP
+  rillcast bench fanout --sink                   200 behind a device, without the receivers' half (root)
+  rillcast bench fanout --children 1,10,100,1000 --svg cost.svg
   rillcast bench fanout --peer 'serve=rillcast serve --rtsp 127.0.0.1:$RTSP_PORT --rtp bench=$SDP'
 
 Close other programs before: the figures are of this machine as it is.";
@@ -29,9 +33,9 @@ pub(super) enum Transport {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct FanoutArgs {
-    /// How many receivers
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    children: u32,
+    /// How many receivers; several numbers are measured one after the other
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "200", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    children: Vec<u32>,
 
     /// How they receive
     #[arg(long, value_enum, default_value_t = Transport::Udp)]
@@ -52,6 +56,15 @@ pub(super) struct FanoutArgs {
     /// Fan-out threads of the engine. With any, the relays are not kept on one processor
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=256))]
     workers: u16,
+
+    /// Send to nowhere by a device that segments, instead of to receivers on this machine: a pair of virtual
+    /// interfaces, the far one in a network namespace that drops what comes. Needs root, `ip` and `nft` (UDP)
+    #[arg(long, conflicts_with_all = ["gro", "peer"])]
+    sink: bool,
+
+    /// Draw what a packet costs over the number of receivers into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 
     /// Another relay to measure beside, as NAME=COMMAND; may be given more than once. The command is run
     /// by a shell as one process; it finds RTP_PORT (plain RTP to 127.0.0.1 comes in there), RTSP_PORT
@@ -75,34 +88,47 @@ pub(super) fn relay() -> Result<(), Failure> {
 }
 
 pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
+    if args.sink && args.transport == Transport::Tcp {
+        return Err(Failure::usage("--sink takes datagrams only: leave --transport tcp out"));
+    }
+    let most = args.children.iter().max().copied().unwrap_or(1);
     // A player has a connection and two sockets.
-    let descriptors = u64::from(args.children) * 3 + 100;
+    let descriptors = u64::from(most) * 3 + 100;
     if rlimit::increase_nofile_limit(descriptors).is_ok_and(|limit| limit < descriptors) {
-        let text = format!("{} receivers need {descriptors} open files: ulimit -n", args.children);
+        let text = format!("{most} receivers need {descriptors} open files: ulimit -n");
         return Err(Failure::runtime(text));
     }
     let program = std::env::current_exe()
         .map_err(|error| Failure::runtime(format!("this program cannot be found: {error}")))?;
-    let plan = Plan {
-        children: args.children as usize,
-        transport: args.transport.into(),
-        bitrate: args.bitrate,
-        fps: args.fps,
-        workers: args.workers.into(),
-        gro: args.gro,
-        seconds: f64::from(args.seconds),
-        repetitions: args.repetitions as usize,
-        peers: args.peer,
-        program,
-        arguments: vec!["bench".into(), "relay".into()],
-    };
-    let mut told = |round: &Round| {
-        let relay = plan.name(round.subject);
-        output.line(&Progress { event: "round", relay, round });
-    };
-    let report = fanout::run(&plan, &mut told);
-    output.line(&Outcome { event: "result", report: report.map_err(failed)? });
-    Ok(())
+    let mut reports = Vec::new();
+    for children in args.children {
+        let plan = Plan {
+            children: children as usize,
+            transport: args.transport.into(),
+            bitrate: args.bitrate,
+            fps: args.fps,
+            workers: args.workers.into(),
+            gro: args.gro,
+            sink: args.sink,
+            seconds: f64::from(args.seconds),
+            repetitions: args.repetitions as usize,
+            peers: args.peer.clone(),
+            program: program.clone(),
+            arguments: vec!["bench".into(), "relay".into()],
+        };
+        let mut told = |round: &Round| {
+            let relay = plan.name(round.subject);
+            output.line(&Progress { event: "round", relay, round });
+        };
+        let report = fanout::run(&plan, &mut told).map_err(failed)?;
+        output.line(&Outcome { event: "result", report: &report });
+        reports.push(report);
+    }
+    match args.svg {
+        Some(path) => fanout::chart::write(&reports, &path)
+            .map_err(|error| Failure::runtime(format!("{}: {error}", path.display()))),
+        None => Ok(()),
+    }
 }
 
 fn peer(text: &str) -> Result<Peer, String> {
@@ -136,13 +162,13 @@ impl std::fmt::Display for Progress<'_> {
 
 /// All of it.
 #[derive(Serialize)]
-struct Outcome {
+struct Outcome<'a> {
     event: &'static str,
     #[serde(flatten)]
-    report: fanout::Report,
+    report: &'a fanout::Report,
 }
 
-impl std::fmt::Display for Outcome {
+impl std::fmt::Display for Outcome<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.report.fmt(f)
     }
