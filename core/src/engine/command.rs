@@ -94,10 +94,10 @@ pub(super) enum Command {
     },
     EndSource(StreamId),
     Child(ChildCommand),
-    /// Who `waits` is answered when the stream comes, others at once.
+    /// Who has `patience` is answered when the stream comes, others at once.
     Reader {
         path: String,
-        waits: bool,
+        patience: Duration,
         reply: Reply<(sdp::Session, Subscriber<Packet>)>,
     },
     End {

@@ -148,7 +148,7 @@ impl Worker {
         let (name, handle) = (path.clone(), self.handle.clone());
         // Looking up a host can take seconds, for which no stream is to wait.
         let lookup = move || {
-            let remote = super::remote(&path, &url, transport);
+            let remote = super::handle::remote(&path, &url, transport);
             // An engine that has stopped fetches nothing.
             let _ = handle.send(Command::Fetch { path, remote });
         };

@@ -101,7 +101,7 @@ impl Sources {
             return Err(Error::TooMany("standbys of one stream"));
         }
         let all = [&self.parent].into_iter().chain(&self.standbys);
-        all.map(|one| super::remote(path, &one.url, one.transport)).collect()
+        all.map(|one| super::handle::remote(path, &one.url, one.transport)).collect()
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) struct Worker {
     pub(super) awaiting_streams: Vec<(String, Token)>,
     /// The way back into the queue of commands, for threads that work for this one.
     pub(super) handle: Commands,
-    readers: Vec<(String, ReaderReply)>,
+    readers: Vec<(String, Duration, ReaderReply)>,
     next_stream: StreamId,
     /// SSRC under which reports to sources are sent.
     pub(super) reporter: u32,
@@ -297,7 +297,7 @@ impl Worker {
             }
             Command::Child(command) => self.obey_about_child(command),
             Command::EndSource(stream) => self.end_source(stream),
-            Command::Reader { path, waits, reply } => self.add_reader(path, waits, reply),
+            Command::Reader { path, patience, reply } => self.add_reader(path, patience, reply),
             Command::End { path, reply } => {
                 let _ = reply.send(self.end(&path));
             }

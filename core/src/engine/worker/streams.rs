@@ -47,7 +47,7 @@ impl Worker {
         self.next_stream += 1;
         self.shards.add_stream(id, &stream)?;
         let mut live = Live::new(path.clone(), from.clone(), stream, self.config.buffer);
-        for (_, reply) in self.readers.extract_if(.., |(wanted, _)| *wanted == path) {
+        for (_, _, reply) in self.readers.extract_if(.., |(wanted, ..)| *wanted == path) {
             let _ = reply.send(Ok((live.stream.session().clone(), live.stream.subscriber())));
         }
         self.streams.insert(id, live);
@@ -136,16 +136,21 @@ impl Worker {
         self.fan_out(id);
     }
 
-    pub(super) fn add_reader(&mut self, path: String, waits: bool, reply: ReaderReply) {
+    pub(super) fn add_reader(&mut self, path: String, patience: Duration, reply: ReaderReply) {
         if let Some((_, live)) = self.stream_at(&path) {
             let parts = (live.stream.session().clone(), live.stream.subscriber());
             let _ = reply.send(Ok(parts));
-        } else if !waits {
+        } else if patience.is_zero() {
             let _ = reply.send(Err(Error::NoStream(path)));
-        } else if self.readers.len() < MAX_WAITING {
-            self.readers.push((path, reply));
         } else {
-            let _ = reply.send(Err(Error::TooMany("readers that wait for a stream")));
+            // Who has lost patience does not listen any more.
+            let now = self.io.now();
+            self.readers.retain(|(_, until, _)| *until > now);
+            if self.readers.len() < MAX_WAITING {
+                self.readers.push((path, now.saturating_add(patience), reply));
+            } else {
+                let _ = reply.send(Err(Error::TooMany("readers that wait for a stream")));
+            }
         }
     }
 

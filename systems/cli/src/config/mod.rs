@@ -8,9 +8,11 @@ mod file;
 pub(crate) mod keyed;
 mod options;
 mod print;
+mod values;
 
 #[cfg(fuzzing)]
 pub(crate) use file::parse;
 pub(crate) use file::{Watched, read};
-pub(crate) use options::{HttpAddress, Options, RtspUrl, StreamPath};
+pub(crate) use options::Options;
 pub(crate) use print::print;
+pub(crate) use values::{HttpAddress, RtspUrl, StreamPath};
