@@ -15,7 +15,7 @@ pub enum Backend {
     Mmsg,
     /// io_uring: [`Uring`](super::Uring), for Linux 6.1 and newer that allows it.
     Uring,
-    /// A system call per datagram, no offload: [`Mio`](super::Mio), for everywhere.
+    /// A system call per datagram, no offload: [`Mio`](super::Mio), for sandboxes and old kernels.
     Mio,
 }
 

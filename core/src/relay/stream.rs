@@ -152,6 +152,11 @@ impl Stream {
         &self.session
     }
 
+    /// RTP packets taken in so far, on all tracks.
+    pub fn rtp_packets(&self) -> u64 {
+        self.tracks.iter().map(Track::rtp_packets).sum()
+    }
+
     /// Its tracks.
     pub fn tracks(&self) -> &[Track] {
         &self.tracks

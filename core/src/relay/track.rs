@@ -232,6 +232,11 @@ impl Track {
         }
     }
 
+    /// RTP packets taken in so far.
+    pub(super) fn rtp_packets(&self) -> u64 {
+        self.packets
+    }
+
     /// Takes note of where a packet stands in the ring. When it makes its frame one at which a
     /// decoder may begin, returns where that frame begins.
     pub(super) fn published(

@@ -93,7 +93,12 @@ impl Worker {
     ) -> Option<ChildKey> {
         let now = self.io.now();
         let shard = match &transport {
-            Transport::Tcp { conn, .. } => shard.filter(|shard| self.hand_over(*conn, *shard)),
+            Transport::Tcp { conn, .. } => {
+                // Whoever writes to a connection already goes on doing so: it has one writer.
+                let connection = self.connections.get(conn);
+                let writer = connection.and_then(|connection| connection.writer);
+                writer.or(shard).filter(|shard| self.hand_over(*conn, *shard))
+            }
             Transport::Udp { .. } => shard,
         };
         let live = self.streams.get_mut(&id)?;
@@ -276,7 +281,12 @@ impl Worker {
                 }
             }
             Report::Broken(token, reason) => self.writer_gave_up(token, &reason),
-            Report::Closed(token) => self.io.close(token),
+            Report::Closed(token) => {
+                // The other thread is done with it: nobody reads what is still unread. It fails only when the
+                // connection is closed already.
+                let _ = self.io.set_reading(token, true);
+                self.io.close(token);
+            }
             Report::Drained(id, key) => {
                 if let Some(distant) = self.distant(id, key) {
                     distant.drained = true;

@@ -102,6 +102,8 @@ pub(super) struct Reports {
     waker: Arc<dyn Wake>,
     kept: VecDeque<Report>,
     told: bool,
+    /// The engine's thread had no room at the last attempt.
+    full: bool,
 }
 
 impl Reports {
@@ -110,7 +112,7 @@ impl Reports {
         queue: SyncSender<(ShardId, Report)>,
         waker: Arc<dyn Wake>,
     ) -> Reports {
-        Reports { shard, queue, waker, kept: VecDeque::new(), told: false }
+        Reports { shard, queue, waker, kept: VecDeque::new(), told: false, full: false }
     }
 
     pub(super) fn tell(&mut self, report: Report) {
@@ -119,11 +121,13 @@ impl Reports {
 
     /// Hands over what there is room for, and wakes the engine's thread once. False when that one is gone.
     pub(super) fn flush(&mut self) -> bool {
+        self.full = false;
         while let Some(report) = self.kept.pop_front() {
             match self.queue.try_send((self.shard, report)) {
                 Ok(()) => self.told = true,
                 Err(TrySendError::Full((_, report))) => {
                     self.kept.push_front(report);
+                    self.full = true;
                     break;
                 }
                 Err(TrySendError::Disconnected(_)) => return false,
@@ -147,6 +151,6 @@ impl Reports {
 
     /// Whether something waits for room.
     pub(super) fn are_kept(&self) -> bool {
-        !self.kept.is_empty()
+        self.full
     }
 }

@@ -117,7 +117,12 @@ impl Shard {
         }
         // Who still gives orders is not to wait for room.
         drop(self.orders);
-        for (id, branch) in std::mem::take(&mut self.branches) {
+        for (id, mut branch) in std::mem::take(&mut self.branches) {
+            // None are left after an orderly end.
+            for key in branch.fan.keys().collect::<Vec<_>>() {
+                let ledger = branch.fan.remove_child(key).unwrap_or_default();
+                self.reports.tell(Report::Left(id, key, ledger));
+            }
             self.reports.tell(Report::Forgotten(id, Box::new(branch.latency)));
         }
         self.reports.finish();

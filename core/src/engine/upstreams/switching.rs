@@ -22,6 +22,9 @@ use super::super::worker::Worker;
 use super::switched::{Switched, Why};
 use super::{LinkId, State};
 
+/// What a server had kept is over so long after it took over.
+const REPLAYED: Duration = Duration::from_millis(500);
+
 /// A change from one link to another that is under way.
 pub(super) struct Switch {
     pub(super) why: Why,
@@ -41,8 +44,9 @@ pub(super) struct Switch {
     pub(super) taken: Option<Duration>,
     /// When the first packet came from it that was not here.
     pub(super) news: Option<Duration>,
-    /// How many such packets have come.
+    /// How many such packets have come, and when the last.
     new: u64,
+    newest: Duration,
     /// Links that were found silent too.
     pub(super) tried: Vec<LinkId>,
 }
@@ -59,7 +63,9 @@ impl Switch {
             Some(Some(Resumed::Replayed(packets))) => packets,
             _ => 0,
         };
-        self.new > replayed
+        // Some of what was kept may be lost on the way: what comes so long after is no part of it.
+        let since = self.taken.map_or(Duration::ZERO, |taken| self.newest.saturating_sub(taken));
+        self.new > replayed || since >= REPLAYED
     }
 }
 
@@ -68,7 +74,7 @@ impl Switch {
 pub(in crate::engine) struct Fed {
     stream: StreamId,
     received: u64,
-    published: u64,
+    rtp: u64,
 }
 
 impl Worker {
@@ -106,6 +112,7 @@ impl Worker {
             taken: None,
             news: None,
             new: 0,
+            newest: now,
             tried,
         };
         if let Some((_, upstreams)) = self.upstreams_of(path) {
@@ -172,17 +179,17 @@ impl Worker {
         // It may begin to feed with this very batch.
         let path = self.connections.get(&token)?.role.pulled_path()?;
         let stream = *self.paths.get(path)?;
-        let ledger = self.streams.get(&stream)?.stream.ledger();
-        Some(Fed { stream, received: ledger.received, published: ledger.published })
+        let taken = &self.streams.get(&stream)?.stream;
+        Some(Fed { stream, received: taken.ledger().received, rtp: taken.rtp_packets() })
     }
 
     /// A batch has come by this connection.
     pub(in crate::engine) fn fed(&mut self, token: Token, before: Fed) {
         let now = self.io.now();
         let Some(live) = self.streams.get(&before.stream) else { return };
-        let ledger = live.stream.ledger();
-        let came = ledger.received > before.received;
-        let new = ledger.published.saturating_sub(before.published);
+        let came = live.stream.ledger().received > before.received;
+        // Reports of the sender are no part of what is kept for others.
+        let new = live.stream.rtp_packets().saturating_sub(before.rtp);
         let path = live.path.clone();
         let role = self.connections.get(&token).map(|connection| &connection.role);
         let Some(link) = role.filter(|role| role.pulls().is_some()).and_then(|role| role.link())
@@ -195,6 +202,7 @@ impl Worker {
             switch.new = switch.new.saturating_add(new);
             if new > 0 {
                 switch.news.get_or_insert(now);
+                switch.newest = now;
             }
             // In a silence it may only be the first to send again: see the watch.
             if came && switch.why == Why::Moved && switch.taken.is_none() {

@@ -61,7 +61,8 @@ impl Worker {
             Flushed::Blocked => return,
             Flushed::Broken(error) => return self.lose(token, &why_lost(&error)),
         }
-        let child = connection.role.child();
+        // One that is to be closed gets what waits, and nothing new.
+        let child = connection.role.child().filter(|_| connection.closing.is_none());
         if let Some((id, key)) = child
             && let Some(live) = self.streams.get_mut(&id)
         {

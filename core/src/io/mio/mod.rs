@@ -1,6 +1,6 @@
 //! The portable backend: readiness by mio, a system call per datagram.
 //!
-//! It needs nothing that is Linux's own, and so has no offload: what the others do by one call for
+//! It carries packets by calls that every system has, and so has no offload: what the others do by one call for
 //! many packets takes one for each here. It is for systems and sandboxes that have nothing better.
 //!
 //! mio tells *edges*: that a socket has become ready. Until a call on it would have blocked it is

@@ -41,6 +41,11 @@ impl Sender {
         }
     }
 
+    /// Segmentation has worked, by another way of sending.
+    pub(in crate::io) fn gso_works(&mut self) {
+        self.fallback.offload.accepted = true;
+    }
+
     /// A new turn of the loop begins: full buffers are waited for again.
     pub(in crate::io) fn renew_patience(&mut self) {
         self.patience.renew();

@@ -136,7 +136,7 @@ impl<D: Driver> Io for Sockets<D> {
         if let Some(mut entry) = self.table.remove(token) {
             self.driver.remove(token, &mut entry);
             if entry.kind == Kind::Connection {
-                tcp::take_leave(&entry.socket);
+                tcp::take_leave(&entry.socket, entry.reading);
             }
         }
     }

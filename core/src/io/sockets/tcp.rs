@@ -146,11 +146,15 @@ pub(super) fn is_partial(slices: &[IoSlice<'_>], taken: usize) -> bool {
 ///
 /// A socket closed with unread bytes in it (receiver reports of a player, say) sends a reset, upon
 /// which the peer may forget the last answer before it has read it. So the end of the stream goes
-/// first, and what is unread is thrown away.
-pub(super) fn take_leave(socket: &Socket) {
+/// first, and what is unread is thrown away; unless the connection is not read here (`reads`): then it is
+/// for whoever has a duplicate of the socket.
+pub(super) fn take_leave(socket: &Socket, reads: bool) {
     const UNREAD: usize = 1 << 20;
     // Both fail only when the connection is broken already.
     let _ = socket.shutdown(std::net::Shutdown::Write);
+    if !reads {
+        return;
+    }
     // SAFETY: recv(2); tcp(7):
     // > Since version 2.4, Linux supports the use of MSG_TRUNC in the flags argument of recv(2).
     // > This flag causes the received bytes of data to be discarded, rather than passed back in a

@@ -179,6 +179,9 @@ impl Driver for Ring {
         // and their ends, which let go of it, are brought about by a call.
         let all = CancelBuilder::fd(Fd(entry.socket.as_raw_fd())).all();
         let submitter = self.ring.submitter();
+        // First what could not be handed over yet, or it would begin after this. An error shows with the
+        // next wait.
+        let _ = submitter.submit();
         if let Err(error) = submitter.register_sync_cancel(None, all)
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -291,7 +294,8 @@ impl Drop for Ring {
         let cancelled = submitter.register_sync_cancel(None, CancelBuilder::any());
         let cancelled = match cancelled {
             Err(error) => error.kind() == io::ErrorKind::NotFound,
-            Ok(()) => submitter.submit().is_ok(),
+            // A broken ring may still hold sends that point to what is gone: they stay where they are.
+            Ok(()) => !self.broken && submitter.submit().is_ok(),
         };
         if self.broken || !cancelled {
             // Another thread's ring, say: its end is the kernel's, and comes later.

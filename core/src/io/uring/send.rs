@@ -40,6 +40,10 @@ impl Ring {
         to: &[Destination],
         failed: &mut Vec<Failure>,
     ) -> FanOut {
+        if to.len() == 1 {
+            // All runs by one call.
+            return self.sender.fan_out(fd, runs, to, failed);
+        }
         let mut sum = FanOut::default();
         for (index, run) in runs.iter().enumerate() {
             let runs = std::slice::from_ref(run);
@@ -120,6 +124,9 @@ impl Ring {
             }
         }
         let taken = self.watch.results.iter().filter(|result| matches!(result, Some(0..))).count();
+        if taken > 0 && run.segments() > 1 {
+            self.sender.gso_works();
+        }
         sum.sent += (taken * run.segments()) as u64;
         sum.bytes += (taken * run.bytes()) as u64;
         sum.messages += taken as u64;

@@ -21,6 +21,8 @@ pub(super) struct Watch {
     header: Box<libc::msghdr>,
     /// A poll of the waker is under way.
     polling_waker: bool,
+    /// The waker has rung since a wait last returned: perhaps while something was sent.
+    woken: bool,
     /// Indices of sockets of which something may have to be asked.
     to_ask: Vec<u32>,
     /// Indices of sockets with something to report.
@@ -40,6 +42,7 @@ impl Watch {
             waker,
             header: Box::new(header()),
             polling_waker: false,
+            woken: false,
             to_ask: Vec::new(),
             answered: Vec::new(),
             results: Vec::new(),
@@ -155,6 +158,7 @@ impl Watch {
             }
             Tag::Wake => {
                 self.waker.acknowledge();
+                self.woken = true;
                 self.polling_waker = more;
             }
             Tag::Read(token) => self.polled(token, sockets, result, |state| {
@@ -237,13 +241,15 @@ impl Watch {
 
     /// Whether something is to be reported now.
     pub(super) fn has_answers(&self, sockets: &mut Table<State>) -> bool {
-        self.answered.iter().any(|&index| {
-            sockets.at(index).is_some_and(|(token, entry)| event(token, entry).is_some())
-        })
+        self.woken
+            || self.answered.iter().any(|&index| {
+                sockets.at(index).is_some_and(|(token, entry)| event(token, entry).is_some())
+            })
     }
 
     /// Reports what there is.
     pub(super) fn report(&mut self, sockets: &mut Table<State>, events: &mut Vec<Event>) {
+        self.woken = false;
         for place in (0..self.answered.len()).rev() {
             let Some(&index) = self.answered.get(place) else { continue };
             let Some((token, entry)) = sockets.at(index) else {

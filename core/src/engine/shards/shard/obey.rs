@@ -1,7 +1,7 @@
 //! What the thread is told to do.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::mpsc::TryRecvError;
+use std::sync::mpsc::{SendError, TryRecvError};
 
 use crate::io;
 use crate::relay::{ChildKey, Fan, Transport};
@@ -49,8 +49,13 @@ impl Shard {
                     let pair = Pair { rtp: rtp.token, rtcp: rtcp.token, ports };
                     (self.pairs.insert(pair), ports)
                 });
-                // Whoever has asked does not wait for ever.
-                let _ = reply.send(bound);
+                // Whoever has asked does not wait for ever, and will ask for another pair.
+                if let Err(SendError(Ok((pair, _)))) = reply.send(bound)
+                    && let Some(pair) = self.pairs.try_remove(pair)
+                {
+                    self.io.close(pair.rtp);
+                    self.io.close(pair.rtcp);
+                }
             }
             Order::Wire(conn, socket, backlog) => self.take_wire(conn, socket, backlog),
             Order::Write(conn, bytes) => {

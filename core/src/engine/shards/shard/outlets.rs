@@ -58,7 +58,8 @@ impl Shard {
             Flushed::Blocked => return,
             Flushed::Broken(error) => return self.give_up(conn, why_lost(&error)),
         }
-        if let Some((id, key)) = outlet.child
+        if !outlet.closing
+            && let Some((id, key)) = outlet.child
             && let Some(branch) = branches.get_mut(&id)
         {
             let sockets = &mut Sockets { io: &mut **io, connections: &mut *outlets, pairs };

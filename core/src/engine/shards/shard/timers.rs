@@ -38,7 +38,7 @@ impl Shard {
 
     pub(super) fn tick(&mut self) {
         let now = self.now();
-        if now >= self.next_tick && !self.ticking.is_empty() {
+        if now >= self.next_tick {
             self.next_tick = now + TICK;
             let mut ticking = std::mem::take(&mut self.ticking);
             ticking.retain(|id| self.pace(*id, now));
