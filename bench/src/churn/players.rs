@@ -127,13 +127,14 @@ impl Players {
 
     /// Goes on until a moment.
     pub(super) fn run_until(&mut self, moment: Instant) -> Result<(), Error> {
-        while let Some(left) = moment.checked_duration_since(Instant::now()) {
+        loop {
+            // At least once: who is late must not leave the players unserved.
+            let left = moment.saturating_duration_since(Instant::now());
             self.turn(left)?;
             if left.is_zero() {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Goes on until everybody who came plays and everybody who was to leave has left.

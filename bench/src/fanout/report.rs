@@ -85,8 +85,8 @@ fn figures_of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Figures {
     let own = || rounds.iter().filter(move |round| round.subject == subject);
     // The best of what is written in C, repetition by repetition.
     let floor = |repetition: usize| {
-        let same =
-            |round: &&Round| round.repetition == repetition && round.subject != Subject::Engine;
+        let in_c = |subject| !matches!(subject, Subject::Engine | Subject::Peer(_));
+        let same = |round: &&Round| round.repetition == repetition && in_c(round.subject);
         rounds.iter().filter(same).map(|round| round.cpu_ns).fold(f64::INFINITY, f64::min)
     };
     let mut latencies: Vec<u32> = own().flat_map(|round| &round.latencies).copied().collect();

@@ -7,8 +7,8 @@
 //!   10.213.1.0   10.213.1.1   10.213.1.2     …      a network namespace for each node
 //! ```
 //!
-//! In a namespace of its own a node can be cut off without anybody being told, lose packets by chance, or
-//! have a narrow uplink. That needs root, and `ip`, `nft`, `tc` and `nsenter`.
+//! In a namespace of its own a node can be cut off without anybody being told, or lose packets by chance. That
+//! needs root, and `ip`, `nft` and `nsenter`.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::error::{Error, doing};
 
 /// The tools that namespaces need.
-const TOOLS: [&str; 4] = ["ip", "nft", "tc", "nsenter"];
+const TOOLS: [&str; 3] = ["ip", "nft", "nsenter"];
 /// Folders in which they are and which not everybody has in his path.
 const SYSTEM: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 /// Where `ip netns` keeps its namespaces.
@@ -81,19 +81,6 @@ impl Place {
         let table = format!("table inet rillcast {{\n{chains}}}\n");
         run("nsenter", &[&namespace, "--", "nft", &table]).map(drop)
     }
-
-    /// From now on it sends at most so many bits a second.
-    ///
-    /// # Errors
-    /// When there are no namespaces, or `tc` fails.
-    pub fn shape(&self, rate: u64) -> Result<(), Error> {
-        let name = self.in_namespace()?;
-        let rate = format!("{rate}bit");
-        let shape = ["qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", &rate];
-        // Room for a burst of 64 KiB, as segmentation offload makes them, and a short queue behind.
-        let queue = ["burst", "128k", "latency", "100ms"];
-        run("tc", &[&["-n", name][..], &shape, &queue].concat()).map(drop)
-    }
 }
 
 /// The network of an experiment.
@@ -115,6 +102,7 @@ impl Network {
     /// # Errors
     /// When a command fails, as for anybody but root.
     pub fn namespaces() -> Result<Network, Error> {
+        sweep();
         let number = NETWORKS.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("rillcast-{}-{number}", id());
         let hub = format!("{prefix}-hub");
@@ -206,6 +194,20 @@ impl Drop for Network {
                 // What cannot be taken away stays to be seen in `ip netns`.
                 let _ = run("ip", &["netns", "del", &name]);
             }
+        }
+    }
+}
+
+/// Takes away what processes have left that were killed.
+fn sweep() {
+    let Ok(names) = std::fs::read_dir(NAMES) else { return };
+    for name in names.flatten() {
+        let name = name.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix("rillcast-").and_then(|rest| rest.split('-').next());
+        let owner = owner.and_then(|owner| owner.parse::<u32>().ok());
+        if owner.is_some_and(|owner| !Path::new(&format!("/proc/{owner}")).exists()) {
+            // What cannot be taken away stays to be seen in `ip netns`.
+            let _ = run("ip", &["netns", "del", &name]);
         }
     }
 }

@@ -17,7 +17,3 @@ pub const FIRST_FRAME_MS: (f64, f64) = (20.0, 40.0);
 pub const FIRST_HOP_FRAME_MS: f64 = 449.0;
 /// Section 4.2.3: until the stream goes on after the server node has left, in milliseconds.
 pub const RECOVERY_MS: (f64, f64) = (100.0, 120.0);
-/// Section 4.3.1: clients for an uplink of 100 Mbit/s, as the paper reckons.
-pub const CLIENTS: u64 = 21;
-/// Section 4.3.1: its stream, video and audio, in bits a second.
-pub const BITRATE: u64 = 300_000 + 64_000;

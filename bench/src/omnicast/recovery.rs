@@ -41,16 +41,6 @@ pub enum Way {
 impl Way {
     /// All of them.
     pub const ALL: [Way; 3] = [Way::Politely, Way::Killed, Way::Silently];
-
-    /// What is aimed at for the 99th of a hundred recoveries, in milliseconds.
-    pub fn target_ms(self) -> f64 {
-        match self {
-            // No later than without: see `Around::usual_ms`.
-            Way::Politely => 0.0,
-            Way::Killed => 20.0,
-            Way::Silently => 150.0,
-        }
-    }
 }
 
 impl fmt::Display for Way {

@@ -36,8 +36,6 @@ pub enum Signal {
     Term,
     /// To stand still.
     Stop,
-    /// To go on.
-    Cont,
 }
 
 impl Role {
@@ -126,7 +124,6 @@ impl Role {
         let name = match signal {
             Signal::Term => "TERM",
             Signal::Stop => "STOP",
-            Signal::Cont => "CONT",
         };
         let line = format!("kill -{name} {}", self.child.id());
         // It may have ended by itself.

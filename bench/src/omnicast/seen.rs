@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A frame (access unit) of one track, as it came. Written as a line: track, RTP timestamp, number of its
-/// first packet, how many packets, 1 if decoding can begin with it, 1 if nothing is missing, microseconds
-/// since 1970, and the MD5 of all its packets.
+/// first packet, how many packets, 1 if decoding can begin with it, 1 if nothing is missing, how many packets came
+/// again since the line before, microseconds since 1970, and the MD5 of all its packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Index of the track in the session description.
@@ -22,6 +22,8 @@ pub struct Seen {
     pub key: bool,
     /// No packet is missing in it, nor right before it.
     pub whole: bool,
+    /// Packets of the track that came a second time since the line before.
+    pub twice: u64,
     /// When its last packet came in, since 1970.
     pub arrival: Duration,
     /// MD5 of its packets, RTP headers included: nodes hand on the very same.
@@ -30,7 +32,7 @@ pub struct Seen {
 
 impl Seen {
     /// What stands above the lines.
-    pub const HEAD: &str = "# track rtp-time first-number packets key whole arrival-µs md5";
+    pub const HEAD: &str = "# track rtp-time first-number packets key whole twice arrival-µs md5";
 
     /// The sequence number of the packet behind its last one.
     pub fn next(&self) -> u16 {
@@ -41,9 +43,9 @@ impl Seen {
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Seen { track, time, first, packets, key, whole, arrival, digest } = self;
+        let Seen { track, time, first, packets, key, whole, twice, arrival, digest } = self;
         let (key, whole, arrival) = (u8::from(*key), u8::from(*whole), arrival.as_micros());
-        write!(f, "{track} {time} {first} {packets} {key} {whole} {arrival} {digest:032x}")
+        write!(f, "{track} {time} {first} {packets} {key} {whole} {twice} {arrival} {digest:032x}")
     }
 }
 
@@ -78,6 +80,7 @@ impl FromStr for Seen {
             packets: next()?.parse()?,
             key: next()? == "1",
             whole: next()? == "1",
+            twice: next()?.parse()?,
             arrival: Duration::from_micros(next()?.parse()?),
             digest: u128::from_str_radix(next()?, 16)?,
         })
@@ -97,6 +100,7 @@ mod tests {
             packets: 3,
             key: true,
             whole: false,
+            twice: 2,
             arrival: Duration::from_micros(1_700_000_000_123_456),
             digest: 0xabc,
         };

@@ -28,7 +28,7 @@ pub struct Faults {
     pub frames: u64,
     /// Frames that are missing, or of which a packet is.
     pub lost: u64,
-    /// Frames that came a second time.
+    /// Frames, or packets of them, that came a second time.
     pub twice: u64,
     /// Frames with other bytes than at the first node that had them.
     pub changed: u64,
@@ -80,6 +80,7 @@ impl Trace {
         let mut seen = HashMap::new();
         let mut last: HashMap<usize, Seen> = HashMap::new();
         for frame in &self.frames {
+            faults.twice += frame.twice;
             if seen.insert((frame.track, frame.time), ()).is_some() {
                 faults.twice += 1;
                 continue;
@@ -88,8 +89,11 @@ impl Trace {
                 let gap = frame.first != before.next() || !frame.whole;
                 faults.lost += if gap { missing(&before, frame) } else { 0 };
             }
-            let first = *known.entry((frame.track, frame.time)).or_insert(frame.digest);
-            faults.changed += u64::from(first != frame.digest);
+            // What is not whole is lost, not changed.
+            if frame.whole {
+                let first = *known.entry((frame.track, frame.time)).or_insert(frame.digest);
+                faults.changed += u64::from(first != frame.digest);
+            }
         }
         faults
     }
@@ -105,8 +109,12 @@ impl Trace {
         late.sort_unstable_by(f64::total_cmp);
         let latest = late.get(late.len() / 2)? + limit.as_secs_f64() * 1e3;
         let on_time = |frame: &&&Seen| frame.whole && lateness(frame, first) <= latest;
+        // At both ends frames may be missing, too, of which nothing that came tells.
+        let silent = |time: Duration| (time.saturating_sub(limit).as_secs_f64() * 30.0) as u64;
+        let before = silent(first.arrival.saturating_sub(begin));
+        let behind = silent(end.saturating_sub(last.arrival));
         Some(Punctual {
-            due: steps(first, last) + 1,
+            due: steps(first, last) + 1 + before + behind,
             on_time: frames.iter().filter(on_time).count() as u64,
         })
     }
@@ -133,10 +141,16 @@ impl Trace {
         let arrivals = [last].into_iter().chain(later.iter().copied()).map(|frame| frame.arrival);
         let arrivals: Vec<Duration> = arrivals.collect();
         let pauses = arrivals.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
-        // When nothing came any more, it was at least so long.
         let latest = later.iter().map(late).reduce(f64::max);
+        // Traces are written down once a second: what is missing at the end for longer did not come.
+        let heard = later.last().map_or(at, |frame| frame.arrival);
+        let silence = (at + after).saturating_sub(heard);
         Some(Around {
-            recovery_ms: latest.map_or(after.as_secs_f64() * 1e3, worst),
+            recovery_ms: match latest {
+                Some(latest) if silence < after / 2 => worst(latest),
+                // When nothing came any more, it was at least so long.
+                _ => silence.as_secs_f64() * 1e3,
+            },
             usual_ms: worst(*usual.last()?),
             pause_ms: pauses.max().unwrap_or(after).as_secs_f64() * 1e3,
         })
@@ -206,6 +220,7 @@ mod tests {
             packets: 1,
             key: number == 0,
             whole: true,
+            twice: 0,
             arrival: due + Duration::from_millis(late),
             digest: number.into(),
         }
@@ -256,10 +271,12 @@ mod tests {
         frames.drain(50..52);
         frames[60].whole = false;
         let trace = Trace { frames };
-        let (begin, end) = (Duration::from_secs(1000), Duration::from_secs(2000));
+        let (begin, end) = (Duration::from_secs(1000), Duration::from_secs(1003));
         let punctual = |limit| trace.punctual(begin, end, Duration::from_millis(limit));
         assert_eq!(punctual(100), Some(Punctual { due: 90, on_time: 86 }));
         assert_eq!(punctual(500), Some(Punctual { due: 90, on_time: 87 }));
         assert_eq!(trace.punctual(end, end, end), None);
+        let long = trace.punctual(begin, end + Duration::from_secs(10), end - begin);
+        assert!(long.is_some_and(|punctual| punctual.due > 250), "it has stopped: {long:?}");
     }
 }

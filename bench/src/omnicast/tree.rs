@@ -73,8 +73,6 @@ pub struct TreeNode {
     pub role: Role,
     /// Where it runs.
     pub place: Place,
-    /// Where it serves others: `HOST:PORT`.
-    pub rtsp: String,
     trace: PathBuf,
 }
 
@@ -130,9 +128,11 @@ impl Tree {
         let start = |name: &str, arguments: &[&str], input| {
             Role::start(&hub, folder.path(), (name, &program), arguments, input)
         };
-        // Whoever comes from another network namespace is a stranger: he may play.
+        // Whoever comes from another network namespace is a stranger: he may play. Elsewhere nobody is let in
+        // from outside.
+        let listen = if network.has_namespaces() { "0.0.0.0:0" } else { "127.0.0.1:0" };
         let mut server =
-            start("serve", &["serve", "--rtsp", "0.0.0.0:0", "--http", "127.0.0.1:0"], None)?;
+            start("serve", &["serve", "--rtsp", listen, "--http", "127.0.0.1:0"], None)?;
         let port = port(&server.event("listening")?["rtsp"]);
         let publish = format!("rtsp://127.0.0.1:{port}/{CHANNEL}");
         let bitrate = setting.bitrate.to_string();
@@ -220,8 +220,8 @@ impl Tree {
         arguments.extend(self.setting.node_options.iter().map(String::as_str));
         let program = (name.as_str(), self.setting.program.as_path());
         let mut role = Role::start(&place, self.folder.path(), program, &arguments, None)?;
-        let rtsp = role.event("listening")?["rtsp"].as_str().unwrap_or_default().to_owned();
-        self.nodes.push(TreeNode { name, role, place, rtsp, trace });
+        role.event("listening")?;
+        self.nodes.push(TreeNode { name, role, place, trace });
         Ok(self.nodes.len() - 1)
     }
 
@@ -262,11 +262,6 @@ impl Tree {
     /// The streaming server.
     pub fn server(&mut self) -> &mut Role {
         &mut self.server
-    }
-
-    /// The URL of the channel at a node.
-    pub fn url(&self, node: &TreeNode) -> String {
-        format!("rtsp://{}/{CHANNEL}", node.rtsp)
     }
 
     /// Ends everything in order, the leaves first, and waits for it.

@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Node(Box<NodeArgs>),
     /// See it work: nodes of which one is killed, then a server and 200 viewers on this machine
     Demo(DemoArgs),
-    /// Measure what relaying costs on this machine, and how nodes are placed
+    /// Measure what relaying costs here, how long players wait, how nodes are placed, and the paper's experiments
     Bench(BenchArgs),
     /// Look at this machine: what is slow or missing, and the command that mends it
     Doctor(DoctorArgs),

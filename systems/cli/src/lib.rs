@@ -8,7 +8,7 @@
 //! | `proxy` | OmniCast264's proxy server: places the nodes of a tree | `proxy` |
 //! | `node` | a node of its tree: receives, and hands on | `node` |
 //! | `demo` | all of it on loopback, with live figures | `demo` |
-//! | `bench` | what relaying costs on this machine, and how nodes are placed | `bench` |
+//! | `bench` | what relaying costs here, how long players wait, how nodes are placed, the paper's experiments | `bench` |
 //! | `doctor` | looks at kernel, limits and firewall, and says what mends them | `doctor` |
 //! | `hash-password`, `token`, `completions`, `man` | small helpers | `tools` |
 //!

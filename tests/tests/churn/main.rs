@@ -16,8 +16,6 @@ const SAMPLE: Duration = Duration::from_millis(500);
 const CALM: Duration = Duration::from_secs(3);
 /// Each node serves so many.
 const CAPACITY: u32 = 3;
-/// A frame is on time that a player shows which holds so much back.
-const ON_TIME: Duration = Duration::from_millis(500);
 /// The share of the frames that has to be on time at every node that stays.
 const SHARE: f64 = 0.9999;
 
@@ -60,6 +58,8 @@ fn nodes_that_stay_see_nothing_of_those_that_go() {
     let seconds = Duration::from_secs(setting("CHURN_SECONDS", 600).into());
     let every = Duration::from_secs(setting("CHURN_EVERY", 12).into());
     let nodes = setting("CHURN_NODES", 50) as usize;
+    // A frame is on time that a player shows which holds so much back.
+    let late = Duration::from_millis(setting("CHURN_LATE", 500).into());
     let (network, loss) = match Network::obstacle() {
         None => (Network::namespaces().expect("namespaces"), setting("CHURN_LOSS", 0)),
         Some(reason) => {
@@ -93,15 +93,18 @@ fn nodes_that_stay_see_nothing_of_those_that_go() {
             replaced += 1;
         }
     }
-    // What is on its way has come by then.
-    let to = since_1970().saturating_sub(ON_TIME);
+    // What is on its way has come by then; and nodes write their traces down once a second.
+    let to = since_1970().saturating_sub(late + Duration::from_secs(2));
+    for node in &mut forest.tree.nodes {
+        assert!(node.role.is_running(), "{} has ended by itself", node.name);
+    }
 
     let mut known = Digests::new();
     let (mut all, mut faults, mut worst) = (Punctual::default(), Faults::default(), (1.0, ""));
     let mut stayed = 0;
     for node in forest.tree.nodes.iter().filter(|node| stay.contains(&node.name)) {
         let trace = node.trace().expect("what it has received");
-        let punctual = trace.punctual(from, to, ON_TIME).expect("frames in that time");
+        let punctual = trace.punctual(from, to, late).expect("frames in that time");
         stayed += 1;
         all = Punctual { due: all.due + punctual.due, on_time: all.on_time + punctual.on_time };
         faults = faults.and(trace.faults(&mut known));

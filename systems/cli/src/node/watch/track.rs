@@ -14,6 +14,8 @@ pub(super) struct Track {
     pub(super) is_h264: bool,
     flow: Flow,
     open: Option<Open>,
+    /// So many of the packets that came again have been told of.
+    told_twice: u64,
 }
 
 /// A frame whose last packet has not come yet.
@@ -38,7 +40,7 @@ pub(super) struct Frame {
 
 impl Track {
     pub(super) fn new(is_h264: bool) -> Track {
-        Track { is_h264, flow: Flow::default(), open: None }
+        Track { is_h264, flow: Flow::default(), open: None, told_twice: 0 }
     }
 
     /// Takes a packet; the frame that it ends.
@@ -46,7 +48,12 @@ impl Track {
         let header = rtp::parse(packet).ok()?;
         let payload = packet.get(header.payload.clone()).unwrap_or_default();
         let (sequence, timestamp) = (header.sequence, header.timestamp);
+        let before = self.flow.duplicates();
         let progress = self.flow.packet(sequence, timestamp, header.marker, packet.len());
+        if self.flow.duplicates() > before {
+            // It belongs to no frame any more; the next line tells of it.
+            return None;
+        }
         if self.open.as_ref().is_some_and(|open| open.time != timestamp) {
             self.open = None;
         }
@@ -72,6 +79,8 @@ impl Track {
         }
         let ended = progress.ended?;
         let open = self.open.take()?;
+        let twice = self.flow.duplicates() - self.told_twice;
+        self.told_twice += twice;
         Some(Frame {
             seen: Seen {
                 track: number,
@@ -80,6 +89,7 @@ impl Track {
                 packets: open.packets,
                 key: open.key,
                 whole: ended.whole,
+                twice,
                 arrival: Duration::ZERO,
                 digest: u128::from_be_bytes(open.digest.finalize().into()),
             },
@@ -131,5 +141,9 @@ mod tests {
         let frame = track.packet(0, &packet(2, 180, true)).expect("its only packet");
         assert!(!frame.seen.whole);
         assert_eq!((track.frames(), track.lost(), track.twice()), (2, 1, 0));
+        // One comes again: the next line tells of it.
+        assert!(track.packet(0, &packet(2, 180, true)).is_none());
+        let frame = track.packet(0, &packet(3, 270, true)).expect("its only packet");
+        assert_eq!((frame.seen.twice, frame.seen.whole, track.twice()), (1, true, 1));
     }
 }

@@ -33,6 +33,8 @@ async fn an_account_from_its_making_to_its_end() {
     assert!(matches!(manager.log_in(&rose, HERE).await, Err(Error::Wrong)));
     assert!(matches!(manager.unsubscribe(&rose, HERE).await, Err(Error::Wrong)));
     assert!(manager.set_password(&rose).await.unwrap());
+    // What was right a moment ago is not any more.
+    assert!(matches!(manager.log_in(&alice, HERE).await, Err(Error::Wrong)));
     manager.log_in(&rose, HERE).await.unwrap();
     manager.unsubscribe(&rose, HERE).await.unwrap();
     assert!(matches!(manager.log_in(&rose, HERE).await, Err(Error::Wrong)));

@@ -94,12 +94,8 @@ impl Session {
             };
             let probed = self.probe.map_or(login_due, |(_, due)| due);
             let (said, end) = tokio::select! {
-                () = sleep_until(login_due), if self.member.is_none() => {
-                    break "nobody has logged in over it".to_owned();
-                }
-                () = sleep_until(probed), if self.probe.is_some() => {
-                    break "a child said that it is gone, and it does not answer".to_owned();
-                }
+                // What has come counts before a clock that ran out meanwhile.
+                biased;
                 document = receiver.next(heard, patience) => match document {
                     Ok(Some(document)) => {
                         let said = self.hear(&document).await;
@@ -123,6 +119,12 @@ impl Session {
                     }
                     None => (None, Some("it does not take in what it is told")),
                 },
+                () = sleep_until(login_due), if self.member.is_none() => {
+                    break "nobody has logged in over it".to_owned();
+                }
+                () = sleep_until(probed), if self.probe.is_some() => {
+                    break "a child said that it is gone, and it does not answer".to_owned();
+                }
             };
             if let Some(envelope) = said
                 && let Err(error) = send(&mut write, &envelope).await

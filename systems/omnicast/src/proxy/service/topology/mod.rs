@@ -155,13 +155,17 @@ impl TopologyConfiguration {
     ) -> Result<ReStreamingConnection, ErrorReport> {
         let name = self.place_of(node, session)?;
         let channel = self.channels.get_mut(&name).ok_or_else(not_there)?;
+        let asked = channel.suspect(request.gone).is_some();
         let (removed, done) = channel.reconfigure(node, request, now.time);
         if let Some(user) = removed {
             self.forget(request.gone, &user);
         }
         let answer = done.and_then(|()| self.connection(node, now));
         self.gather(&name, answer.is_ok().then_some(node), now);
-        self.probe(&name, request.gone, now);
+        // One that is being asked already is not asked again, however many name it.
+        if !asked {
+            self.probe(&name, request.gone, now);
+        }
         answer
     }
 
@@ -169,7 +173,13 @@ impl TopologyConfiguration {
     fn probe(&mut self, channel: &str, node: NodeId, now: Now) {
         let suspect = self.channels.get(channel).and_then(|channel| channel.suspect(node));
         let Some(session) = suspect else { return };
-        let Ok(connection) = self.connection(node, now) else { return };
+        let Ok(connection) = self.connection(node, now) else {
+            // It cannot be asked now; the next one that names it brings that about.
+            if let Some(channel) = self.channels.get_mut(channel) {
+                channel.clear(node, session);
+            }
+            return;
+        };
         self.notices.push_back(Notice::Probe { session, connection: Box::new(connection) });
     }
 
