@@ -493,7 +493,7 @@ typedef struct rill_engine_config {
      */
     uint32_t max_readers;
     /**
-     * Bytes of packet buffers that one stream may hold.
+     * Bytes of packet buffers that one stream may hold. A rill_source has up to 32 MiB besides, which do not count.
      */
     uint64_t buffer_bytes;
     /**
@@ -525,7 +525,7 @@ typedef struct rill_engine_config {
      */
     uint32_t connect_timeout_ms;
     /**
-     * RTSP connections served at once.
+     * RTSP connections served at once and, counted apart, children that the program adds.
      */
     uint32_t max_connections;
     /**
@@ -652,7 +652,7 @@ typedef struct rill_event {
 /**
  * Somebody wants in. The texts are UTF-8, never NULL, and valid until the answer: one of
  * rill_access_allow(), rill_access_deny() and rill_access_challenge(). Until then the connection waits,
- * others do not; after 10 s it is told to come again (503).
+ * others do not; after rill_engine_config.access_timeout_ms it is told to come again (503).
  */
 typedef struct rill_access {
     /**
@@ -1133,7 +1133,8 @@ typedef struct rill_bench_config {
      */
     int32_t transport;
     /**
-     * Bits of RTP payload a second, 10,000 to 100,000,000; the packets have 1,200 bytes of it.
+     * Bits of RTP payload a second, 10,000 to 100,000,000; the packets have 1,200 bytes of it, and a frame 1 to 54
+     * packets.
      */
     uint32_t bitrate;
     /**
@@ -1141,7 +1142,8 @@ typedef struct rill_bench_config {
      */
     uint32_t fps;
     /**
-     * How long it is measured, in ms: 100 to 3,600,000. The call takes about a second more.
+     * How long it is measured, in ms: 100 to 3,600,000, and with no more than 100,000,000 frames at all receivers
+     * together. The call takes about a second more.
      */
     uint32_t duration_ms;
     /**
@@ -1949,7 +1951,7 @@ rill_status rill_child_figures_init(struct rill_child_figures *figures, size_t s
 rill_status rill_engine_get_figures(struct rill_engine *engine, struct rill_engine_figures *out);
 
 /**
- * Figures of all streams. Thread-safe.
+ * Figures of all streams, those among them that have ended and whose players are about to leave. Thread-safe.
  *
  * @param out       an array, all of whose elements were initialised alike; may be NULL when `capacity`
  *                  is 0

@@ -76,6 +76,8 @@ RILLCAST_CONFIG(rill_stream_figures)
 RILLCAST_CONFIG(rill_track_figures)
 RILLCAST_CONFIG(rill_child_figures)
 RILLCAST_CONFIG(rill_histogram)
+RILLCAST_CONFIG(rill_bench_config)
+RILLCAST_CONFIG(rill_bench_result)
 #undef RILLCAST_CONFIG
 
 /** Owns a handle; frees it at its end. */
@@ -117,7 +119,7 @@ public:
     void release() noexcept { rill_frame_release(&raw_); }
 
     /** A second reference to the same bytes. */
-    status ref(frame &out) const noexcept {
+    [[nodiscard]] status ref(frame &out) const noexcept {
         out.release();
         return rill_frame_ref(&raw_, &out.raw_);
     }
@@ -129,7 +131,7 @@ public:
     /** Bytes of all pieces together. */
     [[nodiscard]] std::size_t size() const noexcept { return raw_.size; }
     /** Copies all pieces to `out`, which must have room for size() bytes. */
-    status copy(std::span<std::uint8_t> out) const noexcept {
+    [[nodiscard]] status copy(std::span<std::uint8_t> out) const noexcept {
         return rill_frame_copy(&raw_, out.data(), out.size());
     }
     [[nodiscard]] bool key() const noexcept { return (raw_.flags & RILL_FRAME_KEY) != 0; }
@@ -179,12 +181,12 @@ public:
     using owner::owner;
 
     /** The next frame: RILL_OK, RILL_AGAIN, RILL_LAGGED, RILL_END or an error. */
-    status next(frame &out, milliseconds timeout = forever) noexcept {
+    [[nodiscard]] status next(frame &out, milliseconds timeout = forever) noexcept {
         out.release();
         return rill_reader_next(get(), timeout.count(), &out.raw_);
     }
     /** A descriptor to wait for; see rill_reader_fd(). */
-    status fd(int &out) noexcept { return rill_reader_fd(get(), &out); }
+    [[nodiscard]] status fd(int &out) noexcept { return rill_reader_fd(get(), &out); }
     [[nodiscard]] std::size_t tracks() const noexcept {
         std::size_t count = 0;
         rill_reader_track_count(get(), &count);
@@ -203,13 +205,13 @@ class source : public owner<rill_source, rill_source_free> {
 public:
     using owner::owner;
 
-    status push_rtp(std::size_t track, std::span<const std::uint8_t> packet) noexcept {
+    [[nodiscard]] status push_rtp(std::size_t track, std::span<const std::uint8_t> packet) noexcept {
         return rill_source_push_rtp(get(), track, packet.data(), packet.size());
     }
-    status push_rtp(std::size_t track, std::span<const rill_span> packets) noexcept {
+    [[nodiscard]] status push_rtp(std::size_t track, std::span<const rill_span> packets) noexcept {
         return rill_source_push_rtp_batch(get(), track, packets.data(), packets.size());
     }
-    status push_frame(std::size_t track, std::span<const std::uint8_t> frame,
+    [[nodiscard]] status push_frame(std::size_t track, std::span<const std::uint8_t> frame,
                       std::chrono::nanoseconds time) noexcept {
         const auto ns = static_cast<std::uint64_t>(time.count());
         return rill_source_push_frame(get(), track, frame.data(), frame.size(), ns);
@@ -227,7 +229,7 @@ public:
     using owner::owner;
 
     /** Makes and starts one. */
-    static status make(engine &out, const rill_engine_config *settings = nullptr) noexcept {
+    [[nodiscard]] static status make(engine &out, const rill_engine_config *settings = nullptr) noexcept {
         rill_engine *handle = nullptr;
         status s = rill_engine_new(settings, &handle);
         if (failed(s)) return s;
@@ -235,65 +237,65 @@ public:
         return rill_engine_start(handle);
     }
     status stop() noexcept { return rill_engine_stop(get()); }
-    status listen(const char *address, std::uint16_t *port = nullptr) noexcept {
+    [[nodiscard]] status listen(const char *address, std::uint16_t *port = nullptr) noexcept {
         return rill_engine_listen(get(), address, port);
     }
-    status pull(const char *path, const char *url,
+    [[nodiscard]] status pull(const char *path, const char *url,
                 rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
         return rill_engine_pull(get(), path, url, static_cast<std::int32_t>(transport));
     }
     /** From the first URL, for which the others stand by; see rill_engine_pull_from(). */
-    status pull_from(const char *path, std::span<const char *const> urls,
+    [[nodiscard]] status pull_from(const char *path, std::span<const char *const> urls,
                      rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
         return rill_engine_pull_from(get(), path, urls.data(), urls.size(),
                                      static_cast<std::int32_t>(transport));
     }
     /** Has a stream that is pulled go over to other servers; see rill_engine_set_upstreams(). */
-    status set_upstreams(const char *path, std::span<const char *const> urls,
+    [[nodiscard]] status set_upstreams(const char *path, std::span<const char *const> urls,
                          rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
         return rill_engine_set_upstreams(get(), path, urls.data(), urls.size(),
                                          static_cast<std::int32_t>(transport));
     }
-    status pull_on_demand(const char *path, const char *url, milliseconds grace,
+    [[nodiscard]] status pull_on_demand(const char *path, const char *url, milliseconds grace,
                           rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
         return rill_engine_pull_on_demand(get(), path, url, static_cast<std::int32_t>(transport),
                                           static_cast<std::uint32_t>(grace.count()));
     }
     /** The stream at `source` stands in at `path`; nullptr: none does any more. */
-    status set_fallback(const char *path, const char *source) noexcept {
+    [[nodiscard]] status set_fallback(const char *path, const char *source) noexcept {
         return rill_engine_set_fallback(get(), path, source);
     }
-    status end_stream(const char *path) noexcept { return rill_engine_end_stream(get(), path); }
-    status push(const char *path, const char *url,
+    [[nodiscard]] status end_stream(const char *path) noexcept { return rill_engine_end_stream(get(), path); }
+    [[nodiscard]] status push(const char *path, const char *url,
                 rill_transport transport = RILL_TRANSPORT_AUTO) noexcept {
         return rill_engine_push(get(), path, url, static_cast<std::int32_t>(transport));
     }
-    status open(reader &out, const char *path, const rill_reader_config *settings = nullptr) noexcept {
+    [[nodiscard]] status open(reader &out, const char *path, const rill_reader_config *settings = nullptr) noexcept {
         rill_reader *handle = nullptr;
         const status s = rill_reader_new(get(), path, settings, &handle);
         if (!failed(s)) out.reset(handle);
         return s;
     }
-    status open_rtp(source &out, const char *path, const char *sdp) noexcept {
+    [[nodiscard]] status open_rtp(source &out, const char *path, const char *sdp) noexcept {
         rill_source *handle = nullptr;
         const status s = rill_source_new_rtp(get(), path, sdp, &handle);
         if (!failed(s)) out.reset(handle);
         return s;
     }
-    status open_media(source &out, const char *path,
+    [[nodiscard]] status open_media(source &out, const char *path,
                       std::span<const rill_encoded_track> tracks) noexcept {
         rill_source *handle = nullptr;
         const status s = rill_source_new_media(get(), path, tracks.data(), tracks.size(), &handle);
         if (!failed(s)) out.reset(handle);
         return s;
     }
-    status next_event(event &out, milliseconds timeout = forever) noexcept {
+    [[nodiscard]] status next_event(event &out, milliseconds timeout = forever) noexcept {
         rill_event_release(&out.raw_);
         return rill_engine_next_event(get(), timeout.count(), &out.raw_);
     }
-    status event_fd(int &out) noexcept { return rill_engine_event_fd(get(), &out); }
+    [[nodiscard]] status event_fd(int &out) noexcept { return rill_engine_event_fd(get(), &out); }
     /** How long packets of a stream stayed in the engine. */
-    status latency(rill_histogram &out, const char *path) noexcept {
+    [[nodiscard]] status latency(rill_histogram &out, const char *path) noexcept {
         out = config<rill_histogram>();
         return rill_stream_get_latency(get(), path, &out);
     }

@@ -56,18 +56,25 @@ typedef struct {
     SDL_Window *window;
     SDL_Renderer *renderer;
     SDL_Texture *texture;
+    int width, height; /* of the texture */
 } PictureWindow;
 
 /* Shows a picture; returns 0 when the user has closed the window, -1 when there can be none, else 1. */
 static inline int picture_show(PictureWindow *to, const AVFrame *picture) {
     SDL_Event event;
-    if (to->texture == NULL) {
-        if (SDL_Init(SDL_INIT_VIDEO) != 0 ||
-            SDL_CreateWindowAndRenderer(picture->width, picture->height, 0, &to->window, &to->renderer) != 0)
-            return -1;
+    if (picture->format != AV_PIX_FMT_YUV420P && picture->format != AV_PIX_FMT_YUVJ420P)
+        return SDL_SetError("pictures of this format are not shown");
+    if (to->window == NULL &&
+        (SDL_Init(SDL_INIT_VIDEO) != 0 ||
+         SDL_CreateWindowAndRenderer(picture->width, picture->height, 0, &to->window, &to->renderer) != 0))
+        return -1;
+    if (to->texture == NULL || to->width != picture->width || to->height != picture->height) {
+        /* SDL reads as much as the texture has room for: it has to be of the picture's size. */
+        if (to->texture != NULL) SDL_DestroyTexture(to->texture);
         to->texture = SDL_CreateTexture(to->renderer, SDL_PIXELFORMAT_IYUV, SDL_TEXTUREACCESS_STREAMING,
                                         picture->width, picture->height);
         if (to->texture == NULL) return -1;
+        to->width = picture->width, to->height = picture->height;
     }
     if (SDL_UpdateYUVTexture(to->texture, NULL, picture->data[0], picture->linesize[0], picture->data[1],
                              picture->linesize[1], picture->data[2], picture->linesize[2]) != 0)

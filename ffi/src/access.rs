@@ -40,7 +40,7 @@ pub enum rill_action {
 
 /// Somebody wants in. The texts are UTF-8, never NULL, and valid until the answer: one of
 /// rill_access_allow(), rill_access_deny() and rill_access_challenge(). Until then the connection waits,
-/// others do not; after 10 s it is told to come again (503).
+/// others do not; after rill_engine_config.access_timeout_ms it is told to come again (503).
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct rill_access {

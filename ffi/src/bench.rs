@@ -21,11 +21,13 @@ pub struct rill_bench_config {
     pub children: u32,
     /// How they receive: RILL_TRANSPORT_UDP or RILL_TRANSPORT_TCP.
     pub transport: i32,
-    /// Bits of RTP payload a second, 10,000 to 100,000,000; the packets have 1,200 bytes of it.
+    /// Bits of RTP payload a second, 10,000 to 100,000,000; the packets have 1,200 bytes of it, and a frame 1 to 54
+    /// packets.
     pub bitrate: u32,
     /// Frames a second, 1 to 240.
     pub fps: u32,
-    /// How long it is measured, in ms: 100 to 3,600,000. The call takes about a second more.
+    /// How long it is measured, in ms: 100 to 3,600,000, and with no more than 100,000,000 frames at all receivers
+    /// together. The call takes about a second more.
     pub duration_ms: u32,
     /// Whether the receivers let the kernel join packets (GRO), which makes their half cheap: 0 or 1.
     pub gro: i32,
@@ -72,6 +74,18 @@ impl rill_bench_config {
                 return Err(Failure::argument(text));
             }
         };
+        let packets = f64::from(self.bitrate) / 8.0 / f64::from(self.fps) / PAYLOAD as f64;
+        if !(0.5..54.5).contains(&packets) {
+            let text =
+                "config->bitrate and config->fps: a frame has 1 to 54 packets of 1,200 bytes";
+            return Err(Failure::argument(text));
+        }
+        let frames = u64::from(self.fps) * u64::from(self.duration_ms) / 1000;
+        if frames * u64::from(self.children) > 100_000_000 {
+            let text =
+                "config: receivers times frames are more than 100,000,000, which are all kept";
+            return Err(Failure::argument(text));
+        }
         Ok(Load {
             children: self.children as usize,
             transport,
@@ -197,9 +211,19 @@ pub unsafe extern "C" fn rill_bench_fanout(
         // SAFETY: the caller's.
         let engine = unsafe { args::config(engine, rill_engine_config::default(), "engine") }?;
         // SAFETY: the caller's: texts, or NULL.
-        let engine = unsafe { engine.to_config() }?;
+        let mut engine = unsafe { engine.to_config() }?;
         let load = config.to_load()?;
-        let measured = signals::kept_away(|| in_process(&load, engine))?;
+        engine.max_connections = engine.max_connections.max(load.children);
+        let load = &load;
+        // Only the library's threads take no signals: the caller's goes on to.
+        let measured = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("bench".into());
+            let run = move || in_process(load, engine);
+            let thread = signals::kept_away(|| thread.spawn_scoped(scope, run))
+                .map_err(|error| Failure::system("start the thread of the measurement", &error))?;
+            let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            ended.map_err(Failure::from)
+        })?;
         out.set(&result(&measured));
         Ok(())
     })

@@ -323,9 +323,10 @@ pub unsafe extern "C" fn rill_child_list(
         let count = unsafe { Out::claim(count, "count") }?;
         // SAFETY: the caller's.
         let children = unsafe { stream(engine, path) }?.children;
-        count.set(children.len());
         // SAFETY: the caller's.
-        unsafe { args::fill(out, capacity, children.iter().map(child_figures)) }
+        unsafe { args::fill(out, capacity, children.iter().map(child_figures)) }?;
+        count.set(children.len());
+        Ok(())
     })
 }
 

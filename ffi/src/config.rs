@@ -59,7 +59,7 @@ pub struct rill_engine_config {
     pub ring_packets: u32,
     /// Readers of one stream at most.
     pub max_readers: u32,
-    /// Bytes of packet buffers that one stream may hold.
+    /// Bytes of packet buffers that one stream may hold. A rill_source has up to 32 MiB besides, which do not count.
     pub buffer_bytes: u64,
     /// How long groups of pictures older than the present one are kept, in ms.
     pub history_ms: u32,
@@ -75,7 +75,7 @@ pub struct rill_engine_config {
     pub session_timeout_ms: u32,
     /// How long a pull or a push may take to come about, in ms.
     pub connect_timeout_ms: u32,
-    /// RTSP connections served at once.
+    /// RTSP connections served at once and, counted apart, children that the program adds.
     pub max_connections: u32,
     /// Streams at once.
     pub max_streams: u32,

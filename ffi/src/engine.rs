@@ -30,6 +30,8 @@ static ENGINES: Table<Engine> = Table::new(0x51, "engine");
 pub(crate) struct Engine {
     config: Config,
     running: RwLock<Option<Arc<Core>>>,
+    /// The one that ran last, for the events that it has left.
+    former: Mutex<Option<Arc<Core>>>,
     started: AtomicBool,
     /// For one taker of events at a time.
     pub(crate) taker: Mutex<()>,
@@ -96,8 +98,15 @@ impl Engine {
         let core = signals::kept_away(|| Core::start(self.config.clone()))?;
         core.wake_on_event(self.bell.clone())?;
         *running = Some(Arc::new(core));
+        *self.former.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.started.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The next event that an engine has left which has stopped.
+    pub(crate) fn left_over(&self) -> Option<rillcast::engine::Event> {
+        let former = self.former.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        former.next_event(Some(std::time::Duration::ZERO))
     }
 
     fn stop(&self) {
@@ -105,6 +114,7 @@ impl Engine {
         // Other threads may be in a call to it; they are told that it has stopped.
         if let Some(core) = running.take() {
             core.stop();
+            *self.former.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
         }
         if let Some(asked) = &self.asked {
             asked.clear();
@@ -145,6 +155,7 @@ pub unsafe extern "C" fn rill_engine_new(
         let engine = Engine {
             config,
             running: RwLock::new(None),
+            former: Mutex::new(None),
             started: AtomicBool::new(false),
             taker: Mutex::new(()),
             bell,

@@ -222,7 +222,13 @@ pub unsafe extern "C" fn rill_engine_next_event(
         loop {
             let core = match engine_object.core() {
                 Ok(core) => core,
-                Err(_) if engine_object.was_started() => return Ok(rill_status::RILL_END),
+                Err(_) if engine_object.was_started() => {
+                    let Some(event) = engine_object.left_over() else {
+                        return Ok(rill_status::RILL_END);
+                    };
+                    out.set(hand_over(event)?);
+                    return Ok(rill_status::RILL_OK);
+                }
                 Err(failure) => return Err(failure),
             };
             if let Some(fd) = engine_object.bell.fd() {
@@ -239,15 +245,23 @@ pub unsafe extern "C" fn rill_engine_next_event(
                 out.set(hand_over(event)?);
                 return Ok(rill_status::RILL_OK);
             }
+            if !core.is_running() {
+                // Stopped by another thread, for which `core()` waits; or it has ended by itself.
+                let event = match engine_object.core() {
+                    Ok(core) if core.is_running() => continue,
+                    Ok(core) => core.next_event(Some(Duration::ZERO)),
+                    Err(_) => engine_object.left_over(),
+                };
+                let Some(event) = event else { return Ok(rill_status::RILL_END) };
+                out.set(hand_over(event)?);
+                return Ok(rill_status::RILL_OK);
+            }
             if left.is_some_and(|left| left <= slice) {
                 // The descriptor is for questions, too.
                 if engine_object.asked.as_ref().is_some_and(|asked| !asked.is_empty()) {
                     engine_object.bell.wake();
                 }
                 return Ok(rill_status::RILL_AGAIN);
-            }
-            if !core.is_running() {
-                return Ok(rill_status::RILL_END);
             }
             // The handle may have been freed by another thread meanwhile.
             Engine::of(engine)?;

@@ -140,7 +140,7 @@ fn engine_figures(figures: &Figures) -> rill_engine_figures {
         backend: text(figures.backend),
         gso: text(&figures.gso),
         connections: figures.connections as u64,
-        streams: figures.streams.len() as u64,
+        streams: figures.streams.iter().filter(|stream| !stream.ended).count() as u64,
         cpu_ns: u64::try_from(figures.cpu.as_nanos()).unwrap_or(u64::MAX),
         backend_reason: text(&figures.backend_reason),
     }
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn rill_engine_get_figures(
     })
 }
 
-/// Figures of all streams. Thread-safe.
+/// Figures of all streams, those among them that have ended and whose players are about to leave. Thread-safe.
 ///
 /// @param out       an array, all of whose elements were initialised alike; may be NULL when `capacity`
 ///                  is 0
@@ -280,9 +280,10 @@ pub unsafe extern "C" fn rill_stream_list(
         // SAFETY: the caller's.
         let count = unsafe { Out::claim(count, "count") }?;
         let all = running(engine)?.figures()?.streams;
-        count.set(all.len());
         // SAFETY: the caller's.
-        unsafe { args::fill(out, capacity, all.iter().map(stream_figures)) }
+        unsafe { args::fill(out, capacity, all.iter().map(stream_figures)) }?;
+        count.set(all.len());
+        Ok(())
     })
 }
 
@@ -335,8 +336,9 @@ pub(crate) unsafe fn stream(
     let engine = running(engine)?;
     // SAFETY: the caller's.
     let path = unsafe { args::text(path, "path") }?.trim_matches('/');
-    let mut streams = engine.figures()?.streams.into_iter();
-    streams.find(|stream| stream.path == path).ok_or_else(|| {
+    let streams = engine.figures()?.streams.into_iter().filter(|stream| stream.path == path);
+    // One that is over stays until its players have left; another may have begun at its path.
+    streams.min_by_key(|stream| stream.ended).ok_or_else(|| {
         Failure::new(rill_status::RILL_ERROR_NO_STREAM, format!("there is no stream at {path}"))
     })
 }

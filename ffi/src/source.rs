@@ -59,10 +59,11 @@ impl Source {
         let Feed::Rtp(source) = &mut *feed else {
             return Err(unfit("this source takes media, not RTP packets"));
         };
-        for packet in packets {
-            source.push(track, packet)?;
-        }
-        Ok(source.flush()?)
+        let mut packets = packets;
+        let pushed = packets.try_for_each(|packet| source.push(track, packet));
+        // Those before one that was refused were taken.
+        source.flush()?;
+        Ok(pushed?)
     }
 }
 

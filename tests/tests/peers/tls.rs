@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn seen_over_tls(name: &str, publish: fn(&Scene, &Clip, &str) -> Process, end: fn(&mut Process)) {
     let scene = Scene::new(name);
     let clip = clip::slices();
-    let mut server = Server::start(&scene, &TRIAL);
+    // GStreamer now and then hangs up without TEARDOWN, which is the end, too.
+    let mut server = Server::start(&scene, &[&TRIAL[..], &["--linger", "0"]].concat());
     let secure = server.secure_url("live");
     let mut publisher = publish(&scene, &clip, &secure);
     server.stream_started("live");
