@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+pub(super) mod load;
 mod receive;
 mod send;
 mod small;

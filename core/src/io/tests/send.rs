@@ -3,48 +3,8 @@
 use std::io::IoSlice;
 use std::net::UdpSocket as StdSocket;
 
+use super::load::{SEGMENT, expect, packets, receivers, slices};
 use super::*;
-
-const SEGMENT: usize = 1200;
-
-/// Plain receivers, and their addresses.
-fn receivers(count: usize, addr: &str) -> (Vec<StdSocket>, Vec<Destination>) {
-    (0..count)
-        .map(|_| {
-            let socket = StdSocket::bind(addr).unwrap();
-            socket2::SockRef::from(&socket).set_recv_buffer_size(1 << 20).unwrap();
-            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-            let addr = socket.local_addr().unwrap();
-            (socket, Destination::new(addr))
-        })
-        .unzip()
-}
-
-/// Packets that tell their number, the last one short.
-fn packets(count: usize) -> Vec<Vec<u8>> {
-    (0..count)
-        .map(|number| {
-            let length = if number + 1 == count { SEGMENT / 3 } else { SEGMENT };
-            let mut packet = vec![number as u8; length];
-            packet[..8].copy_from_slice(&(number as u64).to_be_bytes());
-            packet
-        })
-        .collect()
-}
-
-fn slices(packets: &[Vec<u8>]) -> Vec<IoSlice<'_>> {
-    packets.iter().map(|packet| IoSlice::new(packet)).collect()
-}
-
-#[track_caller]
-fn expect(socket: &StdSocket, packets: &[Vec<u8>]) {
-    let mut buffer = [0; 65_536];
-    for (number, packet) in packets.iter().enumerate() {
-        let length = socket.recv(&mut buffer).expect("a packet");
-        assert_eq!(length, packet.len(), "length of packet {number}");
-        assert!(buffer[..length] == packet[..], "content of packet {number}");
-    }
-}
 
 #[track_caller]
 fn expect_nothing(socket: &StdSocket) {
