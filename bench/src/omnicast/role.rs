@@ -173,7 +173,9 @@ impl Role {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n");
-        let told: Vec<String> = self.kept.iter().map(Value::to_string).collect();
+        // What a node tells each second would hide what it tells once.
+        let once = self.kept.iter().filter(|event| event["event"] != "stats");
+        let told: Vec<String> = once.map(Value::to_string).collect();
         let told = told.get(told.len().saturating_sub(LINES)..).unwrap_or_default().join("\n");
         let text = format!("{what}; it told last\n{told}\nits log ends with\n{last}");
         Error::Role { name: self.name.clone(), text }

@@ -237,8 +237,10 @@ impl Worker {
             };
             upstreams.links.push(Link { retired: false, ..link });
         }
+        let flows = self.paths.contains_key(path);
         let first = upstreams.links.first().map(|link| link.id);
-        upstreams.wanted = first.filter(|id| upstreams.feeding().is_none_or(|(fed, _)| fed != *id));
+        let feeding = upstreams.feeding().map(|(fed, _)| fed);
+        upstreams.wanted = first.filter(|_| flows && first != feeding);
         if let Some(link) = upstreams.wanted.and_then(|id| upstreams.link(id))
             && let State::Down(_) = link.state
         {
@@ -253,11 +255,29 @@ impl Worker {
                 leaving.push(link.id);
             }
         }
+        let waits = upstreams.links.first().is_some_and(|link| link.state == State::Opening);
+        let begins = !flows && !waits;
+        if begins {
+            leaving.extend(self.begin_anew(&mut upstreams));
+        }
         self.upstreams.insert(path.to_owned(), upstreams);
-        self.leave(&leaving, "it is no longer a standby");
+        self.leave(&leaving, "it is no longer wanted");
+        if begins {
+            self.open_next(path);
+        }
         self.follow_wish(path);
         self.tend_upstreams(now);
         Ok(())
+    }
+
+    /// Nothing has come yet, and is to come from elsewhere: all links are as if none had been tried. Returns those
+    /// that are not waited for any longer.
+    fn begin_anew(&mut self, upstreams: &mut Upstreams) -> Vec<LinkId> {
+        // With names of their own: the end of an attempt that was given up is none of those that follow.
+        let former = std::mem::take(&mut upstreams.links).into_iter();
+        let (ids, remotes): (Vec<_>, Vec<_>) = former.map(|link| (link.id, link.remote)).unzip();
+        upstreams.links = remotes.into_iter().map(|remote| self.new_link(remote)).collect();
+        ids
     }
 
     /// Forgets where the stream at a path can be had, and leaves whoever does not feed it.

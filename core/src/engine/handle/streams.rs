@@ -49,7 +49,8 @@ impl Engine {
 
     /// From now on a stream that is [pulled](Engine::pull_from) has these sources. When its parent is another, the
     /// stream goes over to that one as soon as it plays, and only then leaves the present one: nothing is lost.
-    /// Until then, and when it does not come about, all stays as it is.
+    /// Until then, and when it does not come about, all stays as it is. A stream of which nothing has come yet begins
+    /// at the new parent.
     ///
     /// # Errors
     ///

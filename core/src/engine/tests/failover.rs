@@ -261,6 +261,43 @@ fn a_stream_moves_to_another_parent_without_a_pause() {
 }
 
 #[test]
+fn a_stream_that_has_not_begun_begins_at_another_parent() {
+    let origin = engine();
+    let root = serve(&origin);
+    let mut publisher = Publisher::begin(root, &video(), 7);
+    publisher.send(0, 0x65);
+    // It is called, and never answers.
+    let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at_mute = mute.local_addr().expect("an address");
+    // With other servers behind it, known and unknown.
+    for (before, after) in [(vec![at_mute], vec![root]), (vec![at_mute, root], vec![root, at_mute])]
+    {
+        let child = engine();
+        child.pull_from("s", &from(&before, Transport::Tcp)).expect("a path");
+        child.set_upstreams("s", &from(&after, Transport::Tcp)).expect("it is pulled");
+        let started = wait_for(&child, |event| matches!(event, Event::StreamStarted { .. }));
+        assert!(started.to_string().contains(&url(root)), "{started}");
+        assert_eq!(next_packet(&mut play(serve(&child))).0, 0);
+    }
+}
+
+#[test]
+fn a_parent_that_plays_and_sends_nothing_is_left_for_a_standby() {
+    let origin = engine();
+    let root = serve(&origin);
+    let mut publisher = Publisher::begin(root, &video(), 7);
+    let wire = Wire::to(root);
+    let child = engine();
+    child.pull_from("s", &from(&[wire.address, root], Transport::Tcp)).expect("a path");
+    stands_by(&child, root);
+    wire.freeze();
+    publisher.send(0, 0x65);
+    let mut player = play(serve(&child));
+    assert_eq!(next_packet(&mut player).0, 0);
+    assert_eq!(switched(&child).to, url(root));
+}
+
+#[test]
 fn a_server_with_other_packets_does_not_stand_by() {
     let mut tree = Tree::new(Transport::Tcp);
     let other = engine();

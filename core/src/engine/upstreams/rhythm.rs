@@ -6,8 +6,10 @@ use std::time::Duration;
 const FLOOR: Duration = Duration::from_millis(80);
 /// Pauses shorter than this lie within a frame and say nothing.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Pauses that are to be known before a silence is judged.
+/// Pauses that are to be known before a silence is judged by them.
 const KNOWN: u32 = 16;
+/// How long a silence may be before they are.
+const UNKNOWN: Duration = Duration::from_secs(3);
 /// How much time, and how many pauses at least, one period of the memory spans.
 const PERIOD: Duration = Duration::from_secs(1);
 const PAUSES: u32 = 8;
@@ -17,6 +19,8 @@ const PERIODS: usize = 8;
 /// The longest pauses of a stream in the last seconds; of one that comes seldom, in its last packets.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Rhythm {
+    /// When somebody began to feed the stream.
+    began: Duration,
     /// When something came last.
     last: Duration,
     /// Pauses ever.
@@ -32,6 +36,11 @@ pub(in crate::engine) struct Rhythm {
 }
 
 impl Rhythm {
+    /// Somebody feeds the stream from now on.
+    pub(in crate::engine) fn begin(&mut self, now: Duration) {
+        self.began = now;
+    }
+
     /// Something new has come.
     pub(in crate::engine) fn heard(&mut self, now: Duration) {
         let pause = now.saturating_sub(self.last);
@@ -68,7 +77,9 @@ impl Rhythm {
 
     /// Whether the stream has been silent for longer than its own rhythm explains.
     pub(in crate::engine) fn is_silent(&self, now: Duration) -> bool {
-        self.known >= KNOWN && now.saturating_sub(self.last) > self.patience()
+        let longest = self.patience();
+        let patience = if self.known >= KNOWN { longest } else { longest.max(UNKNOWN) };
+        now.saturating_sub(self.last.max(self.began)) > patience
     }
 
     /// Pauses are not the stream's own from now on.
@@ -83,7 +94,7 @@ impl Rhythm {
 
     /// The silence was the stream's own: it is not to be taken for the end again.
     pub(in crate::engine) fn excuse(&mut self, now: Duration) {
-        let pause = now.saturating_sub(self.last);
+        let pause = now.saturating_sub(self.last.max(self.began));
         self.learn(pause, now);
     }
 }
@@ -119,10 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_a_stream_that_is_not_known_yet() {
+    fn a_stream_that_is_not_known_yet_is_given_more_time() {
         let mut rhythm = Rhythm::default();
-        (1..10).for_each(|n| rhythm.heard(ms(n * 40)));
-        assert!(!rhythm.is_silent(ms(100_000)));
+        rhythm.begin(ms(1000));
+        assert!(!rhythm.is_silent(ms(1000) + UNKNOWN));
+        assert!(rhythm.is_silent(ms(1001) + UNKNOWN));
+        (1..10).for_each(|n| rhythm.heard(ms(1000 + n * 40)));
+        assert!(!rhythm.is_silent(ms(1360) + UNKNOWN));
+        assert!(rhythm.is_silent(ms(1361) + UNKNOWN));
+        // It was the stream's own.
+        rhythm.excuse(ms(6000));
+        assert!(!rhythm.is_silent(ms(1360 + 4640 * 3 / 2)));
     }
 
     #[test]

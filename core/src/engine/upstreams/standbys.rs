@@ -123,6 +123,10 @@ impl Worker {
 
     /// A link feeds the stream of its path, as the first or after nobody did.
     pub(in crate::engine) fn link_feeds(&mut self, path: &str, link: LinkId, token: Token) {
+        let now = self.io.now();
+        if let Some((_, live)) = self.stream_at(path) {
+            live.rhythm.begin(now);
+        }
         let link = self.upstreams.get_mut(path).and_then(|upstreams| upstreams.link(link));
         if let Some(link) = link {
             link.state = State::Feeding(token);
