@@ -223,6 +223,56 @@ public:
     }
 };
 
+/**
+ * A receiver that the program has added; removed at its end. It may outlive the engine; its calls fail then
+ * (RILL_ERROR_HANDLE).
+ */
+class child {
+public:
+    child() noexcept = default;
+    /** Takes charge of a child that was added by rill_child_add_udp() or rill_child_add_fd(). */
+    child(rill_engine *engine, std::uint64_t number) noexcept : engine_(engine), number_(number) {}
+    child(child &&other) noexcept : engine_(other.engine_), number_(other.let_go()) {}
+    child &operator=(child &&other) noexcept {
+        if (this != &other) {
+            remove();
+            engine_ = other.engine_;
+            number_ = other.let_go();
+        }
+        return *this;
+    }
+    ~child() { remove(); }
+
+    /** Removes it now; RILL_ERROR_NO_CHILD when it had left. */
+    status remove() noexcept {
+        return number_ == 0 ? RILL_OK : rill_child_remove(engine_, std::exchange(number_, 0));
+    }
+    /** It goes on without this object, until it leaves or is removed by its number, which this returns. */
+    std::uint64_t let_go() noexcept { return std::exchange(number_, 0); }
+    /** Its number; 0 when there is none. */
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+    explicit operator bool() const noexcept { return number_ != 0; }
+
+    status pause() noexcept { return rill_child_pause(engine_, number_); }
+    /** Sends to it again: from the newest key frame, or from what comes next. */
+    status resume(rill_start start = RILL_START_KEY_FRAME) noexcept {
+        return rill_child_resume(engine_, number_, static_cast<std::int32_t>(start));
+    }
+    /** Puts bytes between two packets of its connection; see rill_child_write(). */
+    [[nodiscard]] status write(std::span<const std::uint8_t> bytes) noexcept {
+        return rill_child_write(engine_, number_, bytes.data(), bytes.size());
+    }
+    /** What it was sent, and was not. */
+    [[nodiscard]] status figures(rill_child_figures &out) const noexcept {
+        out = config<rill_child_figures>();
+        return rill_child_get_figures(engine_, number_, &out);
+    }
+
+private:
+    rill_engine *engine_ = nullptr;
+    std::uint64_t number_ = 0;
+};
+
 /** A relay engine. */
 class engine : public owner<rill_engine, rill_engine_free> {
 public:
@@ -294,6 +344,52 @@ public:
         return rill_engine_next_event(get(), timeout.count(), &out.raw_);
     }
     [[nodiscard]] status event_fd(int &out) noexcept { return rill_engine_event_fd(get(), &out); }
+    /**
+     * Sends a stream to UDP: for each track "IP:PORT", or nullptr when it is not wanted. RTCP goes to the
+     * port above; where it is to go elsewhere, rill_child_add_udp() says so.
+     */
+    [[nodiscard]] status add_udp(child &out, const char *path, std::span<const char *const> addresses,
+                                 const rill_child_config *settings = nullptr) noexcept {
+        std::uint64_t number = 0;
+        const status s = rill_child_add_udp(get(), path, settings, addresses.data(), nullptr,
+                                            addresses.size(), &number);
+        if (!failed(s)) out = child(get(), number);
+        return s;
+    }
+    /**
+     * Sends the first `tracks` tracks of a stream into a connected socket, interleaved, on channels 0 and 1,
+     * 2 and 3 and so on. On success the descriptor is the library's; see rill_child_add_fd().
+     */
+    [[nodiscard]] status add_connection(child &out, const char *path, int fd, std::size_t tracks,
+                                        const rill_child_config *settings = nullptr) noexcept {
+        std::uint64_t number = 0;
+        const status s = rill_child_add_fd(get(), path, settings, fd, nullptr, tracks, &number);
+        if (!failed(s)) out = child(get(), number);
+        return s;
+    }
+    /** Figures of all children of a stream, as many as `out` has room for; `count` is how many there are. */
+    [[nodiscard]] status children(std::span<rill_child_figures> out, std::size_t &count,
+                                  const char *path) noexcept {
+        for (auto &figures : out) figures = config<rill_child_figures>();
+        return rill_child_list(get(), path, out.data(), out.size(), &count);
+    }
+    /** Figures of all streams, as many as `out` has room for; `count` is how many there are. */
+    [[nodiscard]] status streams(std::span<rill_stream_figures> out, std::size_t &count) noexcept {
+        for (auto &figures : out) figures = config<rill_stream_figures>();
+        return rill_stream_list(get(), out.data(), out.size(), &count);
+    }
+    [[nodiscard]] status figures(rill_engine_figures &out) noexcept {
+        out = config<rill_engine_figures>();
+        return rill_engine_get_figures(get(), &out);
+    }
+    [[nodiscard]] status figures(rill_stream_figures &out, const char *path) noexcept {
+        out = config<rill_stream_figures>();
+        return rill_stream_get_figures(get(), path, &out);
+    }
+    [[nodiscard]] status figures(rill_track_figures &out, const char *path, std::size_t track) noexcept {
+        out = config<rill_track_figures>();
+        return rill_track_get_figures(get(), path, track, &out);
+    }
     /** How long packets of a stream stayed in the engine. */
     [[nodiscard]] status latency(rill_histogram &out, const char *path) noexcept {
         out = config<rill_histogram>();
@@ -311,6 +407,20 @@ public:
     [[nodiscard]] reader open(const char *path, const rill_reader_config *settings = nullptr) {
         reader out;
         check(open(out, path, settings));
+        return out;
+    }
+    /** A receiver by UDP, or throws. */
+    [[nodiscard]] child add_udp(const char *path, std::span<const char *const> addresses,
+                                const rill_child_config *settings = nullptr) {
+        child out;
+        check(add_udp(out, path, addresses, settings));
+        return out;
+    }
+    /** A receiver by connection, or throws. */
+    [[nodiscard]] child add_connection(const char *path, int fd, std::size_t tracks,
+                                       const rill_child_config *settings = nullptr) {
+        child out;
+        check(add_connection(out, path, fd, tracks, settings));
         return out;
     }
     /** A stream of RTP packets, or throws. */

@@ -6,6 +6,7 @@
  *
  *     cc record.c $(pkg-config --cflags --libs rillcast) -o record
  *     ./record rtsp://127.0.0.1:8554/live live.264 [FRAMES] */
+#define _POSIX_C_SOURCE 200809L /* O_CLOEXEC, also when C99 is all that is asked for */
 #include <fcntl.h>
 #include <rillcast.h>
 #include <stdint.h>

@@ -44,8 +44,7 @@ int main(int argc, char **argv) try {
     settings.format = RILL_FORMAT_RTP;
     auto reader = engine.open("in", &settings);
     const char *receiver = argv[2];
-    std::uint64_t child = 0;
-    rillcast::check(rill_child_add_udp(engine.get(), "in", nullptr, &receiver, nullptr, 1, &child));
+    auto child = engine.add_udp("in", {&receiver, 1});
 
     loop events;
     unsigned long packets = 0;
@@ -65,8 +64,8 @@ int main(int argc, char **argv) try {
             std::cerr << event->path << ' ' << event->peer << ' ' << event->text << '\n';
     });
     events.run();
-    auto figures = rillcast::config<rill_child_figures>();
-    rillcast::check(rill_child_get_figures(engine.get(), child, &figures));
+    rill_child_figures figures;
+    rillcast::check(child.figures(figures));
     std::cout << packets << " packets read, " << figures.sent << " sent on\n";
 } catch (const rillcast::error &error) {
     std::cerr << "proxy: " << error.what() << '\n';
