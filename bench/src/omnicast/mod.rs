@@ -27,7 +27,7 @@ mod tree;
 pub use chart::Chart;
 pub use error::Error;
 pub use network::{Network, Place};
-pub use role::{Role, Signal};
+pub use role::{Role, Signal, TETHER};
 pub use seen::{NoFrame, Seen};
 pub use times::Times;
 pub use trace::{Around, Digests, Faults, Punctual, Trace};

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{self, Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,12 +13,17 @@ use serde_json::Value;
 use super::error::{Error, doing};
 use super::network::Place;
 
+/// The variable of the environment that ties a program to the process that has started it, whose number it
+/// holds: the program ends with that, even when it is killed. `rillcast` heeds it.
+pub const TETHER: &str = "RILLCAST_TETHER";
+
 /// How long a role may take for anything that it is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of its log that are shown when it has failed.
 const LINES: usize = 8;
 
-/// A role that runs. It is killed when this is dropped.
+/// A role that runs. It is killed when this is dropped, and when the thread ends that has started it, as it
+/// does when its process is killed.
 #[derive(Debug)]
 pub struct Role {
     name: String,
@@ -57,6 +62,7 @@ impl Role {
             .command(program)
             .args(arguments)
             .arg("--json")
+            .env(TETHER, process::id().to_string())
             .stdin(input.map_or_else(Stdio::null, Stdio::from))
             .stdout(Stdio::piped())
             .stderr(errors)

@@ -37,6 +37,7 @@ mod publish;
 mod serve;
 mod signal;
 mod source;
+mod tether;
 mod tls;
 mod tools;
 
@@ -57,6 +58,10 @@ pub fn run() -> ExitCode {
         Err(code) => return code,
     };
     start_logging();
+    if let Err(error) = tether::follow_parent() {
+        eprintln!("rillcast: cannot be tied to the program that has started it: {error}");
+        return ExitCode::FAILURE;
+    }
     let stop = match Stop::install() {
         Ok(stop) => stop,
         Err(error) => {

@@ -247,6 +247,30 @@ fn a_demonstration_is_json_from_end_to_end_and_ends_when_asked() {
 }
 
 /// What systemd expects of a service of `Type=notify` with `WatchdogSec=`.
+/// A shell that starts a server in the background, tells it that it is tied to `owner`, and waits.
+fn shell_with_a_server(owner: &str) -> Running {
+    let script = format!("RILLCAST_TETHER={owner} \"$0\" \"$@\" & wait");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_rillcast")]).stdin(Stdio::null());
+    shell.args(["serve", "--rtsp", "127.0.0.1:0", "--http", "off"]);
+    Running::spawn(shell)
+}
+
+#[test]
+fn a_role_ends_with_the_process_that_it_is_tied_to() {
+    let mut shell = shell_with_a_server("$$");
+    shell.event("listening");
+    shell.child.kill().expect("a signal");
+    // Both have its output open: it is closed when both have ended.
+    while shell.next().is_some() {}
+}
+
+#[test]
+fn a_role_does_not_begin_when_the_process_that_it_is_tied_to_is_gone() {
+    // It is the child of another one.
+    assert!(shell_with_a_server("1").next().is_none());
+}
+
 #[test]
 fn systemd_is_told_of_beginning_life_and_end() {
     let path = std::env::temp_dir().join(format!("rillcast-notify-{}", std::process::id()));
