@@ -22,9 +22,9 @@ docs/omnicast.md is a tour.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct NodeArgs {
-    /// The proxy server
+    /// The proxy server. Given several times: the node turns to the first, and to the next when that is away
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8500")]
-    pub(super) proxy: String,
+    pub(super) proxy: Vec<String>,
 
     /// Name of the account
     #[arg(long, value_name = "NAME")]

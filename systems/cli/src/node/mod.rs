@@ -84,7 +84,7 @@ fn config(args: NodeArgs) -> Result<Config, Failure> {
         None => args.capacity.unwrap_or(DEFAULT_CAPACITY),
     };
     Ok(Config {
-        proxy: args.proxy,
+        proxies: args.proxy,
         tls,
         credentials: Credentials { user: args.user, password },
         subscribe: args.subscribe,

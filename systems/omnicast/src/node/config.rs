@@ -11,8 +11,9 @@ use crate::uscp::Credentials;
 /// What a node is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Host and port of the proxy server.
-    pub proxy: String,
+    /// Host and port of each proxy server, at least one. The node turns to the first that is there, and to
+    /// the next one when that is away.
+    pub proxies: Vec<String>,
     /// Whom it trusts to be the proxy server; `None`: USCP without TLS.
     pub tls: Option<Arc<ClientConfig>>,
     /// Its account.

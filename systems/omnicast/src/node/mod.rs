@@ -14,6 +14,8 @@ mod event;
 mod interface;
 pub mod pluggable;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use event::Event;

@@ -1,7 +1,9 @@
 //! What a node does (section 3.4.3).
 
 mod engine_events;
+mod proxies;
 mod proxy_connection;
+mod quality;
 mod relay;
 mod streaming;
 
@@ -21,6 +23,7 @@ use super::config::Config;
 use super::event::Event;
 use crate::uscp::ErrorReport;
 use engine_events::{Children, EngineEvents};
+use proxies::Proxies;
 use proxy_connection::ProxyConnection;
 use relay::TicketGate;
 use streaming::StreamingConnection;
@@ -52,6 +55,8 @@ pub enum Error {
     Thread(io::Error),
     /// The proxy server will not have this node.
     Refused(ErrorReport),
+    /// It was told of no proxy server.
+    NoProxy,
 }
 
 impl fmt::Display for Error {
@@ -60,6 +65,7 @@ impl fmt::Display for Error {
             Error::Engine(error) => error.fmt(f),
             Error::Thread(error) => write!(f, "cannot start a thread: {error}"),
             Error::Refused(report) => write!(f, "the proxy server refuses: {report}"),
+            Error::NoProxy => f.write_str("no proxy server was named"),
         }
     }
 }
@@ -81,8 +87,9 @@ impl Node {
     /// Starts a node. It looks for the proxy server until it finds it.
     ///
     /// # Errors
-    /// When its address cannot be bound, or the system gives no threads.
+    /// When its address cannot be bound, the system gives no threads, or no proxy server was named.
     pub fn start(config: Config) -> Result<Node, Error> {
+        let proxies = Proxies::new(config.proxies.clone()).ok_or(Error::NoProxy)?;
         let (sender, events) = sync_channel(EVENTS);
         let gate = TicketGate::new(config.channel.clone(), config.local_players, sender.clone());
         let gate = Arc::new(gate);
@@ -112,8 +119,8 @@ impl Node {
         named("node-events").spawn(move || taker.run()).map_err(Error::Thread)?;
         let (stop, stopped) = oneshot::channel();
         let worker = named("node").spawn(move || {
-            let proxy =
-                ProxyConnection::new(config, address.port(), gate, stream, children, sender);
+            let port = address.port();
+            let proxy = ProxyConnection::new(config, proxies, port, gate, stream, children, sender);
             runtime.block_on(proxy.run(engine_events, stopped))
         });
         let worker = Some(worker.map_err(Error::Thread)?);

@@ -10,19 +10,23 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Error;
 use super::engine_events::Children;
+use super::proxies::Proxies;
+use super::quality::{Finding, QualityMeter};
 use super::relay::TicketGate;
 use super::streaming::{Change, StreamingConnection, bare};
 use crate::node::config::Config;
 use crate::node::event::Event;
 use crate::node::interface::{self, ProxyClient};
 use crate::uscp::{
-    ErrorCode, Login, Message, NodeInformation, ReStreamingConnection, ServicePoint,
+    ErrorCode, Login, Message, NodeInformation, Quality, ReStreamingConnection, ServicePoint,
 };
 
 /// Time to the first new attempt to reach the proxy server, and the longest between two.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 /// How often it is looked for what could not be done before.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often it is looked how well the server node serves.
+const MEASURE: Duration = Duration::from_secs(1);
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(700);
 /// How long the children may take to move when this node leaves.
@@ -35,6 +39,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// The proxy connection: logs in, keeps in touch, reports, obeys.
 pub(super) struct ProxyConnection {
     config: Config,
+    proxies: Proxies,
     service: Option<ServicePoint>,
     gate: Arc<TicketGate>,
     stream: StreamingConnection,
@@ -51,6 +56,9 @@ pub(super) struct ProxyConnection {
     children: Children,
     /// The proxy server does not want to hear before that the server node is gone.
     report_due: Instant,
+    quality: QualityMeter,
+    /// When it is looked again how well the server node serves.
+    measure_due: Instant,
     /// When this node turned to the proxy server, and when that had named a server node; until the first
     /// stream comes.
     joining: Option<(Instant, Instant)>,
@@ -59,6 +67,7 @@ pub(super) struct ProxyConnection {
 impl ProxyConnection {
     pub(super) fn new(
         config: Config,
+        proxies: Proxies,
         port: u16,
         gate: Arc<TicketGate>,
         stream: StreamingConnection,
@@ -70,6 +79,7 @@ impl ProxyConnection {
             service: (config.capacity > 0).then_some(ServicePoint { host, port }),
             subscribe: config.subscribe,
             config,
+            proxies,
             gate,
             stream,
             events,
@@ -80,6 +90,8 @@ impl ProxyConnection {
             keepalive: KEEPALIVE,
             children,
             report_due: Instant::now(),
+            quality: QualityMeter::default(),
+            measure_due: Instant::now(),
             joining: None,
         }
     }
@@ -109,6 +121,7 @@ impl ProxyConnection {
                 () = sleep_until(look) => self.stream.retry(),
             }
             self.confirm().await;
+            self.measure().await;
             self.report().await;
         }
         if let Some(mut client) = self.client.take() {
@@ -140,7 +153,7 @@ impl ProxyConnection {
             false => Message::Login(login),
         };
         let began = Instant::now();
-        let connecting = ProxyClient::connect(&self.config.proxy, self.config.tls.clone());
+        let connecting = ProxyClient::connect(self.proxies.present(), self.config.tls.clone());
         let answer = match connecting.await {
             Ok(mut client) => {
                 let answer = client.ask_for_server(message).await;
@@ -157,9 +170,13 @@ impl ProxyConnection {
             }
             Err(error) => {
                 self.lost_proxy(&error);
+                if matches!(error, interface::Error::Lost(_)) && self.proxies.is_away() {
+                    self.due = Instant::now();
+                }
                 return Ok(());
             }
         };
+        self.proxies.is_there();
         self.subscribe = false;
         self.backoff.reset();
         if self.ticket.is_none() {
@@ -167,13 +184,46 @@ impl ProxyConnection {
         }
         // The session with the server node is set up meanwhile.
         self.place(connection);
-        let capacity = NodeInformation { capacity: self.config.capacity, ..Default::default() };
-        let informed = client.ask(Message::NodeInformation(capacity)).await;
+        let informed = client.ask(self.information(None)).await;
         self.client = Some(client);
         if let Err(error) = informed {
             self.lost_proxy(&error);
         }
         Ok(())
+    }
+
+    fn information(&self, quality: Option<Quality>) -> Message {
+        let capacity = self.config.capacity;
+        Message::NodeInformation(NodeInformation { capacity, quality, ..Default::default() })
+    }
+
+    /// Looks how well the server node serves, and tells the proxy server what it has to know.
+    async fn measure(&mut self) {
+        let now = Instant::now();
+        if now < self.measure_due {
+            return;
+        }
+        self.measure_due = now + MEASURE;
+        let Some(server) = self.stream.server() else { return self.quality.pause() };
+        let Some(counts) = self.stream.counts() else { return };
+        match self.quality.observe(server, counts, now) {
+            // Reported like one that is gone.
+            Some(Finding::Silent(server)) => self.stream.is_silent(server),
+            Some(Finding::Tell(quality)) => self.inform(quality).await,
+            None => {}
+        }
+    }
+
+    async fn inform(&mut self, quality: Quality) {
+        let information = self.information(Some(quality));
+        let Some(client) = &mut self.client else { return };
+        match client.ask(information).await {
+            Ok(_) => self.due = Instant::now() + self.keepalive,
+            Err(interface::Error::Refused(refusal)) if refusal.code != ErrorCode::NotLoggedIn => {
+                tracing::debug!("the proxy server does not want to know the quality: {refusal}");
+            }
+            Err(error) => self.lost_proxy(&error),
+        }
     }
 
     /// Tells the proxy server that this node is there.

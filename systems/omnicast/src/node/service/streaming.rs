@@ -7,10 +7,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rillcast::engine::{self, Engine, Sources, Transport, Upstream, Why};
+use rillcast::engine::{self, Engine, Sources, StreamFigures, Transport, Upstream, Why};
 use rillcast::rtsp::Url;
 
+use super::quality::Counts;
 use crate::NodeId;
 use crate::uscp::{ReConfiguration, ReStreamingConnection, ServerNode};
 
@@ -30,7 +32,12 @@ pub(super) struct StreamingConnection {
     is_blocked: bool,
     /// The server node that is gone, while the proxy server does not know it.
     gone: Option<NodeId>,
+    /// The server node that is there and sends nothing, while the proxy server does not know it.
+    silent: Option<NodeId>,
 }
+
+/// How long the engine may take to tell its figures.
+const FIGURES: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -68,6 +75,7 @@ impl StreamingConnection {
             state: State::Opening,
             is_blocked: false,
             gone: None,
+            silent: None,
         }
     }
 
@@ -175,19 +183,41 @@ impl StreamingConnection {
         }
     }
 
+    /// From whom the stream comes; `None` while it comes from nowhere.
+    pub(super) fn server(&self) -> Option<NodeId> {
+        self.present.filter(|_| self.state == State::Flowing)
+    }
+
+    /// What has come of the stream so far; `None` when that cannot be told now.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        let figures = self.engine.figures_within(FIGURES).ok()??;
+        let own = |stream: &&StreamFigures| stream.path == self.channel && !stream.ended;
+        let tracks = &figures.streams.iter().find(own)?.tracks;
+        let received = tracks.iter().map(|track| track.packets).sum();
+        let lost = tracks.iter().map(|track| track.lost).sum();
+        Some(Counts { received, lost })
+    }
+
+    /// The stream comes from this server node, and yet nothing comes.
+    pub(super) fn is_silent(&mut self, server: NodeId) {
+        self.silent = Some(server);
+    }
+
     /// What the proxy server has to be told now: that the server node is gone, and where the stream comes
     /// from instead.
     pub(super) fn report(&mut self) -> Option<ReConfiguration> {
-        let gone = self.gone?;
-        match self.state {
-            State::Opening => None,
-            State::Lost => Some(ReConfiguration { gone, at: None }),
+        if self.state == State::Flowing && self.present == self.gone {
             // Back at the one that it had left: nothing has happened.
-            State::Flowing if self.present == Some(gone) => {
-                self.gone = None;
-                None
+            self.gone = None;
+        }
+        match (self.state, self.gone) {
+            (State::Opening, _) | (State::Lost, None) => None,
+            (State::Lost, Some(gone)) => Some(ReConfiguration { gone, at: None }),
+            (State::Flowing, Some(gone)) => Some(ReConfiguration { gone, at: self.present }),
+            (State::Flowing, None) => {
+                let gone = self.silent.take().filter(|silent| self.present == Some(*silent))?;
+                Some(ReConfiguration { gone, at: None })
             }
-            State::Flowing => Some(ReConfiguration { gone, at: self.present }),
         }
     }
 

@@ -85,11 +85,19 @@ pub trait TopologyAlgorithm: Send {
 
     /// A node or streaming server can serve `capacity` children from now on (`NodeInformation`). When it
     /// has more, those whose move disturbs fewest others lose their server node, and come out of
-    /// [`poll_changed`](Self::poll_changed).
+    /// [`poll_changed`](Self::poll_changed). One that serves nobody yet may get another place itself.
     ///
     /// # Errors
     /// [`Error::Unknown`].
     fn set_capacity(&mut self, id: NodeId, capacity: u32) -> Result<(), Error>;
+
+    /// Whether a node is connected to the proxy server, as every node is at first. One that is not keeps its
+    /// place and its children, and who had it as a standby keeps it; but nobody else is sent there, because
+    /// it may be gone. Moves nobody.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], [`Error::IsRoot`].
+    fn set_connected(&mut self, id: NodeId, connected: bool) -> Result<(), Error>;
 
     /// It is `now` on the caller's clock: complaints that are older than a minute are forgotten. Without
     /// this no time passes.

@@ -63,6 +63,8 @@ pub(super) struct Node {
     pub(super) accuser: u64,
     /// Whether it is a streaming server.
     pub(super) root: bool,
+    /// Whether it is connected to the proxy server.
+    pub(super) connected: bool,
     /// Whether a chain of servers leads from it to a streaming server.
     pub(super) fed: bool,
     /// Whether the slot is in use.
@@ -88,6 +90,7 @@ impl Node {
             complaints: 0,
             accuser: 0,
             root: false,
+            connected: true,
             fed: false,
             live: true,
         }

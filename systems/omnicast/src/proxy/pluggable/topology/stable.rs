@@ -45,7 +45,8 @@ impl Policy for StablePolicy {
         if self.entries.len() <= slot.index() {
             self.entries.resize(slot.index() + 1, None);
         }
-        let leaf = node.fed && !node.root && node.children == 0;
+        // One that is not connected cannot be told that it has to make way.
+        let leaf = node.fed && !node.root && node.children == 0 && node.connected;
         let entry = leaf.then(|| {
             let key = u64::from(node.hops) << TIME_BITS | (LAST - node.joined_at.min(LAST));
             (class(node.capacity) as u8, key)

@@ -16,8 +16,8 @@ use crate::uscp::{
     ErrorCode, ErrorReport, Quality, ReConfiguration, ReStreamingConnection, ServerNode,
 };
 
-/// Of so many packets of which this many parts in a hundred are lost, a node is starved.
-const STARVED: (u64, u64) = (500, 5);
+/// How long a node gets no more places that has sent children away.
+const REST: Duration = Duration::from_secs(30);
 
 /// A channel.
 pub(super) struct Channel {
@@ -56,8 +56,11 @@ impl Channel {
     pub(super) fn rejoin(&mut self, node: NodeId, arrival: &Arrival) -> Option<Option<SessionId>> {
         let member = self.members.get_mut(&node)?;
         let replaced = member.rejoin(arrival);
+        // Whatever is a member is in the tree.
+        let _ = self.algorithm.set_connected(node, true);
         if member.url.is_none() {
-            // Nobody can be sent there any more. Whatever is a member is in the tree.
+            // Nobody can be sent there any more.
+            member.wish = None;
             let _ = self.algorithm.set_capacity(node, 0);
         }
         Some(replaced)
@@ -144,9 +147,15 @@ impl Channel {
         self.algorithm.placement(node).map(|placement| placement.server)
     }
 
-    /// Old complaints are forgotten.
+    /// Old complaints are forgotten, and nodes have rested.
     pub(super) fn pass_time(&mut self, now: Duration) {
         self.algorithm.pass_time(now);
+        let rested = self.members.iter_mut().filter(|(_, member)| member.rests_until <= now);
+        let wishes = rested.filter_map(|(node, member)| Some((*node, member.wish.take()?)));
+        for (node, capacity) in wishes {
+            // Whatever is a member is in the tree.
+            let _ = self.algorithm.set_capacity(node, capacity);
+        }
     }
 
     /// What a node can do, and how it fares. True when it was moved, because it was starved.
@@ -157,16 +166,34 @@ impl Channel {
         quality: Option<Quality>,
         now: Duration,
     ) -> bool {
-        let serves = self.members.get(&node).is_some_and(|member| member.url.is_some());
-        let capacity = if serves { capacity } else { 0 };
-        let known = self.algorithm.facts(node).map(|facts| facts.capacity);
-        if known != Some(capacity) && self.algorithm.set_capacity(node, capacity).is_err() {
-            return false;
-        }
-        let Some(quality) = quality.filter(|quality| is_starved(*quality)) else { return false };
+        self.set_capacity(node, capacity, now);
         let server = self.server_of(node);
-        let allowed = self.members.get_mut(&node).is_some_and(|m| m.reports.take(now).is_ok());
-        server == Some(quality.server) && allowed && self.algorithm.report_server(node).is_ok()
+        let Some(quality) = quality.filter(|quality| server == Some(quality.server)) else {
+            return false;
+        };
+        // What its server node does not get it cannot hand on.
+        let excused = self.members.get(&quality.server).map_or(0, Member::loss);
+        let Some(member) = self.members.get_mut(&node) else { return false };
+        member.starves(quality, excused)
+            && member.reports.take(now).is_ok()
+            && self.algorithm.report_server(node).is_ok()
+    }
+
+    /// So many a node can serve from now on. When it has sent children away by that, it gets no more places
+    /// for a while: else it could send them away again and again.
+    fn set_capacity(&mut self, node: NodeId, capacity: u32, now: Duration) {
+        let Some(member) = self.members.get_mut(&node) else { return };
+        let capacity = if member.url.is_some() { capacity } else { 0 };
+        let known = self.algorithm.facts(node).map_or(0, |facts| facts.capacity);
+        member.wish = (capacity > known && member.rests_until > now).then_some(capacity);
+        if member.wish.is_some() || capacity == known {
+            return;
+        }
+        if self.algorithm.children(node).unwrap_or(0) > capacity {
+            member.rests_until = now.saturating_add(REST);
+        }
+        // Whatever is a member is in the tree.
+        let _ = self.algorithm.set_capacity(node, capacity);
     }
 
     pub(super) fn remove(&mut self, node: NodeId) -> Option<Member> {
@@ -180,9 +207,14 @@ impl Channel {
     /// so before.
     pub(super) fn lost(&mut self, node: NodeId, session: SessionId, now: Duration) -> bool {
         let Some(member) = self.members.get_mut(&node) else { return false };
-        let own = member.session() == Some(session);
-        member.lose(session, now);
-        own && member.suspected
+        if member.session() != Some(session) {
+            return false;
+        }
+        member.lose(now);
+        let suspected = member.suspected;
+        // Whatever is a member is in the tree.
+        let _ = self.algorithm.set_connected(node, false);
+        suspected
     }
 
     /// The session of a node of which a child says that it is gone.
@@ -245,12 +277,6 @@ impl Channel {
         let server = named(server, u32::from(hops).saturating_sub(1)).ok_or_else(unservable)?;
         Ok(ReStreamingConnection { node, server, standbys, key: None, keepalive: None })
     }
-}
-
-fn is_starved(quality: Quality) -> bool {
-    let all = quality.received.saturating_add(quality.lost);
-    let (enough, percent) = STARVED;
-    all >= enough && quality.lost.saturating_mul(100) > all.saturating_mul(percent)
 }
 
 /// What a node is told of an error of the topology.

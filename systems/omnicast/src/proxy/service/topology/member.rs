@@ -5,9 +5,14 @@ use std::time::Duration;
 use super::{Arrival, SessionId};
 use crate::NodeId;
 use crate::bucket::Bucket;
+use crate::uscp::Quality;
 
 /// How often a node may report its server node gone: so many in one go, and one more in each interval.
 const REPORTS: (u32, Duration) = (5, Duration::from_secs(5));
+/// So many packets have to be told of before their quality counts.
+const ENOUGH: u64 = 500;
+/// A node is starved that loses so many packets in a thousand more than its server node does.
+const STARVED: u64 = 50;
 
 /// A node as the proxy server knows it, beside its place in the tree.
 #[derive(Debug)]
@@ -25,6 +30,14 @@ pub(super) struct Member {
     told: Vec<NodeId>,
     /// What it was told before that: it may have acted on it when the last was on its way.
     told_before: Vec<NodeId>,
+    /// Until when it gets no more places than it has.
+    pub(super) rests_until: Duration,
+    /// How many it wants to have then.
+    pub(super) wish: Option<u32>,
+    /// Packets in a thousand that it lost, when it last told.
+    loss: u64,
+    /// The server node by which it was starved then.
+    starved_by: Option<NodeId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +58,33 @@ impl Member {
             state: State::Connected(arrival.session),
             told: Vec::new(),
             told_before: Vec::new(),
+            rests_until: Duration::ZERO,
+            wish: None,
+            loss: 0,
+            starved_by: None,
         }
+    }
+
+    /// Packets in a thousand that it lost, when it last told.
+    pub(super) fn loss(&self) -> u64 {
+        self.loss
+    }
+
+    /// It tells how its server node serves it, which itself loses `excused` packets in a thousand. Whether it
+    /// is starved, now and when it told last: the loss of a moment is no reason, and the server node may not
+    /// have had its say of a loss that both have.
+    pub(super) fn starves(&mut self, quality: Quality, excused: u64) -> bool {
+        let all = quality.received.saturating_add(quality.lost);
+        if all < ENOUGH {
+            return false;
+        }
+        self.loss = quality.lost.saturating_mul(1000) / all;
+        let starved = self.loss > excused.saturating_add(STARVED);
+        let by = starved.then_some(quality.server);
+        let again = starved && self.starved_by == by;
+        // When nothing comes of it, it is said again only after that many reports more.
+        self.starved_by = by.filter(|_| !again);
+        again
     }
 
     /// Comes over another connection. The session that this one takes the place of.
@@ -65,11 +104,9 @@ impl Member {
         }
     }
 
-    /// The connection of a session was lost at that time.
-    pub(super) fn lose(&mut self, session: SessionId, now: Duration) {
-        if self.session() == Some(session) {
-            self.state = State::Lost(now);
-        }
+    /// Its connection was lost at that time.
+    pub(super) fn lose(&mut self, now: Duration) {
+        self.state = State::Lost(now);
     }
 
     /// Whether its connection was lost at that time or before.

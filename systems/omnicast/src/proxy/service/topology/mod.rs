@@ -7,8 +7,8 @@
 //! # A connection that is lost
 //!
 //! says little about the node: it may well go on relaying. So the node stays in the tree for a while, and
-//! goes on where it was when it logs in again with its ticket. When one of its children reports it gone
-//! meanwhile, it is removed at once.
+//! goes on where it was when it logs in again with its ticket. Its children stay, but nobody else is sent to
+//! it. When one of its children reports it gone meanwhile, it is removed at once.
 //!
 //! # A node that is cut off
 //!

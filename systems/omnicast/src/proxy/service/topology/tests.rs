@@ -1,6 +1,9 @@
 //! Who is sent where, over joins, losses, and a new beginning.
 
+use std::collections::HashSet;
+
 use super::*;
+use crate::uscp::Quality;
 
 const CHANNEL: &str = "live";
 
@@ -146,6 +149,25 @@ fn a_lost_connection_is_no_death() {
 }
 
 #[test]
+fn newcomers_are_not_sent_to_who_is_not_connected() {
+    let mut proxy = proxy(&signer(), 1);
+    let nodes = chain(&mut proxy, 2);
+    proxy.inform(nodes[0].node, SessionId(1), capacity(4), at(1)).unwrap();
+    proxy.lost(nodes[0].node, SessionId(1), at(10));
+    let third = proxy.join(arrival(3, None), at(11)).unwrap();
+    assert_eq!(third.server.id, nodes[1].node, "though the first has more room, and is nearer");
+    // Its child stays, and it goes on where it was.
+    let second = proxy.keep(nodes[1].node, SessionId(2), at(400)).unwrap().unwrap();
+    assert_eq!(second.server.id, nodes[0].node);
+    let ticket = nodes[0].server.ticket.as_deref();
+    let back = proxy.join(arrival(4, ticket), at(12)).unwrap();
+    assert_eq!((back.node, back.server.id), (nodes[0].node, NodeId::ROOT));
+    assert_eq!(moves(&mut proxy), []);
+    let fifth = proxy.join(arrival(5, None), at(13)).unwrap();
+    assert_eq!(fifth.server.id, nodes[0].node);
+}
+
+#[test]
 fn a_node_that_comes_twice_is_the_later_one() {
     let mut proxy = proxy(&signer(), 1);
     let nodes = chain(&mut proxy, 1);
@@ -198,12 +220,111 @@ fn who_went_to_a_standby_is_left_there() {
 fn who_starves_his_children_loses_them() {
     let mut proxy = proxy(&signer(), 2);
     let nodes = chain(&mut proxy, 3);
-    let quality = |lost| Some(crate::uscp::Quality { server: nodes[0].node, received: 900, lost });
-    let told = |lost| NodeInformation { quality: quality(lost), ..capacity(1) };
-    proxy.inform(nodes[2].node, SessionId(3), told(10), at(1)).unwrap();
-    assert_eq!(moves(&mut proxy), []);
-    proxy.inform(nodes[2].node, SessionId(3), told(100), at(1)).unwrap();
+    let told = |lost| lossy(nodes[0].node, lost);
+    for lost in [10, 100, 10, 100] {
+        proxy.inform(nodes[2].node, SessionId(3), told(lost), at(1)).unwrap();
+        assert_eq!(moves(&mut proxy), [], "once is no reason");
+    }
+    proxy.inform(nodes[2].node, SessionId(3), told(100), at(2)).unwrap();
     assert_eq!(moves(&mut proxy), [(3, nodes[1].node)]);
+    // What it says of the server node of before counts no more.
+    for second in 3..6 {
+        proxy.inform(nodes[2].node, SessionId(3), told(100), at(second)).unwrap();
+        assert_eq!(moves(&mut proxy), []);
+    }
+}
+
+/// How many nodes were told a place.
+fn placed(proxy: &mut TopologyConfiguration) -> usize {
+    let sessions = notices(proxy).into_iter().filter_map(|notice| match notice {
+        Notice::Reassign { session, .. } => Some(session),
+        _ => None,
+    });
+    sessions.collect::<HashSet<_>>().len()
+}
+
+#[test]
+fn who_says_now_this_and_now_that_moves_its_children_once() {
+    const CHILDREN: u64 = 300;
+    let url = "rtsp://10.0.0.1/live".to_owned();
+    let channels = vec![ChannelSettings { name: CHANNEL.into(), url, capacity: 1 }];
+    let settings = Settings { channels, nodes_per_user: 1000, ..Settings::default() };
+    let signer = Signer::read(&signer()).unwrap();
+    let mut proxy = TopologyConfiguration::new(settings, signer, at(0)).unwrap();
+    let parent = proxy.join(arrival(1, None), at(0)).unwrap().node;
+    let told = |proxy: &mut TopologyConfiguration, second, places| {
+        proxy.inform(parent, SessionId(1), capacity(places), at(second)).unwrap();
+        placed(proxy)
+    };
+    told(&mut proxy, 0, 1000);
+    for session in 2..2 + CHILDREN {
+        proxy.join(arrival(session, None), at(0)).unwrap();
+    }
+    notices(&mut proxy);
+    // There is room for them nowhere else; so they would come back each time.
+    for second in 1..30 {
+        assert_eq!(told(&mut proxy, second, if second % 2 == 0 { 1000 } else { 0 }), 0);
+    }
+    assert_eq!(proxy.expire(at(30)), []);
+    assert_eq!(placed(&mut proxy), 0);
+    assert_eq!(told(&mut proxy, 30, 1000), 0);
+    proxy.expire(at(31));
+    assert_eq!(placed(&mut proxy), CHILDREN as usize, "what it has wished for last");
+    // Not more of the same for the next half minute: those that are left stay.
+    assert_eq!(told(&mut proxy, 32, 200), 0);
+    assert_eq!(told(&mut proxy, 33, 1000), 0);
+    proxy.expire(at(62));
+    assert_eq!(placed(&mut proxy), 100);
+}
+
+/// A node loses so many packets of 1,000.
+fn lossy(server: NodeId, lost: u64) -> NodeInformation {
+    let quality = Some(Quality { server, received: 1000 - lost, lost });
+    NodeInformation { quality, ..capacity(1) }
+}
+
+#[test]
+fn loss_that_comes_from_above_is_not_the_fault_of_who_hands_it_on() {
+    let mut proxy = proxy(&signer(), 2);
+    let nodes = chain(&mut proxy, 3);
+    assert_eq!(nodes[2].server.id, nodes[0].node);
+    for second in 1..5 {
+        // Who is next to the fault says so too.
+        let above = lossy(NodeId::ROOT, 300);
+        proxy.inform(nodes[0].node, SessionId(1), above, at(second)).unwrap();
+        let below = lossy(nodes[0].node, 310);
+        proxy.inform(nodes[2].node, SessionId(3), below, at(second)).unwrap();
+        assert!(moves(&mut proxy).iter().all(|(session, _)| *session == 1), "only the first");
+    }
+    // It loses more than that.
+    for second in 5..7 {
+        let below = lossy(nodes[0].node, 400);
+        proxy.inform(nodes[2].node, SessionId(3), below, at(second)).unwrap();
+    }
+    assert_eq!(moves(&mut proxy).first().map(|(session, _)| *session), Some(3));
+}
+
+#[test]
+fn who_starves_children_of_two_users_gets_no_more_of_them() {
+    let mut proxy = proxy(&signer(), 2);
+    let parent = proxy.join(arrival(1, None), at(0)).unwrap().node;
+    proxy.inform(parent, SessionId(1), capacity(9), at(0)).unwrap();
+    let other = proxy.join(arrival(2, None), at(0)).unwrap().node;
+    proxy.inform(other, SessionId(2), capacity(4), at(0)).unwrap();
+    for (session, user) in [(3, "bob"), (4, "carol")] {
+        let arrival = Arrival { user: user.into(), ..arrival(session, None) };
+        let child = proxy.join(arrival, at(0)).unwrap();
+        assert_eq!(child.server.id, parent);
+        for second in 1..3 {
+            proxy.inform(child.node, SessionId(session), lossy(parent, 200), at(second)).unwrap();
+        }
+        assert_eq!(moves(&mut proxy), [(session, other)]);
+    }
+    let newcomer = proxy.join(arrival(5, None), at(3)).unwrap();
+    assert_eq!(newcomer.server.id, other, "though the first has more room");
+    proxy.expire(at(70));
+    let later = proxy.join(arrival(6, None), at(70)).unwrap();
+    assert_eq!(later.server.id, parent);
 }
 
 #[test]
@@ -276,10 +397,10 @@ fn a_dead_node_is_forgotten_even_if_who_says_so_finds_no_place() {
     assert_eq!(proxy.nodes(), 2);
     // When there is room again, the one that waits is told, and the one that was removed may come.
     notices(&mut proxy);
-    proxy.inform(nodes[0].node, SessionId(1), capacity(2), at(2)).unwrap();
+    proxy.inform(nodes[0].node, SessionId(1), capacity(2), at(40)).unwrap();
     assert_eq!(moves(&mut proxy), [(3, nodes[0].node)]);
     let ticket = nodes[1].server.ticket.as_deref();
-    let back = proxy.join(arrival(4, ticket), at(3)).unwrap();
+    let back = proxy.join(arrival(4, ticket), at(41)).unwrap();
     assert_eq!((back.node, proxy.nodes()), (nodes[1].node, 3));
 }
 

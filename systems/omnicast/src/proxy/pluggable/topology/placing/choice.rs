@@ -7,7 +7,7 @@ use super::super::forest::Slot;
 use super::super::policy::Policy;
 use super::super::search::{Order, Search};
 use super::Placing;
-use super::moves::standby_key;
+use super::moves::{standby_key, takes_others};
 
 /// How many nodes are looked at for standbys: the time for a choice must not grow with the tree.
 const LOOKED_AT: usize = 32;
@@ -19,7 +19,7 @@ impl<P: Policy> Placing<P> {
         let found = self.find_server(slot);
         let hops = found.map_or(u16::MAX, |server| self.forest[server].hops + 1);
         let leaf = self.policy.makes_way(&self.forest, slot, hops);
-        if let Some(leaf) = leaf.filter(|&leaf| self.forest[leaf].hops < self.config.max_hops) {
+        if let Some(leaf) = leaf.filter(|&leaf| self.may_take_place_of(slot, leaf)) {
             self.take_place_of(slot, leaf);
         } else if let Some(server) = found {
             self.join_tree_of(slot, server);
@@ -52,6 +52,29 @@ impl<P: Policy> Placing<P> {
             }
         }
         second_best
+    }
+
+    /// Moves a node that serves nobody yet, but can by now, to where it would be if that had been known when it
+    /// came. Each time it has fewer hops than before, so that it cannot go on like this for long.
+    pub(super) fn promote(&mut self, slot: Slot) {
+        let node = &self.forest[slot];
+        if !node.fed || node.root || node.children > 0 || !node.connected {
+            return;
+        }
+        let leaf = self.policy.makes_way(&self.forest, slot, node.hops);
+        if let Some(leaf) = leaf.filter(|&leaf| self.may_take_place_of(slot, leaf)) {
+            self.take_away(slot);
+            self.take_place_of(slot, leaf);
+            self.changed.push(slot);
+        }
+    }
+
+    /// Whether both can be sent where the other's end of the link is to be.
+    fn may_take_place_of(&self, slot: Slot, leaf: Slot) -> bool {
+        let (node, leaf) = (&self.forest[slot], &self.forest[leaf]);
+        // The leaf has to be told that it receives from elsewhere.
+        let told = leaf.connected && takes_others(node);
+        told && takes_others(&self.forest[leaf.server]) && leaf.hops < self.config.max_hops
     }
 
     /// `slot` gets the server of `leaf`, and `leaf` receives from it.

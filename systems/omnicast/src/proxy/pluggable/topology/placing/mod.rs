@@ -185,8 +185,16 @@ impl<P: Policy> TopologyAlgorithm for Placing<P> {
             self.changed.push(child);
         }
         self.settle(slot);
+        self.promote(slot);
         // Whom it relied on as one that serves nobody may be below it before long.
         self.check_standbys(slot);
+        Ok(())
+    }
+
+    fn set_connected(&mut self, id: NodeId, connected: bool) -> Result<(), Error> {
+        let slot = self.find_node(id)?;
+        self.forest[slot].connected = connected;
+        self.settle(slot);
         Ok(())
     }
 

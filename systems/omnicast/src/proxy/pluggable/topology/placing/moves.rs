@@ -1,6 +1,6 @@
 //! Hanging nodes elsewhere, and what has to follow.
 
-use super::super::forest::{NO_KEY, Slot};
+use super::super::forest::{NO_KEY, Node, Slot};
 use super::super::policy::Policy;
 use super::super::search::{Order, Search};
 use super::{Placing, complaints};
@@ -15,6 +15,11 @@ const MOST_RANK: u64 = (1 << RANK_BITS) - 1;
 /// before long; of those the ones that stand by for few.
 pub(super) fn standby_key(hops: u16, holders: u32) -> u64 {
     u64::from(u16::MAX - hops) << RANK_BITS | u64::from(holders)
+}
+
+/// Whether others are sent to a node: it is there as far as is known, and serves well.
+pub(super) fn takes_others(node: &Node) -> bool {
+    node.connected && !complaints::is_demoted(node)
 }
 
 impl<P: Policy> Placing<P> {
@@ -122,8 +127,7 @@ impl<P: Policy> Placing<P> {
 
     fn may_be_chosen(&self, slot: Slot) -> bool {
         let node = &self.forest[slot];
-        let demoted = complaints::is_demoted(node);
-        node.fed && !demoted && node.hops < self.config.max_hops && node.room() > 0
+        node.fed && node.hops < self.config.max_hops && node.room() > 0 && takes_others(node)
     }
 
     fn server_key(&self, slot: Slot) -> u64 {

@@ -37,6 +37,7 @@ impl Random {
             n if n < 125 => Step::Report { who },
             n if n < 137 => Step::Adopt { who },
             n if n < 141 => Step::AdoptAny { who, server: self.next() as usize },
+            n if n < 145 => Step::Connection { who, connected: self.below(2) == 0 },
             n if n < 149 => Step::Time { seconds: self.below(20) },
             _ if self.below(100) == 0 => Step::Restart { capacity: 1 + self.below(20) as u32 },
             _ => Step::Join { capacity },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{Config, Error, Kind, NodeFacts, NodeId};
-use super::world::{ROOT, World};
+use super::world::{ROOT, Step, World};
 
 /// A topology with a streaming server for `root` nodes, and nodes with these capacities, numbered from 1.
 fn with(kind: Kind, root: u32, capacities: &[u32]) -> World {
@@ -222,9 +222,70 @@ fn a_strong_newcomer_takes_the_place_of_a_weak_leaf() {
 }
 
 #[test]
+fn a_newcomer_that_tells_its_strength_later_takes_that_place_too() {
+    let at_once = with(Kind::Stable, 2, &[1, 1, 8]);
+    let mut world = with(Kind::Stable, 2, &[1, 1, 0]);
+    assert_eq!(world.topology.placement(NodeId(3)).unwrap().hops, 2);
+    world.step(Step::Capacity { who: 2, capacity: 8 });
+    world.check();
+    assert_eq!(servers(&world, 1..=3), servers(&at_once, 1..=3));
+    assert_eq!(world.topology.placement(NodeId(3)).unwrap().hops, 1);
+    // Nothing is to be won by saying it again.
+    for capacity in [0, 8, 0, 8] {
+        let moves = world.moves;
+        world.step(Step::Capacity { who: 2, capacity });
+        world.check();
+        assert!(world.moves <= moves + 1, "its child at most");
+    }
+}
+
+#[test]
 fn a_strong_node_is_let_in_even_if_all_are_full() {
     let world = with(Kind::Stable, 1, &[0, 2]);
     assert_eq!(servers(&world, 1..=2), [2, 0]);
+}
+
+#[test]
+fn nobody_is_sent_to_who_is_not_connected() {
+    for kind in Kind::ALL {
+        let mut world = with(kind, 2, &[5, 5]);
+        let all = with(kind, 2, &[5, 5, 1]);
+        let best = NodeId(server(&all, 3));
+        world.topology.set_connected(best, false).unwrap();
+        world.join(1);
+        world.settle();
+        assert_ne!(server(&world, 3), best.0, "{kind}");
+        // When it is back, it has the most room.
+        world.topology.set_connected(best, true).unwrap();
+        world.join(1);
+        world.settle();
+        assert_eq!(server(&world, 4), best.0, "{kind}");
+    }
+    let error = with(Kind::default(), 1, &[]).topology.set_connected(ROOT, false).unwrap_err();
+    assert_eq!(error, Error::IsRoot(ROOT));
+}
+
+#[test]
+fn who_waits_comes_when_a_node_with_room_is_back() {
+    for kind in PAPER {
+        let mut world = with(kind, 1, &[1]);
+        world.topology.set_connected(NodeId(1), false).unwrap();
+        world.join(0);
+        assert_eq!(world.topology.placement(NodeId(2)), None);
+        world.topology.set_connected(NodeId(1), true).unwrap();
+        world.settle();
+        assert_eq!(server(&world, 2), 1);
+    }
+}
+
+#[test]
+fn a_weak_leaf_that_is_not_connected_makes_no_way() {
+    let mut world = with(Kind::Stable, 1, &[1]);
+    world.topology.set_connected(NodeId(1), false).unwrap();
+    world.join(8);
+    world.settle();
+    assert_eq!(server(&world, 1), 0);
+    assert_eq!(world.topology.placement(NodeId(2)), None);
 }
 
 #[test]

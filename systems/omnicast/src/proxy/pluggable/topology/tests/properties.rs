@@ -16,6 +16,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who.clone(), capacity.clone()).prop_map(|(who, capacity)| Step::Capacity { who, capacity }),
         2 => who.clone().prop_map(|who| Step::Report { who }),
         2 => who.clone().prop_map(|who| Step::Adopt { who }),
+        2 => (who.clone(), any::<bool>()).prop_map(|(who, connected)| Step::Connection { who, connected }),
         1 => (who.clone(), who).prop_map(|(who, server)| Step::AdoptAny { who, server }),
         1 => (1..90u64).prop_map(|seconds| Step::Time { seconds }),
         1 => (1..10u32).prop_map(|capacity| Step::Restart { capacity }),

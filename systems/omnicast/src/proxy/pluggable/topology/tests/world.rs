@@ -1,7 +1,7 @@
 //! A topology with its proxy server and nodes around it, all in one: does what is asked step by step, and
 //! believes what it was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::{Config, Error, Kind, NodeFacts, NodeId, Placement, TopologyAlgorithm};
@@ -33,6 +33,11 @@ pub(super) enum Step {
         who: usize,
         server: usize,
     },
+    /// Its connection to the proxy server is lost, or is there again.
+    Connection {
+        who: usize,
+        connected: bool,
+    },
     /// Time passes.
     Time {
         seconds: u64,
@@ -53,6 +58,8 @@ pub(super) struct World {
     nodes: Vec<NodeId>,
     /// What each that has a server was last told.
     pub(super) told: BTreeMap<NodeId, Placement>,
+    /// Those that are not connected to the proxy server.
+    pub(super) away: BTreeSet<NodeId>,
     last: u64,
     now: Duration,
     /// How many nodes were told of a new server without having asked.
@@ -68,6 +75,7 @@ impl World {
             capacity: [(ROOT, root_capacity)].into(),
             nodes: Vec::new(),
             told: BTreeMap::new(),
+            away: BTreeSet::new(),
             last: 0,
             now: Duration::ZERO,
             moves: 0,
@@ -88,6 +96,7 @@ impl World {
                     self.topology.remove(id).unwrap();
                     self.capacity.remove(&id);
                     self.told.remove(&id);
+                    self.away.remove(&id);
                 }
             }
             Step::Capacity { who, capacity } => {
@@ -110,6 +119,16 @@ impl World {
             Step::AdoptAny { who, server } => {
                 let (Some(id), Some(server)) = (self.pick(who), self.pick(server)) else { return };
                 self.adopt(id, server);
+            }
+            Step::Connection { who, connected } => {
+                let Some(id) = self.pick(who) else { return };
+                let before = self.topology.placement(id);
+                self.topology.set_connected(id, connected).unwrap();
+                assert_eq!(self.topology.placement(id), before, "it keeps its place");
+                match connected {
+                    true => self.away.remove(&id),
+                    false => self.away.insert(id),
+                };
             }
             Step::Time { seconds } => {
                 self.now += Duration::from_secs(seconds);
@@ -161,7 +180,13 @@ impl World {
     fn answer(&mut self, id: NodeId, result: Result<Placement, Error>) {
         match result {
             Ok(placement) => {
-                self.told.insert(id, placement);
+                let server = placement.server;
+                let before = self.told.insert(id, placement).map(|told| told.server);
+                let sent = before != Some(server);
+                assert!(
+                    !sent || !self.away.contains(&server),
+                    "{id} is sent to {server}, who is away"
+                );
             }
             Err(Error::Full | Error::Unplaced(_)) => {
                 self.told.remove(&id);
