@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::bench::BenchArgs;
+use crate::config;
 use crate::demo::DemoArgs;
 use crate::doctor::DoctorArgs;
 use crate::node::NodeArgs;
@@ -81,7 +82,11 @@ pub(crate) enum Transport {
 /// Parses the command line. On a bad one, or after printing help or the version, returns the exit
 /// code to end with.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
-    Args::try_parse().map_err(|error| match error.kind() {
+    let arguments = config::with_file(std::env::args_os().collect()).map_err(|failure| {
+        eprintln!("rillcast: {failure}");
+        failure.exit_code()
+    })?;
+    Args::try_parse_from(arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A reader that has gone away (`rillcast --help | head -1`) is no failure.
             let _ = error.print();

@@ -12,61 +12,87 @@ use crate::failure::Failure;
 /// Largest file that is read.
 const MAX_SIZE: u64 = 1 << 20;
 
+/// The number of a line, and what is wrong there.
+pub(super) type Wrong = (usize, String);
+
 /// Reads a configuration file.
 ///
 /// # Errors
 /// When it cannot be read, is no TOML, or says what cannot be meant: with the line.
 pub(crate) fn read(file: &Path) -> Result<Options, Failure> {
+    parse(&text_of(file)?)
+        .map_err(|(line, why)| Failure::usage(format!("{} line {line}: {why}", file.display())))
+}
+
+/// The text of a configuration file.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn text_of(file: &Path) -> Result<String, Failure> {
     let wrong =
         |why: String| Failure::usage(format!("--config: cannot use {}: {why}", file.display()));
     let size = fs::metadata(file).map_err(|error| wrong(error.to_string()))?.len();
     if size > MAX_SIZE {
         return Err(wrong("it is too large for a configuration file".into()));
     }
-    let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-    parse(&text)
-        .map_err(|(line, why)| Failure::usage(format!("{} line {line}: {why}", file.display())))
+    fs::read_to_string(file).map_err(|error| wrong(error.to_string()))
 }
 
 /// Reads the text of a configuration file. An error is the number of a line and what is wrong there.
-pub(crate) fn parse(text: &str) -> Result<Options, (usize, String)> {
-    let line = |at: usize| text.bytes().take(at).filter(|b| *b == b'\n').count() + 1;
-    let wrong = |error: toml::de::Error| {
-        let at = error.span().map_or(0, |span| span.start);
-        (line(at), error.message().replace('\n', " "))
-    };
-    let table = toml::de::DeTable::parse(text).map_err(wrong)?;
+pub(crate) fn parse(text: &str) -> Result<Options, Wrong> {
     let known = keys();
-    for key in table.get_ref().keys() {
-        let name: &str = key.get_ref();
-        if !known.iter().any(|known| known == name) {
-            return Err((line(key.span().start), unknown(name, &known)));
+    for (name, line) in lines(text)? {
+        if !known.contains(&name) {
+            return Err((line, unknown(&name, &known, "rillcast serve --print-config")));
         }
     }
-    toml::from_str(text).map_err(wrong)
+    toml::from_str(text).map_err(|error| wrong(text, &error))
 }
 
-/// The names of all options.
+/// The outermost table.
+pub(super) fn table(text: &str) -> Result<toml::Table, Wrong> {
+    toml::from_str(text).map_err(|error| wrong(text, &error))
+}
+
+/// The keys of the outermost table with their lines.
+pub(super) fn lines(text: &str) -> Result<Vec<(String, usize)>, Wrong> {
+    let table = toml::de::DeTable::parse(text).map_err(|error| wrong(text, &error))?;
+    let keys = table.get_ref().keys();
+    Ok(keys.map(|key| (key.get_ref().to_string(), line(text, key.span().start))).collect())
+}
+
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|b| *b == b'\n').count() + 1
+}
+
+fn wrong(text: &str, error: &toml::de::Error) -> Wrong {
+    let at = error.span().map_or(0, |span| span.start);
+    (line(text, at), error.message().replace('\n', " "))
+}
+
+/// The names of all options of `serve`.
 pub(super) fn keys() -> Vec<String> {
     let command = crate::args::Args::command();
-    let serve = command.find_subcommand("serve");
-    let arguments = serve.into_iter().flat_map(|serve| serve.get_arguments());
-    let names = arguments.filter_map(|argument| argument.get_long());
+    command.find_subcommand("serve").map(names).unwrap_or_default()
+}
+
+/// The names of the options of a subcommand that a file may hold.
+pub(super) fn names(command: &clap::Command) -> Vec<String> {
+    let names = command.get_arguments().filter_map(|argument| argument.get_long());
     names
         .filter(|name| !["config", "print-config", "help", "json"].contains(name))
         .map(str::to_owned)
         .collect()
 }
 
-fn unknown(name: &str, known: &[String]) -> String {
+/// There is no such option; `help` is the command that shows those there are.
+pub(super) fn unknown(name: &str, known: &[String], help: &str) -> String {
     let mistakes = |key: &str| strsim::damerau_levenshtein(name, key);
     let nearest = known.iter().min_by_key(|key| (mistakes(key), key.len().abs_diff(name.len())));
     // One mistake in three letters.
     match nearest.filter(|key| mistakes(key) * 3 <= key.len()) {
         Some(key) => format!("there is no option `{name}`; did you mean `{key}`?"),
-        None => format!(
-            "there is no option `{name}`; `rillcast serve --print-config` shows those there are"
-        ),
+        None => format!("there is no option `{name}`; `{help}` shows those there are"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::Transport;
+use crate::config::file_argument;
 use crate::tls::Trust;
 
 const EXAMPLES: &str = "\
@@ -20,7 +21,7 @@ docs/omnicast.md is a tour.";
 
 /// Node of an OmniCast264 tree: takes a stream from its server node and hands it on to other nodes
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, arg = file_argument())]
 pub(crate) struct NodeArgs {
     /// The proxy server. Given several times: the node turns to the first, and to the next when that is away
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8500")]

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use rillcast_omnicast::proxy::pluggable::topology::Kind;
 
 use super::user::UserArgs;
-use crate::config::{RtspUrl, keyed};
+use crate::config::{RtspUrl, file_argument, keyed};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,7 +21,7 @@ docs/omnicast.md is a tour, docs/uscp.md the protocol.";
 
 /// OmniCast264's proxy server: lets nodes in and tells each from whom to take the stream
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, arg = file_argument())]
 pub(crate) struct ProxyArgs {
     #[command(subcommand)]
     pub(super) command: Option<ProxyCommand>,
