@@ -54,7 +54,8 @@ type ReaderReply = std::sync::mpsc::Sender<Result<(sdp::Session, Subscriber<Pack
 
 pub(super) struct Worker {
     pub(super) io: Box<dyn Io>,
-    pub(super) backend_reason: String,
+    /// The backend that was opened, and why.
+    pub(super) backend: (&'static str, String),
     pub(super) config: Config,
     commands: Receiver<Command>,
     events: Teller,
@@ -129,7 +130,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        Opened { io, reason: backend_reason }: Opened,
+        Opened { io, reason }: Opened,
         shards: Shards,
         config: Config,
         (handle, commands): (Commands, Receiver<Command>),
@@ -146,8 +147,8 @@ impl Worker {
             on_demand: HashMap::new(),
             awaiting_streams: Vec::new(),
             handle,
+            backend: (io.name(), reason),
             io,
-            backend_reason,
             config,
             commands,
             events,

@@ -26,19 +26,25 @@ impl Destination {
     /// Packs an address.
     pub fn new(addr: SocketAddr) -> Self {
         let name = match addr {
-            SocketAddr::V4(v4) => Name::V4(libc::sockaddr_in {
-                sin_family: libc::AF_INET as libc::sa_family_t,
-                sin_port: v4.port().to_be(),
-                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
-                sin_zero: [0; 8],
-            }),
-            SocketAddr::V6(v6) => Name::V6(libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                sin6_port: v6.port().to_be(),
-                sin6_flowinfo: v6.flowinfo(),
-                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
-                sin6_scope_id: v6.scope_id(),
-            }),
+            SocketAddr::V4(v4) => {
+                // SAFETY: it consists of integers, for which zero is a value. (Written so because some
+                // systems have a field for its length, which they fill in themselves.)
+                let mut name: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+                name.sin_family = libc::AF_INET as libc::sa_family_t;
+                name.sin_port = v4.port().to_be();
+                name.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
+                Name::V4(name)
+            }
+            SocketAddr::V6(v6) => {
+                // SAFETY: as above.
+                let mut name: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
+                name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+                name.sin6_port = v6.port().to_be();
+                name.sin6_flowinfo = v6.flowinfo();
+                name.sin6_addr.s6_addr = v6.ip().octets();
+                name.sin6_scope_id = v6.scope_id();
+                Name::V6(name)
+            }
         };
         Self { name, plain: Cell::new(false) }
     }

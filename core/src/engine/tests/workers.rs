@@ -36,6 +36,17 @@ with_workers! {
     multicast: super::multicast::those_who_stay_after_the_end_of_their_stream_are_sent_away;
 }
 
+#[test]
+fn threads_send_by_the_other_backends_too() {
+    for backend in [Backend::Uring, Backend::Mio] {
+        if let Err(error) = crate::io::open(backend) {
+            eprintln!("skipped: {error}");
+            continue;
+        }
+        with_workers(WORKERS, || through_three_engines(backend, Transport::Udp, Transport::Udp));
+    }
+}
+
 fn engine() -> Audited {
     Audited::start(Config { workers: WORKERS, ..Config::default() })
 }

@@ -161,7 +161,7 @@ impl Worker {
             cpu: thread_cpu_time() + workers.iter().map(|worker| worker.cpu).sum::<Duration>(),
             workers,
             backend: self.io.name(),
-            backend_reason: self.backend_reason.clone(),
+            backend_reason: self.backend_reason(),
             gso: self.io.gso().to_string(),
             connections: self.connections.len(),
             refused_connections: self.door.refused(),
@@ -171,6 +171,14 @@ impl Worker {
             streams: self.stream_figures(shards),
             on_demand: self.demand_figures(),
             fallbacks: self.fallback_figures(),
+        }
+    }
+
+    fn backend_reason(&self) -> String {
+        let (opened, reason) = &self.backend;
+        match self.io.name() == *opened {
+            true => reason.clone(),
+            false => format!("{opened} has failed while it ran"),
         }
     }
 

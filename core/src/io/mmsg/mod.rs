@@ -4,6 +4,7 @@
 //! lacks (segmentation, aggregation, loss counts) is done without.
 
 use std::io;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -22,8 +23,8 @@ mod udp_send;
 mod tests;
 
 use epoll::Epoll;
-pub(super) use udp_receive::Receiver;
-pub(super) use udp_send::Sender;
+use udp_receive::Receiver;
+use udp_send::Sender;
 
 /// What the waker is registered as; no token has this number (see [`Table::insert`]).
 const WAKER: u64 = u64::MAX;
@@ -38,11 +39,7 @@ impl Mmsg {
     ///
     /// When the process is out of descriptors.
     pub fn new() -> io::Result<Self> {
-        let epoll = Epoll::new()?;
-        let waker = Arc::new(Waker::new()?);
-        epoll.add(waker.as_raw_fd(), WAKER, libc::EPOLLIN | libc::EPOLLET)?;
-        let (receiver, sender) = (Receiver::new(), Sender::new());
-        Ok(Self::with(Batches { epoll, waker, receiver, sender, probed: false }))
+        Ok(Self::with(Batches::new(Arc::new(Waker::new()?))?))
     }
 
     /// Sends every packet as a message of its own from now on, for the reason given: for
@@ -53,17 +50,39 @@ impl Mmsg {
 }
 
 /// Batches of datagrams, by one call each.
-pub struct Batches {
+pub struct Batches<S = ()> {
     epoll: Epoll,
     waker: Arc<Waker>,
-    receiver: Receiver,
-    sender: Sender,
+    pub(super) receiver: Receiver,
+    pub(super) sender: Sender,
     /// Whether the kernel was asked for segmentation offload.
     probed: bool,
+    /// What another driver keeps for each socket whose work this one does.
+    state: PhantomData<fn() -> S>,
+}
+
+impl<S> Batches<S> {
+    /// `waker` ends the waits.
+    pub(super) fn new(waker: Arc<Waker>) -> io::Result<Self> {
+        let epoll = Epoll::new()?;
+        epoll.add(waker.as_raw_fd(), WAKER, libc::EPOLLIN | libc::EPOLLET)?;
+        let (receiver, sender) = (Receiver::new(), Sender::new());
+        Ok(Self { epoll, waker, receiver, sender, probed: false, state: PhantomData })
+    }
+
+    /// Asks the kernel for segmentation offload, when the first socket for datagrams comes.
+    pub(super) fn probe(&mut self, entry: &Entry<S>) {
+        if matches!(entry.kind, Kind::Udp { .. }) && !self.probed {
+            self.probed = true;
+            if let Err(error) = options::has_gso(entry.socket.as_fd()) {
+                self.sender.disable_gso(format!("the kernel does not know UDP_SEGMENT: {error}"));
+            }
+        }
+    }
 }
 
 /// What epoll is to tell of a socket.
-fn interest(entry: &Entry<()>) -> libc::c_int {
+fn interest<S>(entry: &Entry<S>) -> libc::c_int {
     let read = match entry.kind {
         Kind::Listener { .. } | Kind::Udp { .. } => libc::EPOLLIN,
         Kind::Connection => libc::EPOLLIN | libc::EPOLLRDHUP,
@@ -73,7 +92,7 @@ fn interest(entry: &Entry<()>) -> libc::c_int {
 }
 
 /// What epoll has told, as the trait says it.
-fn event(entry: &Entry<()>, token: Token, ready: libc::c_int) -> Event {
+fn event<S>(entry: &Entry<S>, token: Token, ready: libc::c_int) -> Event {
     let broken = ready & (libc::EPOLLERR | libc::EPOLLHUP) != 0;
     if entry.kind != Kind::Connection {
         // An error is taken off the socket by receiving or accepting.
@@ -88,8 +107,8 @@ fn event(entry: &Entry<()>, token: Token, ready: libc::c_int) -> Event {
     }
 }
 
-impl Driver for Batches {
-    type State = ();
+impl<S: Default + Send> Driver for Batches<S> {
+    type State = S;
 
     const NAME: &'static str = "mmsg";
 
@@ -99,21 +118,16 @@ impl Driver for Batches {
         self.waker.clone()
     }
 
-    fn add(&mut self, token: Token, entry: &mut Entry<()>) -> io::Result<()> {
-        if matches!(entry.kind, Kind::Udp { .. }) && !self.probed {
-            self.probed = true;
-            if let Err(error) = options::has_gso(entry.socket.as_fd()) {
-                self.sender.disable_gso(format!("the kernel does not know UDP_SEGMENT: {error}"));
-            }
-        }
+    fn add(&mut self, token: Token, entry: &mut Entry<S>) -> io::Result<()> {
+        self.probe(entry);
         self.epoll.add(entry.socket.as_raw_fd(), token.to_u64(), interest(entry))
     }
 
-    fn update(&mut self, token: Token, entry: &mut Entry<()>) -> io::Result<()> {
+    fn update(&mut self, token: Token, entry: &mut Entry<S>) -> io::Result<()> {
         self.epoll.modify(entry.socket.as_raw_fd(), token.to_u64(), interest(entry))
     }
 
-    fn remove(&mut self, _: Token, entry: &mut Entry<()>) {
+    fn remove(&mut self, _: Token, entry: &mut Entry<S>) {
         // Closing takes a socket out of epoll, unless there is another descriptor of it.
         if entry.kind == Kind::Connection {
             self.epoll.remove(entry.socket.as_raw_fd());
@@ -123,7 +137,7 @@ impl Driver for Batches {
     fn wait(
         &mut self,
         timeout: Option<Duration>,
-        sockets: &mut Table<()>,
+        sockets: &mut Table<S>,
         events: &mut Vec<Event>,
     ) -> io::Result<()> {
         self.sender.renew_patience();
@@ -147,29 +161,29 @@ impl Driver for Batches {
 
     fn receive(
         &mut self,
-        (token, sockets): (Token, &mut Table<()>),
+        (token, sockets): (Token, &mut Table<S>),
         (lanes, pool): (&mut Lanes, &mut Pool),
         started: Instant,
         inspect: &mut dyn FnMut(&mut [u8], usize, SocketAddr) -> bool,
         out: &mut Vec<Datagram>,
     ) -> io::Result<Received> {
-        let (socket, drops, ()) = sockets.udp(token)?;
+        let (socket, drops, _) = sockets.udp(token)?;
         let now = || started.elapsed();
         self.receiver.receive(socket.as_fd(), drops, lanes, pool, now, inspect, out)
     }
 
     fn receive_small(
         &mut self,
-        (token, sockets): (Token, &mut Table<()>),
+        (token, sockets): (Token, &mut Table<S>),
         f: &mut dyn FnMut(&[u8], SocketAddr),
     ) -> io::Result<Received> {
-        let (socket, drops, ()) = sockets.udp(token)?;
+        let (socket, drops, _) = sockets.udp(token)?;
         self.receiver.receive_small(socket.as_fd(), drops, f)
     }
 
     fn fan_out(
         &mut self,
-        (token, sockets): (Token, &mut Table<()>),
+        (token, sockets): (Token, &mut Table<S>),
         runs: &[Run<'_>],
         to: &[Destination],
         failed: &mut Vec<Failure>,

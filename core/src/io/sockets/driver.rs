@@ -17,6 +17,11 @@ pub trait Driver: Send {
     /// The backend's name.
     const NAME: &'static str;
 
+    /// The name of what does its work now.
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
     /// Whether aggregates of datagrams (GRO) are understood.
     const AGGREGATES: bool;
 

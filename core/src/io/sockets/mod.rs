@@ -107,7 +107,7 @@ impl<D: Driver> Sockets<D> {
 
 impl<D: Driver> Io for Sockets<D> {
     fn name(&self) -> &'static str {
-        D::NAME
+        self.driver.name()
     }
 
     fn now(&self) -> Duration {

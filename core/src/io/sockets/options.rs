@@ -11,8 +11,10 @@ pub(in crate::io) const UDP_SEGMENT: libc::c_int = 103;
 /// `UDP_GRO`: hand over aggregates, Linux 5.0.
 pub(in crate::io) const UDP_GRO: libc::c_int = 104;
 /// Unsent bytes above which a connection is not writable.
+#[cfg(target_os = "linux")]
 const NOTSENT_LOWAT: libc::c_int = 128 * 1024;
 /// `SK_MEMINFO_DROPS` of `linux/sock_diag.h`.
+#[cfg(target_os = "linux")]
 const MEMINFO_DROPS: usize = 8;
 
 pub(in crate::io) fn set_int(
@@ -37,6 +39,7 @@ pub(in crate::io) fn set_int(
 }
 
 /// Reads an option into an array of integers and tells how many the kernel filled.
+#[cfg(target_os = "linux")]
 fn get<const N: usize>(
     fd: BorrowedFd<'_>,
     level: libc::c_int,
@@ -65,6 +68,7 @@ pub(in crate::io) fn has_gso(fd: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Datagrams that a socket has dropped so far (Linux 4.12; a count that wraps).
+#[cfg(target_os = "linux")]
 pub(in crate::io) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
     let (values, filled) = get::<16>(fd, libc::SOL_SOCKET, libc::SO_MEMINFO)?;
     values
@@ -73,6 +77,12 @@ pub(in crate::io) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
         .nth(MEMINFO_DROPS)
         .copied()
         .ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// Other systems do not tell.
+#[cfg(not(target_os = "linux"))]
+pub(in crate::io) fn drops(_fd: BorrowedFd<'_>) -> io::Result<u32> {
+    Ok(0)
 }
 
 /// What the kernel's count of drops, which wraps, says beyond what was `told`.
@@ -102,11 +112,11 @@ impl Buffer {
         let socket = SockRef::from(&fd);
         if size > 0 {
             let value = libc::c_int::try_from(size).unwrap_or(libc::c_int::MAX);
-            let (force, plain) = match self {
-                Self::Receive => (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
-                Self::Send => (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
-            };
-            if set_int(fd, libc::SOL_SOCKET, force, value).is_err() {
+            if !self.force(fd, value) {
+                let plain = match self {
+                    Self::Receive => libc::SO_RCVBUF,
+                    Self::Send => libc::SO_SNDBUF,
+                };
                 set_int(fd, libc::SOL_SOCKET, plain, value)?;
             }
         }
@@ -117,6 +127,22 @@ impl Buffer {
             Self::Send => socket.send_buffer_size()?,
         };
         Ok(doubled / 2)
+    }
+
+    /// Asks for a size beyond the limit; false without the privilege.
+    #[cfg(target_os = "linux")]
+    fn force(self, fd: BorrowedFd<'_>, value: libc::c_int) -> bool {
+        let option = match self {
+            Self::Receive => libc::SO_RCVBUFFORCE,
+            Self::Send => libc::SO_SNDBUFFORCE,
+        };
+        set_int(fd, libc::SOL_SOCKET, option, value).is_ok()
+    }
+
+    /// Other systems have no such privilege.
+    #[cfg(not(target_os = "linux"))]
+    fn force(self, _fd: BorrowedFd<'_>, _value: libc::c_int) -> bool {
+        false
     }
 
     /// What to tell the user when the kernel granted less than was asked for.
@@ -140,9 +166,11 @@ impl Buffer {
 pub(in crate::io) fn tune_connection(fd: BorrowedFd<'_>) -> io::Result<()> {
     let socket = SockRef::from(&fd);
     socket.set_tcp_nodelay(true)?;
+    #[cfg(target_os = "linux")]
     set_int(fd, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)?;
     // Bytes sent and not acknowledged for so long break the connection; when there are none, three
     // probes without an answer do.
+    #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(std::time::Duration::from_secs(20)))?;
     socket.set_tcp_keepalive(
         &socket2::TcpKeepalive::new()

@@ -103,7 +103,7 @@ pub(super) fn adopt(fd: OwnedFd) -> io::Result<Socket> {
     // The error of a socket that is not connected is the one to be told.
     socket.peer_addr()?;
     // Reads and writes do not wait in any case: both are told not to.
-    if socket.domain()? != Domain::UNIX {
+    if socket.local_addr()?.domain() != Domain::UNIX {
         // Fails only when the peer is gone already, which reading will tell.
         let _ = options::tune_connection(std::os::fd::AsFd::as_fd(&socket));
     }

@@ -78,8 +78,9 @@ fn set_up(socket: Socket, options: &UdpOptions) -> io::Result<Bound> {
         }
     }
     // Without it (before Linux 5.0) every datagram comes by itself.
-    let gro = options.gro && set_int(fd, libc::SOL_UDP, UDP_GRO, 1).is_ok();
+    let gro = options.gro && set_int(fd, libc::IPPROTO_UDP, UDP_GRO, 1).is_ok();
     // Losses are then counted as they are reported, or not at all.
+    #[cfg(target_os = "linux")]
     if let Err(error) = set_int(fd, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1) {
         tracing::debug!(%error, "the kernel does not report lost datagrams (SO_RXQ_OVFL)");
     }

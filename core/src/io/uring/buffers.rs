@@ -7,11 +7,12 @@ use std::{io, slice};
 use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
 
+use super::state::Arrived;
 use crate::io::sockets::cmsg::Control;
 use crate::sync::{AtomicU16, Ordering};
 
 /// How many there are: a power of two.
-const COUNT: u16 = 32;
+pub(super) const COUNT: u16 = 32;
 
 /// What the kernel writes before the payload: a header of 16 bytes, name and control messages.
 const HEAD: usize = 16 + size_of::<libc::sockaddr_storage>() + Control::SIZE;
@@ -111,6 +112,21 @@ impl Buffers {
         unsafe { slice::from_raw_parts(self.buffer(id).as_ptr(), length) }
     }
 
+    /// Makes the buffer of a message free by copying what is in it.
+    pub(super) fn keep(&mut self, arrived: &mut Arrived) {
+        if let Arrived::In { buffer, length } = *arrived {
+            *arrived = Arrived::Kept(Kept::new(self.filled(buffer, length)));
+            self.give(buffer);
+        }
+    }
+
+    /// A message is read: its buffer is free.
+    pub(super) fn done(&mut self, arrived: &Arrived) {
+        if let Arrived::In { buffer, .. } = arrived {
+            self.give(*buffer);
+        }
+    }
+
     /// The memory is not freed: the kernel could not be told to keep off it.
     pub(super) fn leak(&mut self) {
         self.leak = true;
@@ -132,6 +148,31 @@ impl Drop for Buffers {
                 dealloc(self.memory.as_ptr(), Self::MEMORY);
             }
         }
+    }
+}
+
+/// A copy of what was in a buffer, aligned as buffers are.
+pub(super) struct Kept {
+    words: Box<[u64]>,
+    length: usize,
+}
+
+impl Kept {
+    fn new(bytes: &[u8]) -> Self {
+        const { assert!(align_of::<u64>() >= align_of::<Control>()) };
+        let mut words = vec![0; bytes.len().div_ceil(size_of::<u64>())].into_boxed_slice();
+        for (word, bytes) in words.iter_mut().zip(bytes.chunks(size_of::<u64>())) {
+            let mut whole = [0; size_of::<u64>()];
+            whole.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            *word = u64::from_ne_bytes(whole);
+        }
+        Self { words, length: bytes.len() }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        // SAFETY: the words are borrowed, have at least `length` bytes, and any byte of an integer is a
+        // valid `u8`.
+        unsafe { slice::from_raw_parts(self.words.as_ptr().cast(), self.length) }
     }
 }
 

@@ -12,6 +12,8 @@
 //! | sending | a run to many destinations is a batch of `sendmsg` submissions, with segmentation, and one call |
 //! | a message is refused, or its socket is full | it goes by `sendmmsg`, as in [`Mmsg`](super::Mmsg), which waits and does without segmentation |
 //! | connections and listeners | one-shot polls, asked again with the next wait; reads and writes are calls |
+//! | nobody reads from a socket for now | what has come for it is copied out of the buffers, which are for the others |
+//! | the kernel refuses a call into the ring, or a poll | epoll, `recvmmsg` and `sendmmsg` serve all sockets from then on, and a warning says so |
 //! | more completions than the queue has room for | the kernel keeps them (`IORING_FEAT_NODROP`) |
 //! | closing | what the kernel still does with the socket is cancelled first, and waited for |
 
@@ -24,9 +26,9 @@ use std::time::{Duration, Instant};
 use io_uring::IoUring;
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
 
-use super::mmsg::{Receiver, Sender};
+use super::mmsg::Batches;
 use super::sockets::eventfd::Waker;
-use super::sockets::{Driver, Entry, Kind, Sockets, Table, options};
+use super::sockets::{Driver, Entry, Sockets, Table};
 use super::{Datagram, Destination, Event, Failure, FanOut, Gso, Lanes, Received, Run, Token};
 use crate::ring::{Pool, Wake};
 
@@ -63,47 +65,59 @@ impl Uring {
 ///
 /// Fields are dropped in this order: the kernel's half of the ring before what it writes to.
 pub struct Ring {
-    ring: IoUring,
+    /// None once it has failed: then all is done by calls.
+    ring: Option<IoUring>,
     watch: Watch,
     headers: Headers,
-    receiver: Receiver,
-    sender: Sender,
+    /// What the ring cannot do, and all of it when there is none.
+    calls: Batches<State>,
     /// The ring belongs to a thread.
     started: bool,
-    /// The kernel has refused a call into the ring for good.
-    broken: bool,
-    /// Whether the kernel was asked for segmentation offload.
-    probed: bool,
+    /// Why the kernel has refused a call into the ring for good.
+    failure: Option<io::Error>,
 }
 
 impl Ring {
     fn new() -> io::Result<Self> {
         let (ring, buffers) = open::open()?;
+        let waker = Arc::new(Waker::new()?);
         Ok(Self {
-            ring,
-            watch: Watch::new(buffers, Arc::new(Waker::new()?)),
+            ring: Some(ring),
+            watch: Watch::new(buffers, waker.clone()),
             headers: Headers::default(),
-            receiver: Receiver::new(),
-            sender: Sender::new(),
+            calls: Batches::new(waker)?,
             started: false,
-            broken: false,
-            probed: false,
+            failure: None,
         })
     }
 
     /// Sees to it that the ring can be used; from now on it is this thread's.
-    fn start(&mut self) -> io::Result<()> {
-        if self.broken {
-            return Err(io::Error::other("the ring has failed before"));
+    fn start(&mut self) -> io::Result<&mut IoUring> {
+        if let Some(failure) = &self.failure {
+            return Err(io::Error::new(failure.kind(), failure.to_string()));
         }
+        let Some(ring) = &mut self.ring else {
+            return Err(io::Error::other("the ring has failed before"));
+        };
         if !self.started {
-            self.ring.submitter().register_enable_rings()?;
+            ring.submitter().register_enable_rings()?;
             self.started = true;
         }
-        Ok(())
+        Ok(ring)
+    }
+
+    /// Keeps in mind that a call into the ring has failed for good, if so it is.
+    fn note_failure(&mut self, error: io::Error) {
+        if !is_passing(&error) {
+            self.failure.get_or_insert(error);
+        }
     }
 
     /// Submits what is to be asked, and waits for a completion if `wait`, at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// When the ring cannot be used any more.
     fn turn(
         &mut self,
         wait: bool,
@@ -111,28 +125,30 @@ impl Ring {
         sockets: &mut Table<State>,
     ) -> io::Result<()> {
         self.start()?;
-        self.watch.ask(&mut self.ring, sockets)?;
-        let want = usize::from(wait);
-        let result = match timeout {
+        let Some(ring) = &mut self.ring else { return Ok(()) };
+        let asked = self.watch.ask(ring, sockets);
+        let want = usize::from(wait && asked.is_ok());
+        let result = asked.and_then(|()| match timeout {
             Some(timeout) => {
                 let time = Timespec::from(timeout);
-                self.ring.submitter().submit_with_args(want, &SubmitArgs::new().timespec(&time))
+                ring.submitter().submit_with_args(want, &SubmitArgs::new().timespec(&time))
             }
-            None => self.ring.submit_and_wait(want),
-        };
+            None => ring.submit_and_wait(want),
+        });
         self.complete(sockets);
-        match result {
-            Err(error) if !is_passing(&error) => {
-                self.broken = true;
-                Err(error)
-            }
-            _ => Ok(()),
+        if let Err(error) = result {
+            self.note_failure(error);
         }
+        if let Some(error) = self.watch.failure.take() {
+            self.note_failure(error);
+        }
+        self.failure.take().map_or(Ok(()), Err)
     }
 
     /// Takes all completions that are there.
     fn complete(&mut self, sockets: &mut Table<State>) {
-        for completion in self.ring.completion() {
+        let Some(ring) = &mut self.ring else { return };
+        for completion in ring.completion() {
             self.watch.take(&completion, sockets);
         }
     }
@@ -140,7 +156,47 @@ impl Ring {
     /// Brings in what has arrived for a socket of which nothing is here.
     fn fetch(&mut self, token: Token, sockets: &mut Table<State>) -> io::Result<()> {
         let (_, _, state) = sockets.udp(token)?;
-        if state.arrived.is_empty() { self.turn(false, None, sockets) } else { Ok(()) }
+        if !state.arrived.is_empty() || self.ring.is_none() {
+            return Ok(());
+        }
+        match self.turn(false, None, sockets) {
+            Err(error) => self.do_without(&error, sockets),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The ring has failed: from now on sockets are waited for, received from and sent by as
+    /// [`Mmsg`](super::Mmsg) does it. What the ring has received is kept.
+    fn do_without(&mut self, error: &io::Error, sockets: &mut Table<State>) -> io::Result<()> {
+        self.complete(sockets);
+        // What may be queued for sending points to what is gone: it is not handed over.
+        self.retire(false);
+        for (token, entry) in sockets.iter_mut() {
+            self.watch.release(&mut entry.state);
+            // Epoll tells it again.
+            entry.state.polled = 0;
+            self.calls.add(token, entry)?;
+        }
+        self.watch.warning = Some(format!(
+            "io_uring has failed ({error}), so sockets are served by epoll, recvmmsg and sendmmsg \
+             from now on"
+        ));
+        Ok(())
+    }
+
+    /// Ends the ring, and what the kernel still does with its sockets. `orderly`: what is queued may
+    /// be handed over.
+    fn retire(&mut self, orderly: bool) {
+        let Some(ring) = self.ring.take().filter(|_| self.started) else { return };
+        let submitter = ring.submitter();
+        let cancelled = match submitter.register_sync_cancel(None, CancelBuilder::any()) {
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+            Ok(()) => orderly && submitter.submit().is_ok(),
+        };
+        if !orderly || !cancelled {
+            // Another thread's ring, say: its end is the kernel's, and comes later.
+            self.watch.buffers.leak();
+        }
     }
 }
 
@@ -156,29 +212,35 @@ impl Driver for Ring {
     }
 
     fn add(&mut self, token: Token, entry: &mut Entry<State>) -> io::Result<()> {
-        if matches!(entry.kind, Kind::Udp { .. }) && !self.probed {
-            self.probed = true;
-            if let Err(error) = options::has_gso(entry.socket.as_fd()) {
-                self.sender.disable_gso(format!("the kernel does not know UDP_SEGMENT: {error}"));
-            }
+        if self.ring.is_none() {
+            return self.calls.add(token, entry);
         }
+        self.calls.probe(entry);
         self.watch.add(token, entry);
         Ok(())
     }
 
     fn update(&mut self, token: Token, entry: &mut Entry<State>) -> io::Result<()> {
+        if self.ring.is_none() {
+            return self.calls.update(token, entry);
+        }
         self.watch.note(token, &mut entry.state);
+        if !entry.wants_input() {
+            self.watch.release(&mut entry.state);
+        }
         Ok(())
     }
 
     fn remove(&mut self, token: Token, entry: &mut Entry<State>) {
-        if !self.watch.remove(token, &mut entry.state) || self.broken {
+        let busy = self.watch.remove(token, &mut entry.state);
+        let Some(ring) = &self.ring else { return self.calls.remove(token, entry) };
+        if !busy || self.failure.is_some() {
             return;
         }
         // An operation holds the socket open after its descriptor is closed. So all are cancelled,
         // and their ends, which let go of it, are brought about by a call.
         let all = CancelBuilder::fd(Fd(entry.socket.as_raw_fd())).all();
-        let submitter = self.ring.submitter();
+        let submitter = ring.submitter();
         // First what could not be handed over yet, or it would begin after this. An error shows with the
         // next wait.
         let _ = submitter.submit();
@@ -197,11 +259,21 @@ impl Driver for Ring {
         sockets: &mut Table<State>,
         events: &mut Vec<Event>,
     ) -> io::Result<()> {
-        self.sender.renew_patience();
-        let wait = !self.watch.has_answers(sockets);
-        self.turn(wait, timeout, sockets)?;
+        if self.ring.is_some() {
+            self.calls.sender.renew_patience();
+            let wait = !self.watch.has_answers(sockets);
+            match self.turn(wait, timeout, sockets) {
+                Ok(()) => {
+                    self.watch.report(sockets, events);
+                    return Ok(());
+                }
+                Err(error) => self.do_without(&error, sockets)?,
+            }
+        }
+        // What the ring had received before it failed.
+        let left = self.watch.has_answers(sockets);
         self.watch.report(sockets, events);
-        Ok(())
+        self.calls.wait(if left { Some(Duration::ZERO) } else { timeout }, sockets, events)
     }
 
     fn receive(
@@ -213,13 +285,14 @@ impl Driver for Ring {
         out: &mut Vec<Datagram>,
     ) -> io::Result<Received> {
         self.fetch(token, sockets)?;
-        let Self { watch, receiver, .. } = self;
+        let fallen = self.ring.is_none();
+        let Self { watch, calls: Batches { receiver, .. }, .. } = self;
         let (socket, drops, state) = sockets.udp(token)?;
         let now = || started.elapsed();
-        if state.arrived.is_empty() && state.by_calls {
+        if state.arrived.is_empty() && (state.by_calls || fallen) {
             let place = (socket.as_fd(), drops);
             let received = receiver.receive(place.0, place.1, lanes, pool, now, inspect, out)?;
-            if !received.more {
+            if !received.more && !fallen {
                 watch.read_by_calls(token, state);
             }
             return Ok(received);
@@ -227,10 +300,9 @@ impl Driver for Ring {
         let mut received = Received::default();
         for _ in 0..receive::BATCH {
             let Some(arrived) = state.arrived.pop_front() else { break };
-            let message = (arrived, &watch.buffers);
-            let place = (&mut *lanes, &mut *pool);
+            let (message, place) = (arrived.bytes(&watch.buffers), (&mut *lanes, &mut *pool));
             out.extend(receive::into_lanes(message, drops, place, now, inspect, &mut received));
-            watch.buffers.give(arrived.buffer);
+            watch.buffers.done(&arrived);
         }
         // One that is not being received from has more than there were buffers for.
         received.more = !state.arrived.is_empty() || !state.receiving;
@@ -243,11 +315,12 @@ impl Driver for Ring {
         f: &mut dyn FnMut(&[u8], SocketAddr),
     ) -> io::Result<Received> {
         self.fetch(token, sockets)?;
-        let Self { watch, receiver, .. } = self;
+        let fallen = self.ring.is_none();
+        let Self { watch, calls: Batches { receiver, .. }, .. } = self;
         let (socket, drops, state) = sockets.udp(token)?;
-        if state.arrived.is_empty() && state.by_calls {
+        if state.arrived.is_empty() && (state.by_calls || fallen) {
             let received = receiver.receive_small(socket.as_fd(), drops, f)?;
-            if !received.more {
+            if !received.more && !fallen {
                 watch.read_by_calls(token, state);
             }
             return Ok(received);
@@ -255,8 +328,8 @@ impl Driver for Ring {
         let mut received = Received::default();
         for _ in 0..receive::BATCH {
             let Some(arrived) = state.arrived.pop_front() else { break };
-            receive::small((arrived, &watch.buffers), drops, f, &mut received);
-            watch.buffers.give(arrived.buffer);
+            receive::small(arrived.bytes(&watch.buffers), drops, f, &mut received);
+            watch.buffers.done(&arrived);
         }
         // One that is not being received from has more than there were buffers for.
         received.more = !state.arrived.is_empty() || !state.receiving;
@@ -277,7 +350,11 @@ impl Driver for Ring {
     }
 
     fn gso(&self) -> Gso {
-        self.sender.gso()
+        self.calls.sender.gso()
+    }
+
+    fn name(&self) -> &'static str {
+        if self.ring.is_some() { Self::NAME } else { Batches::<State>::NAME }
     }
 
     fn warning(&mut self) -> Option<String> {
@@ -287,19 +364,7 @@ impl Driver for Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        if !self.started {
-            return;
-        }
-        let submitter = self.ring.submitter();
-        let cancelled = submitter.register_sync_cancel(None, CancelBuilder::any());
-        let cancelled = match cancelled {
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
-            // A broken ring may still hold sends that point to what is gone: they stay where they are.
-            Ok(()) => !self.broken && submitter.submit().is_ok(),
-        };
-        if self.broken || !cancelled {
-            // Another thread's ring, say: its end is the kernel's, and comes later.
-            self.watch.buffers.leak();
-        }
+        // A broken ring may still hold sends that point to what is gone: they stay where they are.
+        self.retire(self.failure.is_none());
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use io_uring::types::RecvMsgOut;
 
-use super::buffers::{Buffers, header};
-use super::state::Arrived;
+use super::buffers::header;
 use crate::io::sockets::cmsg::{Notes, address, notes};
 use crate::io::sockets::options::new_drops;
 use crate::io::{Datagram, Lanes, Received, SMALL_DATAGRAM};
@@ -30,16 +29,16 @@ impl Message<'_> {
     }
 }
 
-/// Copied into the first lane; see [`Io::receive_with`](crate::io::Io::receive_with).
+/// What the kernel wrote to a buffer, copied into the first lane; see [`Io::receive_with`](crate::io::Io::receive_with).
 pub(super) fn into_lanes(
-    (arrived, buffers): (Arrived, &Buffers),
+    filled: &[u8],
     drops: &mut u32,
     (lanes, pool): (&mut Lanes, &mut Pool),
     now: impl FnOnce() -> Duration,
     inspect: &mut dyn FnMut(&mut [u8], usize, SocketAddr) -> bool,
     received: &mut Received,
 ) -> Option<Datagram> {
-    let message = message(arrived, buffers, drops, received)?;
+    let message = message(filled, drops, received)?;
     let (packets, Message { bytes, segment, from, truncated }) = (message.packets(), message);
     if lanes.prepare(pool) == 0 {
         received.no_buffer += packets;
@@ -68,12 +67,12 @@ pub(super) fn into_lanes(
 
 /// Handed over where it is; see [`Io::receive_small`](crate::io::Io::receive_small).
 pub(super) fn small(
-    (arrived, buffers): (Arrived, &Buffers),
+    filled: &[u8],
     drops: &mut u32,
     f: &mut dyn FnMut(&[u8], SocketAddr),
     received: &mut Received,
 ) {
-    let Some(message) = message(arrived, buffers, drops, received) else { return };
+    let Some(message) = message(filled, drops, received) else { return };
     match message.from {
         Some(from) if message.bytes.len() <= SMALL_DATAGRAM && !message.truncated => {
             received.packets += message.packets();
@@ -88,14 +87,8 @@ pub(super) fn small(
 }
 
 /// Reads what the kernel wrote; adds what it has dropped to `received`.
-fn message<'a>(
-    Arrived { buffer, length }: Arrived,
-    buffers: &'a Buffers,
-    drops: &mut u32,
-    received: &mut Received,
-) -> Option<Message<'a>> {
+fn message<'a>(filled: &'a [u8], drops: &mut u32, received: &mut Received) -> Option<Message<'a>> {
     let mut header = header();
-    let filled = buffers.filled(buffer, length);
     let Ok(out) = RecvMsgOut::parse(filled, &header) else {
         // Not known to happen: less than the kernel promises to write.
         received.truncated += 1;

@@ -42,14 +42,14 @@ impl Ring {
     ) -> FanOut {
         if to.len() == 1 {
             // All runs by one call.
-            return self.sender.fan_out(fd, runs, to, failed);
+            return self.calls.sender.fan_out(fd, runs, to, failed);
         }
         let mut sum = FanOut::default();
         for (index, run) in runs.iter().enumerate() {
             let runs = std::slice::from_ref(run);
             let known = failed.len();
             if !self.is_one_message(run) || self.start().is_err() {
-                add(&mut sum, &self.sender.fan_out(fd, runs, to, failed));
+                add(&mut sum, &self.calls.sender.fan_out(fd, runs, to, failed));
             } else {
                 for (place, batch) in to.chunks(BATCH).enumerate() {
                     self.batch(fd, sockets, run, batch, &mut sum);
@@ -66,7 +66,7 @@ impl Ring {
         let fits = count <= MAX_SEGMENTS && run.bytes() <= MAX_DATAGRAM;
         fits && count > 0
             && run.slices().len() <= MAX_SLICES
-            && (count == 1 || self.sender.gso() == Gso::On)
+            && (count == 1 || self.calls.sender.gso() == Gso::On)
     }
 
     /// Submits a message for each destination and waits until the kernel has dealt with all.
@@ -107,25 +107,28 @@ impl Ring {
             let flags = (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as u32;
             let send = opcode::SendMsg::new(types::Fd(fd.as_raw_fd()), header).flags(flags);
             let tag = Tag::Send(index as u32);
-            if push(&mut self.ring, send.build().user_data(tag.to_u64())).is_err() {
-                self.broken = true;
+            let Some(ring) = &mut self.ring else { break };
+            if let Err(error) = push(ring, send.build().user_data(tag.to_u64())) {
+                // Who was not reached gets it by sendmmsg.
+                self.note_failure(error);
                 break;
             }
             submitted += 1;
         }
         // What was pushed is seen through to its end, since it points into this call's borrows; if
         // the kernel does not let us, the ring is never entered again.
-        while !self.broken && self.sent() < submitted {
+        while self.failure.is_none() && self.sent() < submitted {
             let outstanding = submitted - self.sent();
+            let Some(ring) = &mut self.ring else { break };
             sum.calls += 1;
-            match self.ring.submit_and_wait(outstanding) {
-                Err(error) if !is_passing(&error) => self.broken = true,
-                _ => self.complete(sockets),
+            if let Err(error) = ring.submit_and_wait(outstanding) {
+                self.note_failure(error);
             }
+            self.complete(sockets);
         }
         let taken = self.watch.results.iter().filter(|result| matches!(result, Some(0..))).count();
         if taken > 0 && run.segments() > 1 {
-            self.sender.gso_works();
+            self.calls.sender.gso_works();
         }
         sum.sent += (taken * run.segments()) as u64;
         sum.bytes += (taken * run.bytes()) as u64;
@@ -156,7 +159,7 @@ impl Ring {
             let end = (start..to.len()).find(|&index| taken(index)).unwrap_or(to.len());
             let known = failed.len();
             let (runs, rest) = (std::slice::from_ref(run), to.get(start..end).unwrap_or_default());
-            add(sum, &self.sender.fan_out(fd, runs, rest, failed));
+            add(sum, &self.calls.sender.fan_out(fd, runs, rest, failed));
             failed.iter_mut().skip(known).for_each(|failure| failure.destination += first + start);
             start = end;
         }

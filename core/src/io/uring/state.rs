@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::buffers::{Buffers, Kept};
 use crate::io::sockets::{Entry, Kind};
 use crate::io::{Event, Token};
 
@@ -24,7 +25,7 @@ pub struct State {
     pub(super) connecting: bool,
     /// What polls have told and was not reported yet: bits of poll(2).
     pub(super) polled: libc::c_int,
-    /// Datagrams in buffers.
+    /// Datagrams that were not read yet.
     pub(super) arrived: VecDeque<Arrived>,
     /// Its index is in [`Watch::to_ask`](super::watch::Watch).
     pub(super) to_ask: bool,
@@ -32,11 +33,27 @@ pub struct State {
     pub(super) answered: bool,
 }
 
-/// A message that the kernel has put into a buffer.
-#[derive(Clone, Copy)]
-pub(super) struct Arrived {
-    pub(super) buffer: u16,
-    pub(super) length: u32,
+/// A message that the kernel has received.
+pub(super) enum Arrived {
+    /// It is in a buffer, which is to be given back.
+    In {
+        /// Which.
+        buffer: u16,
+        /// Bytes of it.
+        length: u32,
+    },
+    /// It was copied out of its buffer, since nobody reads it for now and others need that.
+    Kept(Kept),
+}
+
+impl Arrived {
+    /// What the kernel wrote.
+    pub(super) fn bytes<'a>(&'a self, buffers: &'a Buffers) -> &'a [u8] {
+        match self {
+            Self::In { buffer, length } => buffers.filled(*buffer, *length),
+            Self::Kept(kept) => kept.bytes(),
+        }
+    }
 }
 
 /// What is to be told of a socket now.

@@ -4,6 +4,7 @@ use std::io::IoSlice;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket as StdSocket};
 
 use super::*;
+use crate::io::sockets::options;
 use crate::io::{Io, UdpOptions};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -84,7 +85,7 @@ fn who_is_refused_segmentation_gets_single_packets_in_order() {
 }
 
 #[test]
-fn who_holds_all_buffers_does_not_stop_the_others() {
+fn who_does_not_read_for_now_holds_no_buffers() {
     let Some(mut io) = backend() else { return };
     let (held, other) = (plain(&mut io), plain(&mut io));
     let peer = StdSocket::bind(LOOPBACK).unwrap();
@@ -95,7 +96,7 @@ fn who_holds_all_buffers_does_not_stop_the_others() {
     wait(&mut io);
     io.set_reading(held.token, false).unwrap();
     wait(&mut io);
-    assert!(!io.driver.watch.buffers.any_given(), "all are held");
+    assert!(io.driver.watch.buffers.all_given(), "none is held");
     for number in 0..40_u8 {
         peer.send_to(&[number], other.local_addr).unwrap();
     }
@@ -147,5 +148,82 @@ fn a_ring_belongs_to_the_thread_that_uses_it_first() {
         io
     });
     let mut io = io.join().unwrap();
-    assert!(io.wait(Some(Duration::ZERO), &mut Vec::new()).is_err(), "and to no other");
+    assert_eq!(io.name(), "uring");
+    wait(&mut io);
+    assert_eq!(io.name(), "mmsg", "to another it is as good as broken");
+}
+
+/// Breaks the ring while it is in use: its descriptor is another file's from now on, so that every call into
+/// it fails, while its other half, in the kernel, lives on.
+fn break_ring(io: &Uring) {
+    let ring = io.driver.ring.as_ref().expect("a ring").as_raw_fd();
+    let other = std::fs::File::open("/dev/null").unwrap();
+    // SAFETY: dup2(2) takes two descriptors, both of which are open, and no pointer.
+    assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), ring) }, ring);
+}
+
+#[test]
+fn a_ring_that_fails_is_done_without_and_nothing_is_lost() {
+    let Some(mut io) = backend() else { return };
+    let (read, rests) = (plain(&mut io), plain(&mut io));
+    let (listener, address) = io.listen(LOOPBACK).unwrap();
+    let waker = io.waker();
+    let peer = StdSocket::bind(LOOPBACK).unwrap();
+    wait(&mut io);
+    io.set_reading(rests.token, false).unwrap();
+    let send = |numbers: std::ops::Range<u8>| {
+        for number in numbers {
+            peer.send_to(&[number], read.local_addr).unwrap();
+            peer.send_to(&[number], rests.local_addr).unwrap();
+        }
+    };
+    // Some is in the ring's buffers when it fails, and some in the sockets.
+    send(0..10);
+    wait(&mut io);
+    send(10..20);
+    break_ring(&io);
+    send(20..30);
+    waker.wake();
+    let _client = std::net::TcpStream::connect(address).unwrap();
+
+    // It is noticed while something is sent: everybody gets it all the same.
+    let packets = [[1; SEGMENT], [2; SEGMENT]];
+    let slices = packets.each_ref().map(|packet| IoSlice::new(packet));
+    let (sockets, to) = receivers(3);
+    let mut failed = Vec::new();
+    let done = io.fan_out(read.token, &[Run::new(&slices, SEGMENT)], &to, &mut failed).unwrap();
+    assert_eq!((done.sent, done.failed), (6, 0), "{failed:?}");
+    sockets.iter().for_each(|socket| expect(socket, &packets));
+
+    let (mut got, mut events, mut accepted) = (Vec::new(), Vec::new(), false);
+    while got.len() < 30 || !accepted {
+        io.wait(None, &mut events).unwrap();
+        for event in &events {
+            if event.token == listener {
+                accepted |= io.accept(listener).unwrap().is_some();
+            } else {
+                assert_eq!(event.token, read.token);
+                io.receive_small(read.token, &mut |bytes, _| got.push(bytes[0])).unwrap();
+            }
+        }
+    }
+    assert!(got.iter().copied().eq(0..30), "{got:?}");
+    assert_eq!(io.name(), "mmsg");
+    assert!(io.warnings().iter().any(|warning| warning.contains("io_uring has failed")));
+
+    io.set_reading(rests.token, true).unwrap();
+    got.clear();
+    while got.len() < 30 {
+        io.wait(None, &mut events).unwrap();
+        io.receive_small(rests.token, &mut |bytes, _| got.push(bytes[0])).unwrap();
+    }
+    assert!(got.into_iter().eq(0..30));
+    // Wakes, new sockets and closing work as ever.
+    waker.wake();
+    io.wait(None, &mut events).unwrap();
+    let new = plain(&mut io);
+    peer.send_to(b"here", new.local_addr).unwrap();
+    io.wait(None, &mut events).unwrap();
+    assert!(events.iter().any(|event| event.token == new.token && event.readable));
+    io.close(new.token);
 }

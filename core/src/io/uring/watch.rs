@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
-use super::buffers::{Buffers, GROUP, header};
+use super::buffers::{Buffers, COUNT, GROUP, header};
 use super::state::{Arrived, State, event};
 use super::tag::Tag;
 use crate::io::sockets::eventfd::Waker;
@@ -30,6 +30,8 @@ pub(super) struct Watch {
     /// Results of the messages that are being sent.
     pub(super) results: Vec<Option<i32>>,
     pub(super) warning: Option<String>,
+    /// What sockets are polled by has failed.
+    pub(super) failure: Option<io::Error>,
 }
 
 // SAFETY: what is not `Send` of itself are the pointers in the header, which are NULL.
@@ -47,6 +49,7 @@ impl Watch {
             answered: Vec::new(),
             results: Vec::new(),
             warning: None,
+            failure: None,
         }
     }
 
@@ -70,7 +73,7 @@ impl Watch {
         self.to_ask.retain(|&other| other != index);
         self.answered.retain(|&other| other != index);
         for arrived in state.arrived.drain(..) {
-            self.buffers.give(arrived.buffer);
+            self.buffers.done(&arrived);
         }
         state.polling_read || state.polling_write || state.receiving
     }
@@ -116,7 +119,9 @@ impl Watch {
             push(ring, cancel.build().user_data(Tag::Other.to_u64()))?;
             state.stopping = true;
         }
-        if datagrams && input && !state.receiving && !state.by_calls {
+        // Who turns reading off and on without reading does not make it keep more and more.
+        let has_room = state.arrived.len() < usize::from(COUNT);
+        if datagrams && input && !state.receiving && !state.by_calls && has_room {
             if self.buffers.any_given() {
                 let receive = opcode::RecvMsgMulti::new(fd, &raw const *self.header, GROUP);
                 push(ring, receive.build().user_data(Tag::Receive(token).to_u64()))?;
@@ -141,6 +146,11 @@ impl Watch {
             state.by_calls = false;
             self.note(token, state);
         }
+    }
+
+    /// Nobody reads from a socket for now: its buffers are for the others.
+    pub(super) fn release(&mut self, state: &mut State) {
+        state.arrived.iter_mut().for_each(|arrived| self.buffers.keep(arrived));
     }
 
     /// Takes a completion into the state of its socket.
@@ -187,6 +197,10 @@ impl Watch {
             entry.state.polled |= result;
             self.answer(token, &mut entry.state);
         } else {
+            if result != -libc::ECANCELED {
+                // It would fail again and again, and nothing be heard of the socket.
+                self.failure = Some(io::Error::from_raw_os_error(-result));
+            }
             self.note(token, &mut entry.state);
         }
     }
@@ -209,8 +223,11 @@ impl Watch {
         };
         match (u32::try_from(result), buffer) {
             (Ok(length), Some(buffer)) => {
-                entry.state.arrived.push_back(Arrived { buffer, length });
+                entry.state.arrived.push_back(Arrived::In { buffer, length });
                 self.answer(token, &mut entry.state);
+                if !entry.wants_input() {
+                    self.release(&mut entry.state);
+                }
             }
             (_, Some(buffer)) => self.buffers.give(buffer),
             _ => {}
@@ -221,7 +238,15 @@ impl Watch {
             self.note(token, &mut entry.state);
             // An errno that says the kernel cannot do it, in contrast to one that an ICMP message
             // left on the socket, or no buffer (ENOBUFS), or our own will (ECANCELED).
-            if [libc::EINVAL, libc::EOPNOTSUPP, libc::ENOSYS, libc::EPERM].contains(&-result) {
+            const REFUSALS: [libc::c_int; 6] = [
+                libc::EINVAL,
+                libc::EOPNOTSUPP,
+                libc::ENOSYS,
+                libc::EPERM,
+                libc::EIO,
+                libc::ENOMEM,
+            ];
+            if REFUSALS.contains(&-result) {
                 entry.state.by_calls = true;
                 entry.state.refused = true;
                 self.warning = Some(format!(
