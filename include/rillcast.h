@@ -1254,7 +1254,7 @@ rill_status rill_log_set(int32_t level,
 
 /**
  * Fills a configuration with the defaults of the library. Unlike `rillcast serve`, a stream then ends with its
- * source (`linger_ms` is 0), and everybody may play and publish (RILL_ACCESS_ALL).
+ * source (`linger_ms` is 0), and everybody may play and publish (RILL_ACCESS_ALL). Thread-safe.
  *
  * @param config  where they go
  * @param size    sizeof(rill_engine_config), so that the library knows your version of it
@@ -1446,7 +1446,9 @@ rill_status rill_engine_ingest_rtp(struct rill_engine *engine,
 
 /**
  * Ends the stream at `path`, wherever it comes from: its players are told that it is over, its readers get
- * what is left and then RILL_END, and its publisher is sent away. Thread-safe.
+ * what is left and then RILL_END, and its publisher is sent away. A rill_source that fed it stays a handle to be
+ * freed; what is pushed into it from then on is thrown away, with RILL_OK. RILL_EVENT_STREAM_ENDED tells of it, and
+ * a new source may take the path at once. Thread-safe.
  *
  * @param path  the stream's path
  * @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_STOPPED
@@ -1578,7 +1580,7 @@ rill_status rill_frame_copy(const struct rill_frame *frame,
                             size_t size);
 
 /**
- * Fills a reader's configuration with the defaults: all tracks, annex B, from the newest key frame on.
+ * Fills a reader's configuration with the defaults: all tracks, annex B, from the newest key frame on. Thread-safe.
  *
  * @param config  where they go
  * @param size    sizeof(rill_reader_config)
@@ -1660,7 +1662,7 @@ rill_status rill_reader_track(const struct rill_reader *reader,
                               struct rill_track *out);
 
 /**
- * Zeroes a track's struct and sets its size.
+ * Zeroes a track's struct and sets its size. Thread-safe.
  *
  * @param track  the struct
  * @param size   sizeof(rill_track)
@@ -1692,7 +1694,7 @@ rill_status rill_reader_clock(struct rill_reader *reader,
                               uint64_t *ntp);
 
 /**
- * Zeroes a track and sets its size.
+ * Zeroes a track and sets its size. Thread-safe.
  *
  * @param track  the struct
  * @param size   sizeof(rill_encoded_track)
@@ -1768,15 +1770,16 @@ rill_status rill_source_push_rtp_batch(struct rill_source *source,
 
 /**
  * Pushes one frame: a whole H.264 access unit with start codes (annex B), or one AAC access unit
- * without ADTS header. It is packetised and sent on at once. For one thread at a time.
+ * without ADTS header. It is packetised and sent on at once. Bytes before the first start code are passed over.
+ * For one thread at a time.
  *
  * @param track    index of its track
  * @param data     the frame
  * @param size     its bytes
  * @param time_ns  when it is to be shown, in ns on a clock that all tracks share; the first one's need
  *                 not be 0. H.264 access units come in decoding order
- * @return RILL_OK; RILL_ERROR_NO_TRACK; RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when
- *         the source takes RTP
+ * @return RILL_OK; RILL_ERROR_ARGUMENT for H.264 without a start code; RILL_ERROR_NO_TRACK;
+ *         RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when the source takes RTP
  */
 rill_status rill_source_push_frame(struct rill_source *source,
                                    size_t track,
@@ -1805,7 +1808,7 @@ rill_status rill_source_key_frame_wanted(struct rill_source *source,
                                          int32_t *wanted);
 
 /**
- * Fills a child's configuration with the defaults.
+ * Fills a child's configuration with the defaults. Thread-safe.
  *
  * @param config  where they go
  * @param size    sizeof(rill_child_config)
@@ -1924,22 +1927,22 @@ rill_status rill_child_get_figures(struct rill_engine *engine,
                                    struct rill_child_figures *out);
 
 /**
- * Zeroes figures and sets their size. `size`: sizeof(rill_engine_figures).
+ * Zeroes figures and sets their size. `size`: sizeof(rill_engine_figures). Thread-safe.
  */
 rill_status rill_engine_figures_init(struct rill_engine_figures *figures, size_t size);
 
 /**
- * Zeroes figures and sets their size. `size`: sizeof(rill_stream_figures).
+ * Zeroes figures and sets their size. `size`: sizeof(rill_stream_figures). Thread-safe.
  */
 rill_status rill_stream_figures_init(struct rill_stream_figures *figures, size_t size);
 
 /**
- * Zeroes figures and sets their size. `size`: sizeof(rill_track_figures).
+ * Zeroes figures and sets their size. `size`: sizeof(rill_track_figures). Thread-safe.
  */
 rill_status rill_track_figures_init(struct rill_track_figures *figures, size_t size);
 
 /**
- * Zeroes figures and sets their size. `size`: sizeof(rill_child_figures).
+ * Zeroes figures and sets their size. `size`: sizeof(rill_child_figures). Thread-safe.
  */
 rill_status rill_child_figures_init(struct rill_child_figures *figures, size_t size);
 
@@ -1992,7 +1995,7 @@ rill_status rill_track_get_figures(struct rill_engine *engine,
 const char *rill_cause_name(size_t cause);
 
 /**
- * Zeroes a histogram and sets its size.
+ * Zeroes a histogram and sets its size. Thread-safe.
  *
  * @param histogram  the struct
  * @param size       sizeof(rill_histogram)
@@ -2030,16 +2033,17 @@ rill_status rill_histogram_quantile(const struct rill_histogram *histogram,
 uint64_t rill_histogram_bucket_end(size_t bucket);
 
 /**
- * Fills a measurement's configuration with the defaults: 200 receivers by UDP of 2 Mbit/s, 3 s.
+ * Fills a measurement's configuration with the defaults: 200 receivers by UDP of 2 Mbit/s, 3 s. Thread-safe.
  *
  * @param config  where they go
  * @param size    sizeof(rill_bench_config)
  * @return RILL_OK, or RILL_ERROR_ARGUMENT
  */
-rill_status rill_bench_config_init(struct rill_bench_config *config, size_t size);
+rill_status rill_bench_config_init(struct rill_bench_config *config,
+                                   size_t size);
 
 /**
- * Zeroes a result and sets its size. `size`: sizeof(rill_bench_result).
+ * Zeroes a result and sets its size. `size`: sizeof(rill_bench_result). Thread-safe.
  */
 rill_status rill_bench_result_init(struct rill_bench_result *result, size_t size);
 

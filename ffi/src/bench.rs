@@ -162,7 +162,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// Fills a measurement's configuration with the defaults: 200 receivers by UDP of 2 Mbit/s, 3 s.
+/// Fills a measurement's configuration with the defaults: 200 receivers by UDP of 2 Mbit/s, 3 s. Thread-safe.
 ///
 /// @param config  where they go
 /// @param size    sizeof(rill_bench_config)
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn rill_bench_config_init(
     guard_done(|| unsafe { OutSized::init(config, size, &rill_bench_config::default()) })
 }
 
-/// Zeroes a result and sets its size. `size`: sizeof(rill_bench_result).
+/// Zeroes a result and sets its size. `size`: sizeof(rill_bench_result). Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_bench_result_init(
     result: *mut rill_bench_result,

@@ -74,7 +74,7 @@ impl rill_child_config {
 /// The most tracks that a child may name: more channels there are not.
 const MAX_TRACKS: usize = 128;
 
-/// Fills a child's configuration with the defaults.
+/// Fills a child's configuration with the defaults. Thread-safe.
 ///
 /// @param config  where they go
 /// @param size    sizeof(rill_child_config)

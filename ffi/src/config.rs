@@ -329,7 +329,7 @@ pub(crate) fn start_of(number: i32, name: &str) -> Result<Start, Failure> {
 }
 
 /// Fills a configuration with the defaults of the library. Unlike `rillcast serve`, a stream then ends with its
-/// source (`linger_ms` is 0), and everybody may play and publish (RILL_ACCESS_ALL).
+/// source (`linger_ms` is 0), and everybody may play and publish (RILL_ACCESS_ALL). Thread-safe.
 ///
 /// @param config  where they go
 /// @param size    sizeof(rill_engine_config), so that the library knows your version of it

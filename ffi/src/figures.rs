@@ -206,7 +206,7 @@ fn text<const N: usize>(text: &str) -> [c_char; N] {
     array
 }
 
-/// Zeroes figures and sets their size. `size`: sizeof(rill_engine_figures).
+/// Zeroes figures and sets their size. `size`: sizeof(rill_engine_figures). Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_engine_figures_init(
     figures: *mut rill_engine_figures,
@@ -216,7 +216,7 @@ pub unsafe extern "C" fn rill_engine_figures_init(
     guard_done(|| unsafe { OutSized::init_zero(figures, size) })
 }
 
-/// Zeroes figures and sets their size. `size`: sizeof(rill_stream_figures).
+/// Zeroes figures and sets their size. `size`: sizeof(rill_stream_figures). Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_stream_figures_init(
     figures: *mut rill_stream_figures,
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn rill_stream_figures_init(
     guard_done(|| unsafe { OutSized::init_zero(figures, size) })
 }
 
-/// Zeroes figures and sets their size. `size`: sizeof(rill_track_figures).
+/// Zeroes figures and sets their size. `size`: sizeof(rill_track_figures). Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_track_figures_init(
     figures: *mut rill_track_figures,
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn rill_track_figures_init(
     guard_done(|| unsafe { OutSized::init_zero(figures, size) })
 }
 
-/// Zeroes figures and sets their size. `size`: sizeof(rill_child_figures).
+/// Zeroes figures and sets their size. `size`: sizeof(rill_child_figures). Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_child_figures_init(
     figures: *mut rill_child_figures,

@@ -1,16 +1,14 @@
 //! Frames that C has borrowed.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use rillcast::media::Payload;
-use rillcast::relay::{self, Packet};
-
 use crate::args::Out;
 use crate::boundary::guard_done;
 use crate::failure::Failure;
-use crate::handle::Table;
 use crate::status::rill_status;
+use lending::Body;
+
+mod lending;
+
+pub(crate) use lending::{Framing, Lender};
 
 /// Some bytes: the layout of `struct iovec`, so that an array of them can be handed to writev(2),
 /// sendmsg(2) or io_uring after a cast.
@@ -93,225 +91,6 @@ impl rill_frame {
     };
 }
 
-static FRAMES: Table<Body> = Table::new(0x53, "frame");
-
-/// What a frame handed to C stands on. It is used again for the reader's next frames, so that none is
-/// allocated in the steady state.
-#[derive(Default)]
-pub(crate) struct Body {
-    content: Content,
-    /// Into the buffers and lists that `content` holds, which do not move while it is here.
-    spans: Vec<rill_span>,
-    /// Where it comes from, while it is out.
-    home: Option<Arc<Home>>,
-}
-
-#[derive(Default)]
-enum Content {
-    #[default]
-    None,
-    Frame(relay::Frame),
-    Packets(Vec<Packet>),
-}
-
-/// How NAL units are told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
-    AnnexB,
-    Avcc,
-}
-
-/// What a reader knows of the frames that are out.
-pub(crate) struct Home {
-    limit: usize,
-    held: AtomicUsize,
-    spare: Mutex<Vec<Arc<Body>>>,
-}
-
-impl Home {
-    pub(crate) fn new(limit: usize) -> Home {
-        Home { limit, held: AtomicUsize::new(0), spare: Mutex::default() }
-    }
-
-    /// Counts one more frame as held, and finds something to keep it in.
-    pub(crate) fn claim(self: &Arc<Home>) -> Result<Claim, Failure> {
-        self.count()?;
-        let body = self.spare().pop();
-        Ok(Claim { home: self.clone(), body, lent: false })
-    }
-
-    /// Counts one more frame as held.
-    fn count(&self) -> Result<(), Failure> {
-        // Relaxed: it is a count; nothing else is read by it.
-        if self.held.fetch_add(1, Ordering::Relaxed) >= self.limit {
-            self.held.fetch_sub(1, Ordering::Relaxed);
-            let text = format!("all {} frames of the reader are held; release some", self.limit);
-            return Err(Failure::new(rill_status::RILL_ERROR_FRAMES_HELD, text));
-        }
-        Ok(())
-    }
-
-    /// One frame less is held. Relaxed, as above.
-    fn give_back(&self) {
-        self.held.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Body>>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The right to hold one frame; given back when dropped, unless a frame was lent out under it: then
-/// that frame's release gives it back.
-pub(crate) struct Claim {
-    home: Arc<Home>,
-    /// What a frame before was kept in.
-    body: Option<Arc<Body>>,
-    lent: bool,
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        if !self.lent {
-            self.home.give_back();
-            self.home.spare().extend(self.body.take());
-        }
-    }
-}
-
-impl Claim {
-    /// Lends a frame out.
-    pub(crate) fn frame(
-        self,
-        frame: relay::Frame,
-        framing: Framing,
-        clock_rate: u32,
-    ) -> Result<rill_frame, Failure> {
-        let flags = (RILL_FRAME_KEY * u32::from(frame.data.key))
-            | (RILL_FRAME_DAMAGED * u32::from(frame.data.damaged))
-            | match &frame.data.payload {
-                Payload::H264(unit) if unit.parameter_sets_changed => RILL_FRAME_NEW_PARAMETERS,
-                _ => 0,
-            };
-        let seen = rill_frame {
-            time: frame.time,
-            arrival_ns: u64::try_from(frame.arrival.as_nanos()).unwrap_or(u64::MAX),
-            clock_rate,
-            track: u32::try_from(frame.track).unwrap_or(u32::MAX),
-            flags,
-            lost: u32::try_from(frame.data.lost).unwrap_or(u32::MAX),
-            ..rill_frame::EMPTY
-        };
-        self.lend(seen, Content::Frame(frame), |content, spans| {
-            let Content::Frame(frame) = content else { return };
-            // `for_each`, as `extend` would go through these nested iterators one `next` at a time.
-            let mut add = |bytes: &[u8]| spans.push(span(bytes));
-            match (&frame.data.payload, framing) {
-                (Payload::H264(unit), Framing::AnnexB) => unit.annex_b().for_each(&mut add),
-                (Payload::H264(unit), Framing::Avcc) => unit.avcc().for_each(&mut add),
-                (Payload::Aac(slices) | Payload::Opaque(slices), _) => {
-                    slices.iter().for_each(|slice| add(slice.bytes()));
-                }
-            }
-        })
-    }
-
-    /// Lends packets out; `seen` says what is to be said of them.
-    pub(crate) fn packets(
-        self,
-        packets: Vec<Packet>,
-        seen: rill_frame,
-    ) -> Result<rill_frame, Failure> {
-        self.lend(seen, Content::Packets(packets), |content, spans| {
-            let Content::Packets(packets) = content else { return };
-            spans.extend(packets.iter().map(|packet| span(packet.data())));
-        })
-    }
-
-    /// A frame that was released, for its memory.
-    pub(crate) fn released(&mut self) -> Option<relay::Frame> {
-        let body = self.body.as_mut().and_then(Arc::get_mut)?;
-        match std::mem::take(&mut body.content) {
-            Content::Frame(frame) => Some(frame),
-            other => {
-                body.content = other;
-                None
-            }
-        }
-    }
-
-    /// A list for packets, with memory from before.
-    pub(crate) fn list(&mut self) -> Vec<Packet> {
-        let body = self.body.as_mut().and_then(Arc::get_mut);
-        match body.map(|body| &mut body.content) {
-            Some(Content::Packets(list)) => std::mem::take(list),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Takes such a list back unused.
-    pub(crate) fn keep(&mut self, list: Vec<Packet>) {
-        if let Some(body) = self.body.as_mut().and_then(Arc::get_mut) {
-            body.content = Content::Packets(list);
-        }
-    }
-
-    fn lend(
-        mut self,
-        mut seen: rill_frame,
-        content: Content,
-        list: impl FnOnce(&Content, &mut Vec<rill_span>),
-    ) -> Result<rill_frame, Failure> {
-        let mut body = self.body.take().unwrap_or_default();
-        if Arc::get_mut(&mut body).is_none() {
-            // Cannot be: spare bodies have no other owner.
-            body = Arc::default();
-        }
-        if let Some(body) = Arc::get_mut(&mut body) {
-            body.content = content;
-            body.home = Some(self.home.clone());
-            list(&body.content, &mut body.spans);
-            seen.size = body.spans.iter().map(|span| span.size).sum();
-        }
-        seen.spans = body.spans.as_ptr();
-        seen.span_count = body.spans.len();
-        seen.owner = FRAMES.insert(body)?;
-        // From here on the frame is what counts as held.
-        self.lent = true;
-        Ok(seen)
-    }
-}
-
-fn span(bytes: &[u8]) -> rill_span {
-    rill_span { data: bytes.as_ptr(), size: bytes.len() }
-}
-
-/// Takes back what was lent out under this number.
-fn take_back(owner: u64) -> Result<(), Failure> {
-    let mut body = FRAMES.remove(owner)?;
-    let Some(last) = Arc::get_mut(&mut body) else {
-        // Another reference is held.
-        if let Some(home) = &body.home {
-            home.give_back();
-        }
-        return Ok(());
-    };
-    if let Some(home) = last.home.take() {
-        home.give_back();
-        last.spans.clear();
-        match &mut last.content {
-            Content::Packets(packets) => packets.clear(),
-            Content::Frame(frame) => frame.data.clear(),
-            Content::None => {}
-        }
-        let mut spare = home.spare();
-        if spare.len() < home.limit {
-            spare.push(body);
-        }
-    }
-    Ok(())
-}
-
 /// Gives a frame back and zeroes the struct, so that a second release does nothing. From any thread,
 /// also after its reader or engine was freed.
 ///
@@ -326,7 +105,7 @@ pub unsafe extern "C" fn rill_frame_release(frame: *mut rill_frame) -> rill_stat
         out.set(rill_frame::EMPTY);
         match owner {
             0 => Ok(()),
-            owner => take_back(owner),
+            owner => Body::take_back(owner),
         }
     })
 }
@@ -348,18 +127,8 @@ pub unsafe extern "C" fn rill_frame_ref(
         let out = unsafe { Out::claim(out, "out") }?;
         // SAFETY: the caller's: NULL or a frame that was handed over.
         let mut second = unsafe { read(frame) }?;
-        let body = FRAMES.get(second.owner)?;
-        if let Some(home) = &body.home {
-            home.count()?;
-            match FRAMES.insert(body.clone()) {
-                Ok(owner) => second.owner = owner,
-                Err(failure) => {
-                    home.give_back();
-                    return Err(failure);
-                }
-            }
-            out.set(second);
-        }
+        second.owner = Body::again(Body::of(second.owner)?)?;
+        out.set(second);
         Ok(())
     })
 }
@@ -379,14 +148,14 @@ pub unsafe extern "C" fn rill_frame_copy(
 ) -> rill_status {
     guard_done(|| {
         // SAFETY: the caller's: NULL or a frame that was handed over.
-        let body = FRAMES.get(unsafe { read(frame) }?.owner)?;
-        let needed: usize = body.spans.iter().map(|span| span.size).sum();
+        let body = Body::of(unsafe { read(frame) }?.owner)?;
+        let needed = lending::size(body.spans());
         if buffer.is_null() || size < needed {
             let text = format!("the frame has {needed} bytes, the buffer has room for {size}");
             return Err(Failure::argument(text));
         }
         let mut at = buffer;
-        for span in &body.spans {
+        for span in body.spans() {
             // SAFETY: the span's bytes are kept by `body`; the caller vouches for `size` bytes at
             // `buffer`, of which no more than `needed` are written.
             unsafe { std::ptr::copy_nonoverlapping(span.data, at, span.size) };

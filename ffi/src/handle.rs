@@ -18,11 +18,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::failure::Failure;
 use crate::status::rill_status;
 
-const INDEX_BITS: u32 = 24;
-const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
-const KIND_SHIFT: u32 = 56;
+pub(crate) const INDEX_BITS: u32 = 24;
+pub(crate) const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
+pub(crate) const KIND_SHIFT: u32 = 56;
 
-/// The objects of one kind that C holds handles of.
+/// The objects of one kind that C holds handles of. A look-up takes a lock, for a moment: what is looked up for
+/// each frame is in [`Slots`](crate::slot::Slots).
 pub(crate) struct Table<T> {
     kind: u8,
     /// What the objects are called in errors.
@@ -108,15 +109,18 @@ impl<T> Table<T> {
     }
 
     fn wrong(&self, handle: u64) -> Failure {
-        let text = match handle {
-            0 => format!("the {} is NULL", self.name),
-            _ if handle >> KIND_SHIFT == u64::from(self.kind) => {
-                format!("the {} was freed", self.name)
-            }
-            _ => format!("this is not a {}", self.name),
-        };
-        Failure::new(rill_status::RILL_ERROR_HANDLE, text)
+        wrong(self.kind, self.name, handle)
     }
+}
+
+/// What is wrong with a handle that leads to nothing of this kind and name.
+pub(crate) fn wrong(kind: u8, name: &str, handle: u64) -> Failure {
+    let text = match handle {
+        0 => format!("the {name} is NULL"),
+        _ if handle >> KIND_SHIFT == u64::from(kind) => format!("the {name} was freed"),
+        _ => format!("this is not a {name}"),
+    };
+    Failure::new(rill_status::RILL_ERROR_HANDLE, text)
 }
 
 /// The number in a handle.

@@ -64,7 +64,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Zeroes a histogram and sets its size.
+/// Zeroes a histogram and sets its size. Thread-safe.
 ///
 /// @param histogram  the struct
 /// @param size       sizeof(rill_histogram)

@@ -4,7 +4,7 @@
 //! `docs/c-api.md`. How it is kept:
 //!
 //! * a handle is a number in a pointer's clothes ([`handle`]): it is looked up, never followed, so a
-//!   freed or foreign one is an error and not a crash;
+//!   freed or foreign one is an error and not a crash; without a lock where that is done for each frame ([`slot`]);
 //! * every function goes through [`boundary::guard`], which turns errors and panics into a status and
 //!   a text for the calling thread;
 //! * what comes from C is checked in [`args`]: NULL, alignment, length, `struct_size`, UTF-8;
@@ -35,6 +35,7 @@ mod histogram;
 mod log;
 mod reader;
 mod signals;
+mod slot;
 mod source;
 mod status;
 mod stream;

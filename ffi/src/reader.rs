@@ -2,8 +2,6 @@
 
 use std::ffi::c_char;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::args::{self, Out};
 use crate::boundary::{guard, guard_done};
@@ -11,7 +9,7 @@ use crate::engine::{rill_engine, running};
 use crate::frame::rill_frame;
 use crate::handle;
 use crate::status::rill_status;
-use reading::{Found, READERS, Reader};
+use reading::{Found, Reader};
 
 mod description;
 mod reading;
@@ -54,7 +52,7 @@ pub unsafe extern "C" fn rill_reader_new(
         // SAFETY: the caller's.
         let config = unsafe { args::config(config, rill_reader_config::default(), "config") }?;
         let engine = running(engine)?;
-        out.set(handle::pointer(READERS.insert(Arc::new(Reader::open(&engine, path, &config)?))?));
+        out.set(handle::pointer(Reader::open(&engine, path, &config)?.lend()?));
         Ok(())
     })
 }
@@ -70,9 +68,7 @@ pub unsafe extern "C" fn rill_reader_free(reader: *mut rill_reader) -> rill_stat
         if reader.is_null() {
             return Ok(());
         }
-        // Relaxed: it only ends a wait.
-        READERS.remove(handle::number(reader))?.freed.store(true, Ordering::Relaxed);
-        Ok(())
+        Reader::take_back(reader)
     })
 }
 
@@ -96,7 +92,8 @@ pub unsafe extern "C" fn rill_reader_next(
     guard(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::claim(out, "out") }?;
-        Ok(match Reader::of(reader)?.next(args::patience(timeout_ms))? {
+        let patience = args::patience(timeout_ms);
+        Ok(match Reader::with(reader, |reader| reader.next(patience))? {
             Found::Frame(frame) => {
                 out.set(frame);
                 rill_status::RILL_OK
@@ -124,11 +121,12 @@ pub unsafe extern "C" fn rill_reader_fd(reader: *mut rill_reader, fd: *mut i32) 
     guard_done(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::claim(fd, "fd") }?;
-        let reader = Reader::of(reader)?;
-        let reading = reader.lock()?;
-        let fd = reader.bell.open()?.as_raw_fd();
-        reader.arm(&reading);
-        out.set(fd);
+        out.set(Reader::with(reader, |reader| {
+            let desk = reader.lock()?;
+            let fd = reader.bell.open()?.as_raw_fd();
+            reader.arm(&desk.reading);
+            Ok(fd)
+        })?);
         Ok(())
     })
 }

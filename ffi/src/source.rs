@@ -146,7 +146,7 @@ impl rill_encoded_track {
     }
 }
 
-/// Zeroes a track and sets its size.
+/// Zeroes a track and sets its size. Thread-safe.
 ///
 /// @param track  the struct
 /// @param size   sizeof(rill_encoded_track)
@@ -290,15 +290,16 @@ pub unsafe extern "C" fn rill_source_push_rtp_batch(
 }
 
 /// Pushes one frame: a whole H.264 access unit with start codes (annex B), or one AAC access unit
-/// without ADTS header. It is packetised and sent on at once. For one thread at a time.
+/// without ADTS header. It is packetised and sent on at once. Bytes before the first start code are passed over.
+/// For one thread at a time.
 ///
 /// @param track    index of its track
 /// @param data     the frame
 /// @param size     its bytes
 /// @param time_ns  when it is to be shown, in ns on a clock that all tracks share; the first one's need
 ///                 not be 0. H.264 access units come in decoding order
-/// @return RILL_OK; RILL_ERROR_NO_TRACK; RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when
-///         the source takes RTP
+/// @return RILL_OK; RILL_ERROR_ARGUMENT for H.264 without a start code; RILL_ERROR_NO_TRACK;
+///         RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when the source takes RTP
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_source_push_frame(
     source: *mut rill_source,
@@ -320,6 +321,11 @@ pub unsafe extern "C" fn rill_source_push_frame(
             rill_codec::RILL_CODEC_AAC => source.write_aac(track, frame, time),
             _ => {
                 let nals: Vec<&[u8]> = annex_b::nals(frame).collect();
+                if nals.is_empty() {
+                    let text =
+                        "there is no NAL unit in the frame: H.264 has a start code before each";
+                    return Err(Failure::argument(text));
+                }
                 source.write_h264(track, &nals, time)
             }
         };

@@ -176,6 +176,15 @@ static void sequences(void) {
     EXPECT(RILL_ERROR_UNSUPPORTED, rill_source_push_frame(source, 0, bytes, sizeof bytes, 0));
     EXPECT(RILL_ERROR_ARGUMENT, rill_source_new_media(engine, "b", NULL, 1, &twin));
     EXPECT(RILL_ERROR_ARGUMENT, rill_source_new_media(engine, "b", NULL, SIZE_MAX, &twin));
+    rill_encoded_track encoded;
+    rill_encoded_track_init(&encoded, sizeof encoded);
+    encoded.codec = RILL_CODEC_H264;
+    EXPECT(RILL_OK, rill_source_new_media(engine, "b", &encoded, 1, &twin));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_source_push_frame(twin, 0, bytes, 0, 0));
+    EXPECT(RILL_ERROR_ARGUMENT, rill_source_push_frame(twin, 0, bytes + 12, 3, 0)); /* no start code */
+    EXPECT(RILL_OK, rill_engine_end_stream(engine, "b"));
+    EXPECT(RILL_OK, rill_source_push_frame(twin, 0, (const uint8_t *)"\0\0\1\x65\x88", 5, 0));
+    EXPECT(RILL_OK, rill_source_free(twin));
     EXPECT(RILL_ERROR_ARGUMENT, rill_child_add_udp(engine, "a", NULL, NULL, NULL, 1, &child));
     EXPECT(RILL_ERROR_ARGUMENT, rill_child_add_fd(engine, "a", NULL, -1, NULL, 1, &child));
     EXPECT(RILL_ERROR_SYSTEM, rill_child_add_fd(engine, "a", NULL, 9999, NULL, 1, &child));

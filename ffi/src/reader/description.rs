@@ -20,7 +20,7 @@ pub unsafe extern "C" fn rill_reader_track_count(
     guard_done(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::claim(out, "out") }?;
-        out.set(Reader::of(reader)?.tracks.len());
+        out.set(Reader::with(reader, |reader| Ok(reader.tracks.len()))?);
         Ok(())
     })
 }
@@ -39,13 +39,14 @@ pub unsafe extern "C" fn rill_reader_track(
     guard_done(|| {
         // SAFETY: the caller's.
         let out = unsafe { OutSized::claim(out, "out") }?;
-        let reader = Reader::of(reader)?;
-        out.set(&reader.tracks.get(track).ok_or_else(|| Failure::no_track(track))?.to_c());
-        Ok(())
+        Reader::with(reader, |reader| {
+            out.set(&reader.tracks.get(track).ok_or_else(|| Failure::no_track(track))?.to_c());
+            Ok(())
+        })
     })
 }
 
-/// Zeroes a track's struct and sets its size.
+/// Zeroes a track's struct and sets its size. Thread-safe.
 ///
 /// @param track  the struct
 /// @param size   sizeof(rill_track)
@@ -66,7 +67,7 @@ pub unsafe extern "C" fn rill_reader_sdp(
     guard_done(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::claim(out, "out") }?;
-        out.set(Reader::of(reader)?.sdp.as_ptr());
+        out.set(Reader::with(reader, |reader| Ok(reader.sdp.as_ptr()))?);
         Ok(())
     })
 }
@@ -90,16 +91,18 @@ pub unsafe extern "C" fn rill_reader_clock(
     guard(|| {
         // SAFETY: the caller's, both.
         let (time, ntp) = unsafe { (Out::claim(time, "time")?, Out::claim(ntp, "ntp")?) };
-        let reader = Reader::of(reader)?;
-        if track >= reader.tracks.len() {
-            return Err(Failure::no_track(track));
-        }
-        let reading = reader.lock()?;
-        let Reading::Frames(frames, _) = &*reading else {
-            let text = "the reports are among the packets of a reader with RILL_FORMAT_RTP";
-            return Err(Failure::new(rill_status::RILL_ERROR_UNSUPPORTED, text));
-        };
-        let Some(reference) = frames.reference(track) else { return Ok(rill_status::RILL_AGAIN) };
+        let reference = Reader::with(reader, |reader| {
+            if track >= reader.tracks.len() {
+                return Err(Failure::no_track(track));
+            }
+            let desk = reader.lock()?;
+            let Reading::Frames(frames, _) = &desk.reading else {
+                let text = "the reports are among the packets of a reader with RILL_FORMAT_RTP";
+                return Err(Failure::new(rill_status::RILL_ERROR_UNSUPPORTED, text));
+            };
+            Ok(frames.reference(track))
+        })?;
+        let Some(reference) = reference else { return Ok(rill_status::RILL_AGAIN) };
         time.set(reference.time);
         ntp.set(reference.ntp);
         Ok(rill_status::RILL_OK)

@@ -13,17 +13,18 @@ use crate::config::start_of;
 use crate::engine::Bell;
 use crate::failure::Failure;
 use crate::frame::{
-    Framing, Home, RILL_FRAME_BEGIN, RILL_FRAME_DAMAGED, RILL_FRAME_END, RILL_FRAME_RTCP,
+    Framing, Lender, RILL_FRAME_BEGIN, RILL_FRAME_DAMAGED, RILL_FRAME_END, RILL_FRAME_RTCP,
     rill_frame,
 };
-use crate::handle::{self, Table};
+use crate::handle;
+use crate::slot::{Lent, Slots, Tenant, Vacancy};
 use crate::status::rill_status;
 use crate::track::Described;
 
 use super::rill_reader;
 use super::settings::{rill_format, rill_reader_config};
 
-pub(super) static READERS: Table<Reader> = Table::new(0x54, "reader");
+static READERS: Slots<Seat> = Slots::new(0x54, "reader");
 
 /// Frames that a reader may be allowed to hold.
 const MAX_FRAMES: u32 = 4096;
@@ -32,14 +33,33 @@ const RUN: usize = 64;
 /// How long one wait may last, so that a waiting thread sees that the reader was freed.
 const SLICE: Duration = Duration::from_millis(100);
 
+/// Where a reader is while C has a handle of it, or a call uses it.
+#[derive(Default)]
+struct Seat(Option<Reader>);
+
+impl Tenant for Seat {
+    fn slots() -> &'static Slots<Seat> {
+        &READERS
+    }
+
+    fn leave(vacancy: Vacancy<Seat>) {
+        drop(vacancy);
+    }
+}
+
 /// A stream's reader, and what is told of the stream.
 pub(super) struct Reader {
-    source: Mutex<Reading>,
+    desk: Mutex<Desk>,
     pub(super) bell: Arc<Bell>,
-    home: Arc<Home>,
     pub(super) freed: AtomicBool,
     pub(super) tracks: Vec<Described>,
     pub(super) sdp: CString,
+}
+
+/// What one thread at a time works with.
+pub(super) struct Desk {
+    pub(super) reading: Reading,
+    lender: Lender,
 }
 
 pub(super) enum Reading {
@@ -101,26 +121,52 @@ impl Reader {
         };
         let tracks = session.media.iter().map(|media| Described::new(media, framing)).collect();
         let sdp = CString::new(session.to_string()).unwrap_or_default();
-        let home = Arc::new(Home::new(config.max_frames as usize));
+        let desk = Mutex::new(Desk { reading, lender: Lender::new(config.max_frames as usize) });
         let freed = AtomicBool::new(false);
-        Ok(Reader { source: Mutex::new(reading), bell, home, freed, tracks, sdp })
+        Ok(Reader { desk, bell, freed, tracks, sdp })
     }
 
-    pub(super) fn of(reader: *const rill_reader) -> Result<Arc<Reader>, Failure> {
-        READERS.get(handle::number(reader))
+    /// A handle of it, for C.
+    pub(super) fn lend(self) -> Result<u64, Failure> {
+        let mut vacancy = Vacancy::<Seat>::any()?;
+        vacancy.body().0 = Some(self);
+        Ok(vacancy.lend())
     }
 
-    pub(super) fn lock(&self) -> Result<MutexGuard<'_, Reading>, Failure> {
-        match self.source.try_lock() {
+    /// The handle means nothing from now on; whoever waits with the reader comes back soon.
+    pub(super) fn take_back(reader: *const rill_reader) -> Result<(), Failure> {
+        let seat = Lent::<Seat>::take_back(handle::number(reader))?;
+        if let Seat(Some(reader)) = &*seat {
+            // Relaxed: it only ends a wait.
+            reader.freed.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Does something with the reader of a handle, which stays until that is done.
+    pub(super) fn with<T>(
+        reader: *const rill_reader,
+        work: impl FnOnce(&Reader) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let number = handle::number(reader);
+        match &*Lent::<Seat>::of(number)? {
+            Seat(Some(reader)) => work(reader),
+            // Cannot be: none is lent without a reader.
+            Seat(None) => Err(Failure::new(rill_status::RILL_ERROR_HANDLE, "there is no reader")),
+        }
+    }
+
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, Desk>, Failure> {
+        match self.desk.try_lock() {
             Ok(guard) => Ok(guard),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => Err(Failure::busy("the reader")),
         }
     }
 
-    fn find(&self, reading: &mut Reading, patience: Duration) -> Result<Found, Failure> {
-        let mut claim = self.home.claim()?;
-        match reading {
+    fn find(&self, desk: &mut Desk, patience: Duration) -> Result<Found, Failure> {
+        let mut claim = desk.lender.claim()?;
+        match &mut desk.reading {
             Reading::Frames(reader, framing) => {
                 if let Some(frame) = claim.released() {
                     reader.recycle(frame);
@@ -187,33 +233,32 @@ impl Reader {
     }
 
     pub(super) fn next(&self, patience: Option<Duration>) -> Result<Found, Failure> {
-        let mut reading = self.lock()?;
-        // What is there is given without a look at the clock.
-        match self.find(&mut reading, Duration::ZERO)? {
+        let mut desk = self.lock()?;
+        let first = patience.map_or(SLICE, |patience| patience.min(SLICE));
+        match self.find(&mut desk, first)? {
             Found::TimedOut => {}
             found => return Ok(found),
         }
-        if patience == Some(Duration::ZERO) {
-            self.arm(&reading);
-            return Ok(Found::TimedOut);
-        }
-        let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
-        let mut slice = patience.map_or(SLICE, |patience| patience.min(SLICE));
+        // The clock is not looked at before the first slice is over: so long it has been waited then.
+        let mut left = patience.map(|patience| patience.saturating_sub(first));
+        let deadline = match left {
+            Some(left) if !left.is_zero() => Instant::now().checked_add(left),
+            _ => None,
+        };
         loop {
+            if left.is_some_and(|left| left.is_zero()) {
+                self.arm(&desk.reading);
+                return Ok(Found::TimedOut);
+            }
             if self.freed.load(Ordering::Relaxed) {
                 let text = "the reader was freed while it was waiting";
                 return Err(Failure::new(rill_status::RILL_ERROR_HANDLE, text));
             }
-            match self.find(&mut reading, slice)? {
+            match self.find(&mut desk, left.unwrap_or(SLICE).min(SLICE))? {
                 Found::TimedOut => {}
                 found => return Ok(found),
             }
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                self.arm(&reading);
-                return Ok(Found::TimedOut);
-            }
-            slice = left.unwrap_or(SLICE).min(SLICE);
+            left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         }
     }
 }

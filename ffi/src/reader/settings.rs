@@ -59,7 +59,7 @@ impl Default for rill_reader_config {
     }
 }
 
-/// Fills a reader's configuration with the defaults: all tracks, annex B, from the newest key frame on.
+/// Fills a reader's configuration with the defaults: all tracks, annex B, from the newest key frame on. Thread-safe.
 ///
 /// @param config  where they go
 /// @param size    sizeof(rill_reader_config)
