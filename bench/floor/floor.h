@@ -1,4 +1,4 @@
-/* The least work with which packets of one source reach many receivers: what the kernel itself takes.
+/* The least work with which the packets of each source reach its receivers: what the kernel itself takes.
  * Any relay's cost per packet is to be seen beside it. */
 #ifndef RILLCAST_FLOOR_H
 #define RILLCAST_FLOOR_H
@@ -15,11 +15,12 @@ enum floor_mode {
 
 struct floor_job {
     int mode;
-    int ingest;                         /* UDP socket where the packets come in */
+    const int *ingests;                 /* UDP sockets where the packets come in, one a stream */
+    uint32_t streams;                   /* of them */
     int stop;                           /* readable, or hung up, when it is over */
-    const struct sockaddr_in *children; /* UDP: where to */
+    const struct sockaddr_in *children; /* UDP: where to, first those of the first stream */
     const int *connections;             /* TCP: connected, blocking sockets */
-    uint32_t count;                     /* of children */
+    uint32_t count;                     /* of children of each stream */
     uint64_t sent;                      /* out: packets handed to the kernel */
     uint64_t failed;                    /* out: packets that it did not take */
 };

@@ -11,7 +11,8 @@ use crate::fanout::Subject;
 #[repr(C)]
 struct Job {
     mode: c_int,
-    ingest: c_int,
+    ingests: *const c_int,
+    streams: u32,
     stop: c_int,
     children: *const libc::sockaddr_in,
     connections: *const c_int,
@@ -30,7 +31,7 @@ pub(crate) enum Children {
     Tcp(Vec<TcpStream>),
 }
 
-/// Relays what comes in at `ingest`, as `subject` does it, until `stop` is readable or hung up. Returns
+/// Relays what comes in at each of `ingests` to its part of the children, the first one's first, as `subject` does it, until `stop` is readable or hung up. Returns
 /// how many packets the kernel took and how many it refused.
 ///
 /// # Errors
@@ -38,7 +39,7 @@ pub(crate) enum Children {
 /// When a socket cannot be used, or `subject` does not send to children of this kind.
 pub(crate) fn relay(
     subject: Subject,
-    ingest: &UdpSocket,
+    ingests: &[UdpSocket],
     stop: BorrowedFd<'_>,
     children: &Children,
 ) -> io::Result<(u64, u64)> {
@@ -53,18 +54,21 @@ pub(crate) fn relay(
         Children::Udp(to) => (to.iter().map(packed).collect(), Vec::new()),
         Children::Tcp(to) => (Vec::new(), to.iter().map(AsRawFd::as_raw_fd).collect()),
     };
-    let count = addresses.len().max(connections.len());
+    let ingests: Vec<_> = ingests.iter().map(AsRawFd::as_raw_fd).collect();
+    let count = addresses.len().max(connections.len()) / ingests.len().max(1);
+    let number = |count| u32::try_from(count).map_err(|_| io::ErrorKind::InvalidInput);
     let mut job = Job {
         mode,
-        ingest: ingest.as_raw_fd(),
+        ingests: ingests.as_ptr(),
+        streams: number(ingests.len())?,
         stop: stop.as_raw_fd(),
         children: addresses.as_ptr(),
         connections: connections.as_ptr(),
-        count: u32::try_from(count).map_err(|_| io::ErrorKind::InvalidInput)?,
+        count: number(count)?,
         sent: 0,
         failed: 0,
     };
-    // SAFETY: the lists have `count` elements where `mode` reads them, they and the sockets outlive the
+    // SAFETY: the lists have `count` elements for each of `streams` where `mode` reads them, they and the sockets outlive the
     // call, and nothing of the job is kept after it.
     match unsafe { floor_relay(&mut job) } {
         0 => Ok((job.sent, job.failed)),

@@ -34,6 +34,7 @@ type Release = unsafe extern "C" fn(*mut rill_frame) -> rill_status;
 
 fn frames() -> Frames {
     let load = Load {
+        streams: 1,
         children: 0,
         transport: Transport::Udp,
         bitrate: 2_000_000,

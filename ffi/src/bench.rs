@@ -87,6 +87,7 @@ impl rill_bench_config {
             return Err(Failure::argument(text));
         }
         Ok(Load {
+            streams: 1,
             children: self.children as usize,
             transport,
             bitrate: self.bitrate,

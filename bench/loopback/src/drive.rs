@@ -14,6 +14,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// What was found.
 #[derive(Clone, Debug)]
 pub struct Driven<U> {
+    /// Packets that reached a receiver before it was measured, since the stream began.
+    pub before: u64,
     /// Packets that reached a receiver while it was measured.
     pub packets: u64,
     /// Packets that did not, from first to last.
@@ -49,18 +51,24 @@ pub fn drive<U, E: From<Error>>(
     let first = arrived()?.packets;
     let start = Instant::now();
     let mut sent = 0;
-    // Between two frames, so that what is under way does not count.
+    // Between two frames, so that what is under way does not count; of many streams some send at any moment.
     let middle = |frame: u32| start + interval * frame - interval / 4;
+    let moments = source.moments();
+    let mut send = |frame: u32| {
+        (0..moments).try_fold(0, |packets, moment| {
+            let part = interval.mul_f64(moment as f64 / moments as f64);
+            wait_until(start + interval * frame + part);
+            Ok::<u64, Error>(packets + source.send(moment)?)
+        })
+    };
     for frame in 0..warm {
-        wait_until(start + interval * frame);
-        sent += source.send()?;
+        sent += send(frame)?;
     }
     wait_until(middle(warm));
     let (before, used_before) = (arrived()?, usage()?);
     let began = Instant::now();
     for frame in warm..warm + measured {
-        wait_until(start + interval * frame);
-        sent += source.send()?;
+        sent += send(frame)?;
     }
     wait_until(middle(warm + measured));
     let (after, used_after) = (arrived()?, usage()?);
@@ -76,6 +84,7 @@ pub fn drive<U, E: From<Error>>(
     let mut latencies = after.latencies;
     latencies.sort_unstable();
     Ok(Driven {
+        before: before.packets - first,
         packets: after.packets - before.packets,
         lost: expected.saturating_sub(packets),
         elapsed,

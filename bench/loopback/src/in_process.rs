@@ -1,19 +1,10 @@
 //! An engine in this process is the relay.
 
-use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use rillcast::engine::{ChildOptions, Config, Engine, Receiver};
-use rillcast::media::sdp;
-use rillcast::relay::Start;
+use rillcast::engine::{Config, Engine};
 
-use super::{
-    Error, Load, Processors, Receivers, Source, Transport, description, doing, drive, free_pair,
-    pin_to,
-};
-
-/// The path of the stream.
-const PATH: &str = "bench";
+use super::{Error, Load, Processors, Receivers, Source, attach, doing, drive, pin_to};
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -58,23 +49,8 @@ fn measure(load: &Load, config: Config) -> Result<Measured, Error> {
     }
     let epoch = Instant::now();
     let receivers = Receivers::start(load, epoch)?;
-    let port = free_pair()?;
-    let session = sdp::Session::parse(description(port).as_bytes())
-        .map_err(|_| Error::Other("the stream's own description cannot be read"))?;
-    engine.ingest_rtp(PATH, session)?;
-    for child in receivers.addresses() {
-        let receiver = match load.transport {
-            Transport::Udp => Receiver::Udp(vec![Some((*child, *child))]),
-            Transport::Tcp => Receiver::Connection {
-                socket: connect(child)?.into(),
-                channels: vec![Some((0, 1))],
-                reading: true,
-            },
-        };
-        let options = ChildOptions { start: Start::Live, ..ChildOptions::default() };
-        engine.add_child(PATH, receiver, options)?;
-    }
-    let mut source = Source::new(load, SocketAddr::from(([127, 0, 0, 1], port)), epoch)?;
+    let to = attach(&engine, load.transport, load.streams, receivers.addresses())?;
+    let mut source = Source::new(load, &to, epoch)?;
     let arrived = || Ok::<_, Error>(receivers.arrived());
     let driven = drive(load, &mut source, arrived, || Ok(engine.figures()?.cpu))?;
     engine.stop();
@@ -87,20 +63,16 @@ fn measure(load: &Load, config: Config) -> Result<Measured, Error> {
     })
 }
 
-fn connect(to: &SocketAddr) -> Result<TcpStream, Error> {
-    let stream = TcpStream::connect(to).map_err(doing("connect to a receiver"))?;
-    stream.set_nodelay(true).map_err(doing("connect to a receiver"))?;
-    Ok(stream)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Transport;
 
     #[test]
     fn what_is_sent_arrives_and_costs_something() {
         for transport in [Transport::Udp, Transport::Tcp] {
             let load = Load {
+                streams: 2,
                 children: 3,
                 transport,
                 bitrate: 500_000,

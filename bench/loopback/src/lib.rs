@@ -13,6 +13,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+mod attach;
 mod drive;
 mod in_process;
 mod pin;
@@ -20,6 +21,7 @@ mod ports;
 mod receivers;
 mod source;
 
+pub use attach::{attach, connect};
 pub use drive::{Driven, drive};
 pub use in_process::{Measured, in_process};
 pub use pin::{Processors, pin_to};
@@ -41,7 +43,9 @@ pub enum Transport {
 /// What goes over the loopback.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// Receivers.
+    /// Streams, each with a source and receivers of its own.
+    pub streams: usize,
+    /// Receivers of each.
     pub children: usize,
     /// How they receive.
     pub transport: Transport,
@@ -56,6 +60,16 @@ pub struct Load {
 }
 
 impl Load {
+    /// Receivers of all streams.
+    pub fn receivers(&self) -> usize {
+        self.streams.saturating_mul(self.children)
+    }
+
+    /// The same receivers, all of one stream.
+    pub fn of_one_stream(self) -> Load {
+        Load { streams: 1, children: self.receivers(), ..self }
+    }
+
     /// Packets of a frame.
     pub fn packets_per_frame(&self) -> usize {
         let bytes = f64::from(self.bitrate) / 8.0 / f64::from(self.fps.max(1));

@@ -54,10 +54,10 @@ impl Receivers {
     /// When the system refuses sockets or a thread.
     pub fn start(load: &Load, epoch: Instant) -> Result<Receivers, Error> {
         let mut thread = Thread::new(epoch)?;
-        let mut addresses = Vec::with_capacity(load.children);
+        let mut addresses = Vec::with_capacity(load.receivers());
         match load.transport {
             Transport::Udp => {
-                for _ in 0..load.children {
+                for _ in 0..load.receivers() {
                     let socket = thread
                         .io
                         .bind_udp(LOOPBACK, &options(load))
@@ -70,7 +70,7 @@ impl Receivers {
                     .io
                     .listen(LOOPBACK)
                     .map_err(doing("listen for the relay's connections"))?;
-                addresses.resize(load.children, address);
+                addresses.resize(load.receivers(), address);
                 thread.listener = Some(token);
             }
         }
@@ -90,7 +90,7 @@ impl Receivers {
         mut play: impl FnMut(Option<(u16, u16)>) -> Result<(TcpStream, Vec<u8>), E>,
     ) -> Result<Receivers, E> {
         let mut thread = Thread::new(epoch)?;
-        let mut ports = vec![None; load.children];
+        let mut ports = vec![None; load.receivers()];
         if load.transport == Transport::Udp {
             for ports in &mut ports {
                 let (rtp, rtcp) = thread

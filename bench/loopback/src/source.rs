@@ -20,6 +20,8 @@ const PAYLOAD_TYPE: u8 = 96;
 /// Of a picture of 640 x 360, so that relays that look for them are content.
 const PARAMETER_SETS: &str = "Z0LAHtkAoC/5cBEAAAMAAQAAAwA8DxYuSA==,aMuDyyA=";
 const CLOCK: u32 = 90_000;
+/// Between two moments at which streams send, at least: this thread is not woken more precisely.
+const MOMENT: Duration = Duration::from_millis(1);
 /// From key frame to key frame.
 pub const KEY_INTERVAL: Duration = Duration::from_secs(2);
 /// Where in a packet the mark stands, and behind it the time of sending, in nanoseconds since the
@@ -70,6 +72,19 @@ impl Frames {
         }
     }
 
+    /// The last frame once more, with the time as it is now: the same picture of another stream.
+    pub fn again(&mut self) -> &[u8] {
+        let now = self.epoch.elapsed().as_nanos() as u64;
+        for packet in self.frame.chunks_exact_mut(PACKET) {
+            if let Some(stamp) =
+                packet.get_mut(MARK_AT + MARK.len()..).and_then(|at| at.get_mut(..8))
+            {
+                stamp.copy_from_slice(&now.to_be_bytes());
+            }
+        }
+        &self.frame
+    }
+
     /// The next frame: packets of [`PACKET`] bytes, one after the other.
     pub fn write(&mut self) -> &[u8] {
         let key = self.frames.is_multiple_of(self.frames_per_key);
@@ -109,46 +124,68 @@ impl Frames {
     }
 }
 
-/// Sends frames, each by one call, so that a relay gets it at once.
+/// The sources of all streams: each sends its frames from a socket of its own, a frame by one call, so that a
+/// relay gets it at once.
 pub struct Source {
     frames: Frames,
     io: Mmsg,
-    socket: UdpSocket,
-    to: Destination,
+    streams: Vec<(UdpSocket, Destination)>,
+    /// How many streams send at the same moment.
+    together: usize,
 }
 
 impl Source {
-    /// A source that sends to `to`, and writes into its packets the time since `epoch`.
+    /// Sources that send to `to`, one stream to each address, and write into their packets the time since `epoch`.
     ///
     /// # Errors
     ///
     /// When the system refuses a socket.
-    pub fn new(load: &Load, to: SocketAddr, epoch: Instant) -> Result<Source, Error> {
+    pub fn new(load: &Load, to: &[SocketAddr], epoch: Instant) -> Result<Source, Error> {
         let mut io = Mmsg::new().map_err(doing("open the sockets of the source"))?;
         let options = UdpOptions { gro: false, recv_buffer: 0, ..UdpOptions::default() };
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let socket = io.bind_udp(any, &options).map_err(doing("bind the source's socket"))?;
-        Ok(Source { frames: Frames::new(load, epoch), io, socket, to: Destination::new(to) })
+        let mut open = |to: &SocketAddr| {
+            let socket = io.bind_udp(any, &options).map_err(doing("bind a source's socket"))?;
+            Ok((socket, Destination::new(*to)))
+        };
+        let streams = to.iter().map(&mut open).collect::<Result<Vec<_>, Error>>()?;
+        let moments = (load.interval().as_micros() / MOMENT.as_micros()).max(1) as usize;
+        let together = streams.len().div_ceil(moments).max(1);
+        Ok(Source { frames: Frames::new(load, epoch), io, streams, together })
     }
 
-    /// Sends the next frame; returns how many packets it has.
+    /// Moments of a frame's time at which some of the streams send. Sources do not know of each other: those of
+    /// many streams are spread over it.
+    pub fn moments(&self) -> usize {
+        self.streams.len().div_ceil(self.together)
+    }
+
+    /// Sends the next frame of the streams whose moment it is, the first being 0; returns how many packets that
+    /// were.
     ///
     /// # Errors
     ///
     /// When the system refuses to send.
-    pub fn send(&mut self) -> Result<u64, Error> {
-        let slices = [IoSlice::new(self.frames.write())];
-        let run = Run::new(&slices, PACKET);
-        let to = std::slice::from_ref(&self.to);
-        let sent = self
-            .io
-            .fan_out(self.socket.token, &[run], to, &mut Vec::new())
-            .map_err(doing("send to the relay"))?;
-        Ok(sent.sent)
+    pub fn send(&mut self, moment: usize) -> Result<u64, Error> {
+        let Source { frames, io, streams, together } = self;
+        let mut packets = 0;
+        for (number, (socket, to)) in
+            streams.iter().enumerate().skip(moment.saturating_mul(*together)).take(*together)
+        {
+            let frame = if number == 0 { frames.write() } else { frames.again() };
+            let slices = [IoSlice::new(frame)];
+            let run = Run::new(&slices, PACKET);
+            let to = std::slice::from_ref(to);
+            let sent = io
+                .fan_out(socket.token, &[run], to, &mut Vec::new())
+                .map_err(doing("send to the relay"))?;
+            packets += sent.sent;
+        }
+        Ok(packets)
     }
 }
 
-/// A source that sends by itself, until it is stopped.
+/// The source of one stream, which sends by itself until it is stopped.
 pub struct Flowing {
     stop: Sender<()>,
     thread: JoinHandle<Result<Source, Error>>,
@@ -166,7 +203,7 @@ impl Flowing {
             .name("source".into())
             .spawn(move || {
                 while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                    source.send()?;
+                    source.send(0)?;
                 }
                 Ok(source)
             })

@@ -24,7 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use rillcast_loopback::{Load, Processors, pin_to};
 
+mod calls;
 pub mod chart;
+mod growth;
 mod process;
 mod relay;
 mod report;
@@ -32,6 +34,7 @@ mod round;
 mod rtsp;
 mod sink;
 
+pub use growth::Growth;
 pub use relay::relay;
 pub use report::{Figures, Report, Spread};
 pub use rillcast_loopback::Transport;
@@ -42,6 +45,8 @@ pub use round::Round;
 pub enum Subject {
     /// The engine.
     Engine,
+    /// The engine, with one stream for all receivers where there are several.
+    OneStream,
     /// C: a `sendto` per packet and receiver.
     Sendto,
     /// C: a `sendmmsg` per packet, to all receivers.
@@ -68,7 +73,9 @@ pub struct Peer {
 /// What is measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plan {
-    /// Receivers.
+    /// Streams, each from a source of its own; other relays take no more than one.
+    pub streams: usize,
+    /// Receivers of each.
     pub children: usize,
     /// How they receive.
     pub transport: Transport,
@@ -100,6 +107,7 @@ impl Plan {
     /// What goes from the source to the receivers.
     pub fn load(&self) -> Load {
         Load {
+            streams: self.streams.max(1),
             children: self.children,
             transport: self.transport,
             bitrate: self.bitrate,
@@ -115,13 +123,16 @@ impl Plan {
             Transport::Udp => &[Subject::Engine, Subject::Gso, Subject::Sendmmsg, Subject::Sendto],
             Transport::Tcp => &[Subject::Engine, Subject::Writev],
         };
-        own.iter().copied().chain((0..self.peers.len()).map(Subject::Peer)).collect()
+        let one = (self.streams > 1).then_some(Subject::OneStream);
+        let peers = (0..self.peers.len()).map(Subject::Peer);
+        own.iter().copied().chain(one).chain(peers).collect()
     }
 
     /// What a relay is called.
     pub fn name(&self, subject: Subject) -> &str {
         match subject {
             Subject::Engine => "engine",
+            Subject::OneStream => "1 stream",
             Subject::Sendto => "sendto",
             Subject::Sendmmsg => "sendmmsg",
             Subject::Gso => "gso",

@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rillcast_loopback::{description, free_pair};
 use serde::de::DeserializeOwned;
 
+use super::calls::Calls;
 use super::relay::{Done, Ready, Task};
 use super::{Error, Peer, Plan, doing};
 
@@ -21,8 +22,8 @@ pub(super) struct Process {
     pipes: Option<(ChildStdin, BufReader<ChildStdout>)>,
     /// The description of the stream, where it was given one as a file.
     description: Option<PathBuf>,
-    /// Where it takes the stream.
-    pub(super) ingest: SocketAddr,
+    /// Where it takes the streams.
+    pub(super) ingests: Vec<SocketAddr>,
 }
 
 /// What a process has used up so far.
@@ -54,7 +55,7 @@ impl Process {
         let ready: Ready = hear(&mut output)?;
         let pipes = Some((input, output));
         let name = plan.name(task.subject).to_owned();
-        Ok(Process { name, child, pipes, description: None, ingest: ready.ingest })
+        Ok(Process { name, child, pipes, description: None, ingests: ready.ingests })
     }
 
     /// Starts another relay by its command, and returns where it awaits players.
@@ -73,7 +74,7 @@ impl Process {
             .spawn()
             .map_err(doing("start another relay"))?;
         let (name, description) = (name.clone(), Some(sdp));
-        let process = Process { name, child, pipes: None, description, ingest: here(rtp) };
+        let process = Process { name, child, pipes: None, description, ingests: vec![here(rtp)] };
         Ok((process, here(rtsp)))
     }
 
@@ -89,6 +90,11 @@ impl Process {
     /// Whether it has not ended.
     pub(super) fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Counts its system calls from now on, where the kernel allows it.
+    pub(super) fn count_calls(&self) -> Option<Calls> {
+        Calls::of(self.child.id())
     }
 
     pub(super) fn usage(&self) -> Result<Usage, Error> {

@@ -1,13 +1,11 @@
 //! What runs in a relaying process.
 
 use std::io::{BufRead, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 
-use rillcast::engine::{ChildOptions, Config, Engine, Receiver};
-use rillcast::media::sdp;
-use rillcast::relay::Start;
-use rillcast_loopback::{description, free_pair};
+use rillcast::engine::{Config, Engine};
+use rillcast_loopback::{attach, connect};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Subject, Transport, doing};
@@ -20,14 +18,16 @@ pub(super) struct Task {
     pub(super) transport: Transport,
     /// Fan-out threads of the engine.
     pub(super) workers: usize,
+    pub(super) streams: usize,
+    /// Of all streams, the first one's first.
     pub(super) children: Vec<SocketAddr>,
 }
 
 /// What it says when it is ready, as one line of JSON on its standard output.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ready {
-    /// Where it takes the stream.
-    pub(super) ingest: SocketAddr,
+    /// Where it takes the streams.
+    pub(super) ingests: Vec<SocketAddr>,
 }
 
 /// What it says at the end.
@@ -36,9 +36,6 @@ pub(super) struct Done {
     /// Packets that it could not hand to the kernel.
     pub(super) refused: u64,
 }
-
-/// The path of the stream.
-const PATH: &str = "bench";
 
 /// Becomes the relay that standard input describes, until it ends.
 ///
@@ -51,7 +48,7 @@ pub fn relay() -> Result<(), Error> {
     let task: Task = serde_json::from_str(&line)
         .map_err(|error| Error::Relay(format!("what to relay cannot be read: {error}")))?;
     let done = match task.subject {
-        Subject::Engine => by_engine(task)?,
+        Subject::Engine | Subject::OneStream => by_engine(task)?,
         Subject::Peer(_) => return Err(Error::Relay("another relay has a command".into())),
         _ => by_floor(task)?,
     };
@@ -65,26 +62,15 @@ fn say(what: &impl Serialize) -> Result<(), Error> {
 }
 
 fn by_engine(task: Task) -> Result<Done, Error> {
-    let max_connections = task.children.len().max(100);
-    let config = Config { workers: task.workers, max_connections, ..Config::default() };
+    let config = Config {
+        workers: task.workers,
+        max_connections: task.children.len().max(100),
+        max_streams: task.streams,
+        ..Config::default()
+    };
     let engine = Engine::start(config)?;
-    let port = free_pair()?;
-    let session = sdp::Session::parse(description(port).as_bytes())
-        .map_err(|error| Error::Relay(format!("its own description: {error}")))?;
-    engine.ingest_rtp(PATH, session)?;
-    for child in &task.children {
-        let receiver = match task.transport {
-            Transport::Udp => Receiver::Udp(vec![Some((*child, *child))]),
-            Transport::Tcp => Receiver::Connection {
-                socket: connect(child)?.into(),
-                channels: vec![Some((0, 1))],
-                reading: true,
-            },
-        };
-        let options = ChildOptions { start: Start::Live, ..ChildOptions::default() };
-        engine.add_child(PATH, receiver, options)?;
-    }
-    say(&Ready { ingest: SocketAddr::from(([127, 0, 0, 1], port)) })?;
+    let ingests = attach(&engine, task.transport, task.streams, &task.children)?;
+    say(&Ready { ingests })?;
     until_told();
     let figures = engine.figures()?;
     let children = figures.streams.iter().flat_map(|stream| &stream.children);
@@ -101,22 +87,18 @@ fn by_floor(task: Task) -> Result<Done, Error> {
             Children::Udp(task.children.iter().filter_map(v4).collect())
         }
         Transport::Tcp => {
-            Children::Tcp(task.children.iter().map(connect).collect::<Result<_, _>>()?)
+            let connected = task.children.iter().map(connect);
+            Children::Tcp(connected.collect::<Result<_, rillcast_loopback::Error>>()?)
         }
     };
-    let ingest = UdpSocket::bind(("127.0.0.1", 0)).map_err(doing("bind a port"))?;
-    let address = ingest.local_addr().map_err(doing("bind a port"))?;
-    say(&Ready { ingest: address })?;
+    let bind = || UdpSocket::bind(("127.0.0.1", 0)).map_err(doing("bind a port"));
+    let sockets = (0..task.streams).map(|_| bind()).collect::<Result<Vec<_>, _>>()?;
+    let address = |socket: &UdpSocket| socket.local_addr().map_err(doing("bind a port"));
+    say(&Ready { ingests: sockets.iter().map(address).collect::<Result<_, _>>()? })?;
     let stdin = std::io::stdin();
     let (_, refused) =
-        floor::relay(task.subject, &ingest, stdin.as_fd(), &children).map_err(doing("relay"))?;
+        floor::relay(task.subject, &sockets, stdin.as_fd(), &children).map_err(doing("relay"))?;
     Ok(Done { refused })
-}
-
-fn connect(to: &SocketAddr) -> Result<TcpStream, Error> {
-    let stream = TcpStream::connect(to).map_err(doing("connect to a receiver"))?;
-    stream.set_nodelay(true).map_err(doing("connect to a receiver"))?;
-    Ok(stream)
 }
 
 /// Waits until standard input ends.

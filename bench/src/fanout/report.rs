@@ -40,6 +40,8 @@ pub struct Figures {
     pub load: Spread,
     /// Context switches for each packet.
     pub switches: Spread,
+    /// System calls for each packet; `None` where the kernel does not allow to count them.
+    pub calls: Option<Spread>,
     /// Bytes in memory.
     pub resident: Spread,
     /// Packets that did not arrive, in all repetitions together.
@@ -56,6 +58,9 @@ pub struct Report {
     pub plan: Plan,
     /// Packets of each frame.
     pub packets_per_frame: usize,
+    /// The engine's processor time for each packet as a multiple of what it is with one stream for all receivers,
+    /// where there are several.
+    pub times_one_stream: Option<Spread>,
     /// The figures, the engine's first.
     pub figures: Vec<Figures>,
 }
@@ -66,6 +71,7 @@ impl Report {
         Report {
             figures: subjects.map(|subject| figures_of(plan, subject, &rounds)).collect(),
             packets_per_frame: plan.load().packets_per_frame(),
+            times_one_stream: (plan.streams > 1).then(|| times_one_stream(&rounds)),
             plan: plan.clone(),
         }
     }
@@ -81,11 +87,18 @@ impl Report {
     }
 }
 
+fn times_one_stream(rounds: &[Round]) -> Spread {
+    let of = |subject| rounds.iter().filter(move |round| round.subject == subject);
+    let pairs = of(Subject::Engine).zip(of(Subject::OneStream));
+    Spread::of(pairs.map(|(many, one)| many.cpu_ns / one.cpu_ns))
+}
+
 fn figures_of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Figures {
     let own = || rounds.iter().filter(move |round| round.subject == subject);
     // The best of what is written in C, repetition by repetition.
     let floor = |repetition: usize| {
-        let in_c = |subject| !matches!(subject, Subject::Engine | Subject::Peer(_));
+        let in_c =
+            |subject| !matches!(subject, Subject::Engine | Subject::OneStream | Subject::Peer(_));
         let same = |round: &&Round| round.repetition == repetition && in_c(round.subject);
         rounds.iter().filter(same).map(|round| round.cpu_ns).fold(f64::INFINITY, f64::min)
     };
@@ -101,6 +114,9 @@ fn figures_of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Figures {
         ratio: Spread::of(own().map(|round| round.cpu_ns / floor(round.repetition))),
         load: Spread::of(own().map(|round| round.load)),
         switches: Spread::of(own().map(|round| round.switches)),
+        calls: own()
+            .all(|round| round.calls.is_some())
+            .then(|| Spread::of(own().filter_map(|round| round.calls))),
         resident: Spread::of(own().map(|round| round.resident as f64)),
         lost: own().map(|round| round.lost).sum(),
         latency_ms: [quantile(0.5), quantile(0.99), quantile(0.999)],
@@ -110,6 +126,9 @@ fn figures_of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Figures {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.plan;
+        if plan.streams > 1 {
+            write!(f, "{} streams, each to ", plan.streams)?;
+        }
         writeln!(
             f,
             "{} {}; {} frames/s of {} packets; {} x {} s each",
@@ -122,7 +141,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{:<9} {:>22} {:>19} {:>6} {:>5} {:>24} {:>9} {:>8}",
+            "{:<9} {:>22} {:>19} {:>6} {:>5} {:>24} {:>9} {:>7} {:>8}",
             "relay",
             "CPU ns/packet",
             "times the floor",
@@ -130,6 +149,7 @@ impl fmt::Display for Report {
             "load",
             "latency p50/p99/p99.9 ms",
             "switches",
+            "calls",
             "MiB"
         )?;
         for figures in &self.figures {
@@ -140,7 +160,7 @@ impl fmt::Display for Report {
             };
             writeln!(
                 f,
-                "{:<9} {:>22} {:>19} {:>6} {:>4.0}% {:>24} {:>9.4} {:>8.1}",
+                "{:<9} {:>22} {:>19} {:>6} {:>4.0}% {:>24} {:>9.4} {:>7} {:>8.1}",
                 figures.relay,
                 format!("{:.0} ({:.0}-{:.0})", cpu.median, cpu.min, cpu.max),
                 format!("{:.2} ({:.2}-{:.2})", ratio.median, ratio.min, ratio.max),
@@ -148,8 +168,12 @@ impl fmt::Display for Report {
                 figures.load.median * 100.0,
                 latency,
                 figures.switches.median,
+                figures.calls.map_or("–".into(), |calls| format!("{:.4}", calls.median)),
                 figures.resident.median / f64::from(1 << 20),
             )?;
+        }
+        if let Some(Spread { median, min, max }) = self.times_one_stream {
+            writeln!(f, "engine: {median:.2} ({min:.2}-{max:.2}) times 1 stream to all receivers")?;
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use rillcast_loopback::{Arrived, Flowing, KEY_INTERVAL, Processors, Receivers, Source, drive};
+use rillcast_loopback::{
+    Arrived, Flowing, KEY_INTERVAL, Load, Processors, Receivers, Source, drive,
+};
 use serde::Serialize;
 
 use super::process::Process;
@@ -31,6 +33,9 @@ pub struct Round {
     pub load: f64,
     /// Context switches of the relaying process for each packet.
     pub switches: f64,
+    /// System calls of the relaying process for each packet, in the time before it was measured, since counting
+    /// them costs some; `None` where the kernel does not allow it.
+    pub calls: Option<f64>,
     /// Memory of the relaying process at the end, in bytes.
     pub resident: u64,
     /// How long frames took, from the source to the last packet at each receiver, in microseconds,
@@ -46,11 +51,11 @@ enum Audience {
 }
 
 impl Audience {
-    fn of(plan: &Plan, epoch: Instant) -> Result<Audience, Error> {
+    fn of(plan: &Plan, load: &Load, epoch: Instant) -> Result<Audience, Error> {
         if plan.sink {
-            return Ok(Audience::Sink(Sink::start(plan.children)?));
+            return Ok(Audience::Sink(Sink::start(load.receivers())?));
         }
-        Ok(Audience::Receivers(Receivers::start(&plan.load(), epoch)?))
+        Ok(Audience::Receivers(Receivers::start(load, epoch)?))
     }
 
     fn addresses(&self) -> &[SocketAddr] {
@@ -76,7 +81,10 @@ pub(super) fn measure(
     processors: Option<Processors>,
 ) -> Result<Round, Error> {
     let epoch = Instant::now();
-    let load = plan.load();
+    let load = match subject {
+        Subject::OneStream => plan.load().of_one_stream(),
+        _ => plan.load(),
+    };
     let (process, audience, mut source) = match subject {
         Subject::Peer(index) => {
             let Some(peer) = plan.peers.get(index) else {
@@ -84,7 +92,7 @@ pub(super) fn measure(
             };
             let start = || Process::peer(peer);
             let (mut process, server) = Processors::at_relay(processors, start)?;
-            let source = Source::new(&load, process.ingest, epoch)?;
+            let source = Source::new(&load, &process.ingests, epoch)?;
             // Many relays answer players only when the stream flows.
             let flowing = Flowing::start(source, load.interval())?;
             let play = |ports| rtsp::play(server, plan.transport, ports, || process.runs());
@@ -95,16 +103,24 @@ pub(super) fn measure(
             (process, Audience::Receivers(receivers), flowing.stop()?)
         }
         _ => {
-            let audience = Audience::of(plan, epoch)?;
+            let audience = Audience::of(plan, &load, epoch)?;
             let children = audience.addresses().to_vec();
             let Plan { transport, workers, .. } = *plan;
-            let task = Task { subject, transport, workers, children };
+            let task = Task { subject, transport, workers, streams: load.streams, children };
             let process = Processors::at_relay(processors, || Process::start(plan, &task))?;
-            let source = Source::new(&load, process.ingest, epoch)?;
+            let source = Source::new(&load, &process.ingests, epoch)?;
             (process, audience, source)
         }
     };
-    let driven = drive(&load, &mut source, || audience.arrived(), || process.usage())?;
+    let (mut counter, mut calls) = (process.count_calls(), None);
+    let usage = || {
+        // Asked before and after it is measured: the calls are those before.
+        if let Some(counter) = counter.take() {
+            calls = counter.finish();
+        }
+        process.usage()
+    };
+    let driven = drive(&load, &mut source, || audience.arrived(), usage)?;
     let done = process.finish()?;
 
     let each = |amount: u64| amount as f64 / driven.packets.max(1) as f64;
@@ -119,6 +135,7 @@ pub(super) fn measure(
         cpu_ns: each(cpu),
         load: cpu as f64 / 1e9 / driven.elapsed.as_secs_f64(),
         switches: each(after.switches.saturating_sub(before.switches)),
+        calls: calls.map(|calls| calls as f64 / driven.before.max(1) as f64),
         resident: after.resident,
         latencies: driven.latencies,
     })

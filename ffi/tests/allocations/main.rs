@@ -26,6 +26,7 @@ fn read(sdp: &CStr, format: rill_format) -> (usize, u64, String) {
     const FRAMES: usize = 400;
     const WARM_UP: usize = 100;
     let load = Load {
+        streams: 1,
         children: 0,
         transport: Transport::Udp,
         bitrate: 2_000_000,

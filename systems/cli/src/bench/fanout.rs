@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use rillcast_bench::fanout::{self, Error, Peer, Plan, Round};
+use rillcast_bench::fanout::{self, Error, Growth, Peer, Plan, Round};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -15,6 +15,7 @@ Examples:
   rillcast bench fanout --children 1000 --gro    1,000 that let the kernel join packets
   rillcast bench fanout --transport tcp          200 interleaved in TCP
   rillcast bench fanout --sink                   200 behind a device, without the receivers' half (root)
+  rillcast bench fanout --streams 1000 --children 2
   rillcast bench fanout --children 1,10,100,1000 --svg cost.svg
   rillcast bench fanout --peer 'serve=rillcast serve --rtsp 127.0.0.1:$RTSP_PORT --rtp bench=$SDP'
 
@@ -33,7 +34,12 @@ pub(super) enum Transport {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct FanoutArgs {
-    /// How many receivers; several numbers are measured one after the other
+    /// How many streams, each from a source of its own. With several, the engine is also measured with one stream
+    /// for all receivers
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096), conflicts_with = "peer")]
+    streams: u32,
+
+    /// How many receivers each stream has; several numbers are measured one after the other
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "200", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     children: Vec<u32>,
 
@@ -91,9 +97,10 @@ pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
     if args.sink && args.transport == Transport::Tcp {
         return Err(Failure::usage("--sink takes datagrams only: leave --transport tcp out"));
     }
-    let most = args.children.iter().max().copied().unwrap_or(1);
-    // A player has a connection and two sockets.
-    let descriptors = u64::from(most) * 3 + 100;
+    let most =
+        u64::from(args.children.iter().max().copied().unwrap_or(1)) * u64::from(args.streams);
+    // A player has a connection and two sockets, a stream two.
+    let descriptors = most * 3 + u64::from(args.streams) * 2 + 100;
     if rlimit::increase_nofile_limit(descriptors).is_ok_and(|limit| limit < descriptors) {
         let text = format!("{most} receivers need {descriptors} open files: ulimit -n");
         return Err(Failure::runtime(text));
@@ -103,6 +110,7 @@ pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
     let mut reports = Vec::new();
     for children in args.children {
         let plan = Plan {
+            streams: args.streams as usize,
             children: children as usize,
             transport: args.transport.into(),
             bitrate: args.bitrate,
@@ -123,6 +131,9 @@ pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
         let report = fanout::run(&plan, &mut told).map_err(failed)?;
         output.line(&Outcome { event: "result", report: &report });
         reports.push(report);
+    }
+    if let Some(growth) = Growth::of(&reports) {
+        output.line(&Grown { event: "growth", growth });
     }
     match args.svg {
         Some(path) => fanout::chart::write(&reports, &path)
@@ -171,5 +182,19 @@ struct Outcome<'a> {
 impl std::fmt::Display for Outcome<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.report.fmt(f)
+    }
+}
+
+/// What several of them say together.
+#[derive(Serialize)]
+struct Grown {
+    event: &'static str,
+    #[serde(flatten)]
+    growth: Growth,
+}
+
+impl std::fmt::Display for Grown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.growth.fmt(f)
     }
 }
