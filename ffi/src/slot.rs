@@ -1,15 +1,14 @@
 //! Objects that C has a number of, found without a lock: what is looked up once or more for each frame.
 //!
 //! ```text
-//!   a number, as of every handle              the word of its slot
-//!   63   56 55         24 23       0          63          32 31  30            0
-//!   ┌──────┬─────────────┬──────────┐         ┌─────────────┬──────┬────────────┐
-//!   │ kind │ generation  │  index   │         │ generation  │ lent │ references │
-//!   └──────┴─────────────┴──────────┘         └─────────────┴──────┴────────────┘
+//!   63   56 55         24 23       0
+//!   ┌──────┬─────────────┬──────────┐
+//!   │ kind │ generation  │  index   │   a number, as of every handle
+//!   └──────┴─────────────┴──────────┘
 //! ```
 //!
 //! Slots are made in blocks that never move and are never freed, so any number can be looked up, a stale or made-up one
-//! too. It is right while its slot is *lent* with the same generation. That and the number of references are one word, so
+//! too. It is right while its slot is *lent* with the same generation. That and the number of references are one [`Word`], so
 //! one atomic step both checks the number and takes a reference ([`Lent`]); taking the number back clears `lent` and leaves
 //! the references that others have. With the last of them the slot is a [`Vacancy`] again: its tenant says where to ([`Tenant`]),
 //! and its memory, with whatever lists were in it, is used again under the next generation.
@@ -22,17 +21,20 @@
 
 use std::cell::UnsafeCell;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::failure::Failure;
 use crate::handle::{self, INDEX_BITS, INDEX_MASK, KIND_SHIFT};
 use crate::status::rill_status;
 
-const GENERATION_SHIFT: u32 = 32;
-const LENT: u64 = 1 << 31;
-/// References, each of them a [`Lent`] that lives or the number itself: never as many as there is room for.
-const REFERENCES: u64 = LENT - 1;
+/// What [`word`] is made of; its models take loom's.
+mod atomic {
+    pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+}
+mod word;
+
+use atomic::{AtomicU32, Ordering};
+use word::{Left, Word};
 
 /// Slots of the first block; each that follows has twice as many as the one before.
 const FIRST: usize = 64;
@@ -67,14 +69,14 @@ struct Vacant {
 }
 
 struct Slot<T> {
-    word: AtomicU64,
+    word: Word,
     /// Of a slot in a [`Chain`]: the index of the next.
     next: AtomicU32,
     body: UnsafeCell<T>,
 }
 
 // SAFETY: the body is changed only through a `Vacancy`, of which there is one for a slot and only while it is not lent,
-// and read only through `Lent`s. `word` orders the one before the other: see `Vacancy::lend` and `Lent`'s drop.
+// and read only through `Lent`s. `Word` orders the one before the other.
 unsafe impl<T: Send + Sync> Sync for Slot<T> {}
 
 impl<T: Tenant> Slots<T> {
@@ -91,12 +93,12 @@ impl<T: Tenant> Slots<T> {
     }
 
     /// The slot, its index and the generation that a number names.
-    fn find(&'static self, number: u64) -> Result<(&'static Slot<T>, u32, u64), Failure> {
+    fn find(&'static self, number: u64) -> Result<(&'static Slot<T>, u32, u32), Failure> {
         let index = number & INDEX_MASK;
         let slot =
             (number >> KIND_SHIFT == u64::from(self.kind)).then(|| self.slot(index as usize));
         let slot = slot.flatten().ok_or_else(|| self.wrong(number))?;
-        Ok((slot, index as u32, number >> INDEX_BITS & u64::from(u32::MAX)))
+        Ok((slot, index as u32, (number >> INDEX_BITS) as u32))
     }
 
     fn wrong(&self, number: u64) -> Failure {
@@ -149,12 +151,8 @@ impl<T: Tenant> Vacancy<T> {
     /// From now on the number that is returned leads to it.
     pub(crate) fn lend(self) -> u64 {
         let (slot, index) = self.keep();
-        // Relaxed: only the owner of a vacancy writes its word.
-        let word = slot.word.load(Ordering::Relaxed);
-        // Release: who takes a reference (Acquire) sees the body.
-        slot.word.store(word | LENT | 1, Ordering::Release);
         u64::from(T::slots().kind) << KIND_SHIFT
-            | word >> GENERATION_SHIFT << INDEX_BITS
+            | u64::from(slot.word.lend()) << INDEX_BITS
             | u64::from(index)
     }
 
@@ -182,33 +180,24 @@ pub(crate) struct Lent<T: Tenant> {
 impl<T: Tenant> Lent<T> {
     /// To what this number leads to.
     pub(crate) fn of(number: u64) -> Result<Lent<T>, Failure> {
-        Lent::find(number, |word| word + 1)
+        Lent::find(number, Word::take_reference)
     }
 
     /// The number's own reference: from now on it leads nowhere.
     pub(crate) fn take_back(number: u64) -> Result<Lent<T>, Failure> {
-        Lent::find(number, |word| word & !LENT)
+        Lent::find(number, Word::take_back)
     }
 
-    fn find(number: u64, change: impl Fn(u64) -> u64) -> Result<Lent<T>, Failure> {
+    fn find(number: u64, take: impl Fn(&Word, u32) -> bool) -> Result<Lent<T>, Failure> {
         let (slot, index, generation) = T::slots().find(number)?;
-        let mut word = slot.word.load(Ordering::Relaxed);
-        while word >> GENERATION_SHIFT == generation && word & LENT != 0 {
-            // Acquire: see `Vacancy::lend`.
-            let step = (Ordering::Acquire, Ordering::Relaxed);
-            match slot.word.compare_exchange_weak(word, change(word), step.0, step.1) {
-                Ok(_) => return Ok(Lent { slot, index }),
-                Err(now) => word = now,
-            }
-        }
-        Err(T::slots().wrong(number))
+        let taken = take(&slot.word, generation).then(|| Lent { slot, index });
+        taken.ok_or_else(|| T::slots().wrong(number))
     }
 }
 
 impl<T: Tenant> Clone for Lent<T> {
     fn clone(&self) -> Lent<T> {
-        // Relaxed: there is a reference already, so the body stays.
-        self.slot.word.fetch_add(1, Ordering::Relaxed);
+        self.slot.word.add_reference();
         Lent { slot: self.slot, index: self.index }
     }
 }
@@ -224,35 +213,19 @@ impl<T: Tenant> Deref for Lent<T> {
 
 impl<T: Tenant> Drop for Lent<T> {
     fn drop(&mut self) {
-        let word = &self.slot.word;
-        // A single reference that is not the number's own is this one, and nobody can take another. Acquire and Release:
-        // all others' looks at the body are over before it is changed.
-        let alone = word.load(Ordering::Acquire) & REFERENCES == 1;
-        if !alone && word.fetch_sub(1, Ordering::AcqRel) & REFERENCES != 1 {
-            return;
-        }
-        let generation = word.load(Ordering::Relaxed) >> GENERATION_SHIFT;
-        let vacancy = Vacancy { slot: self.slot, index: self.index };
-        if generation < u64::from(u32::MAX) {
-            // Relaxed: whoever gets the vacancy next is told so by other means.
-            word.store((generation + 1) << GENERATION_SHIFT, Ordering::Relaxed);
-            T::leave(vacancy);
-        } else {
-            // Its generations are used up: it is never lent again, so that no number comes twice.
-            word.store(generation << GENERATION_SHIFT, Ordering::Relaxed);
-            let mut vacancy = std::mem::ManuallyDrop::new(vacancy);
-            *vacancy.body() = T::default();
+        let vacancy = || Vacancy { slot: self.slot, index: self.index };
+        match self.slot.word.leave() {
+            Left::ToOthers => {}
+            Left::Vacant => T::leave(vacancy()),
+            // It is never lent again, so that no number comes twice.
+            Left::UsedUp => *std::mem::ManuallyDrop::new(vacancy()).body() = T::default(),
         }
     }
 }
 
 impl<T: Default> Slot<T> {
     fn new() -> Slot<T> {
-        Slot {
-            word: AtomicU64::new(1 << GENERATION_SHIFT),
-            next: AtomicU32::new(NONE),
-            body: UnsafeCell::default(),
-        }
+        Slot { word: Word::new(), next: AtomicU32::new(NONE), body: UnsafeCell::default() }
     }
 }
 

@@ -1,4 +1,4 @@
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use super::*;
 
@@ -85,7 +85,7 @@ fn a_slot_without_generations_left_is_retired() {
     let _alone = alone();
     let vacancy = Vacancy::<Guest>::any().expect("room");
     let index = vacancy.index;
-    vacancy.slot.word.store(u64::from(u32::MAX) << GENERATION_SHIFT, Ordering::Relaxed);
+    vacancy.slot.word.begin_at(u32::MAX);
     let last = vacancy.lend();
     drop(Lent::<Guest>::take_back(last).expect("lent"));
     assert_eq!(refused(last), "the guest was freed");
