@@ -493,7 +493,8 @@ typedef struct rill_engine_config {
      */
     uint32_t max_readers;
     /**
-     * Bytes of packet buffers that one stream may hold. A rill_source has up to 32 MiB besides, which do not count.
+     * Bytes of packet buffers that one stream may hold. A rill_source has buffers of its own instead, up to 32 MiB,
+     * which count neither here nor in `total_buffer_bytes`: `max_streams` bounds them.
      */
     uint64_t buffer_bytes;
     /**
@@ -529,7 +530,7 @@ typedef struct rill_engine_config {
      */
     uint32_t max_connections;
     /**
-     * Streams at once.
+     * Streams at once and, counted apart, sources that were not freed, each of which may have 32 MiB.
      */
     uint32_t max_streams;
     /**
@@ -1448,7 +1449,7 @@ rill_status rill_engine_ingest_rtp(struct rill_engine *engine,
  * Ends the stream at `path`, wherever it comes from: its players are told that it is over, its readers get
  * what is left and then RILL_END, and its publisher is sent away. A rill_source that fed it stays a handle to be
  * freed; what is pushed into it from then on is thrown away, with RILL_OK. RILL_EVENT_STREAM_ENDED tells of it, and
- * a new source may take the path at once. Thread-safe.
+ * a new source may take the path at once: free the one before. Thread-safe.
  *
  * @param path  the stream's path
  * @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_STOPPED
@@ -1710,7 +1711,8 @@ rill_status rill_encoded_track_init(struct rill_encoded_track *track, size_t siz
  * @param path    the stream's path
  * @param sdp     the session description (SDP) of what will be pushed
  * @param out     the source; to be freed by rill_source_free(), which ends the stream
- * @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+ * @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_TOO_MANY when the engine has
+ *         `max_streams` streams, or as many sources that were not freed; RILL_ERROR_STOPPED
  */
 RILL_MUST_USE
 rill_status rill_source_new_rtp(struct rill_engine *engine,
@@ -1727,7 +1729,8 @@ rill_status rill_source_new_rtp(struct rill_engine *engine,
  * @param tracks  its tracks, all initialised alike
  * @param count   number of tracks, 1 to 16
  * @param out     the source; to be freed by rill_source_free(), which ends the stream
- * @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+ * @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_PATH_TAKEN; RILL_ERROR_TOO_MANY, as
+ *         rill_source_new_rtp(); RILL_ERROR_STOPPED
  */
 RILL_MUST_USE
 rill_status rill_source_new_media(struct rill_engine *engine,

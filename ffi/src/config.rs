@@ -59,7 +59,8 @@ pub struct rill_engine_config {
     pub ring_packets: u32,
     /// Readers of one stream at most.
     pub max_readers: u32,
-    /// Bytes of packet buffers that one stream may hold. A rill_source has up to 32 MiB besides, which do not count.
+    /// Bytes of packet buffers that one stream may hold. A rill_source has buffers of its own instead, up to 32 MiB,
+    /// which count neither here nor in `total_buffer_bytes`: `max_streams` bounds them.
     pub buffer_bytes: u64,
     /// How long groups of pictures older than the present one are kept, in ms.
     pub history_ms: u32,
@@ -77,7 +78,7 @@ pub struct rill_engine_config {
     pub connect_timeout_ms: u32,
     /// RTSP connections served at once and, counted apart, children that the program adds.
     pub max_connections: u32,
-    /// Streams at once.
+    /// Streams at once and, counted apart, sources that were not freed, each of which may have 32 MiB.
     pub max_streams: u32,
     /// Bytes of receive buffer asked of the kernel for each UDP socket; 0 is the system's default.
     pub udp_receive_buffer: u32,

@@ -38,7 +38,12 @@ pub(crate) struct Engine {
     pub(crate) bell: Arc<Bell>,
     /// Questions of who may play and publish, if the program is to be asked.
     pub(crate) asked: Option<Arc<Asked>>,
+    /// Each source owns it while it is not freed: so they are counted.
+    sources: Place,
 }
+
+/// The place that a source takes in its engine until it is freed.
+pub(crate) type Place = Arc<()>;
 
 /// Wakes whoever has asked for a descriptor.
 #[derive(Default)]
@@ -88,6 +93,21 @@ impl Engine {
     /// Whether it runs or has run.
     pub(crate) fn was_started(&self) -> bool {
         self.started.load(Ordering::Relaxed)
+    }
+
+    /// A place for one more source. There are as many as streams, though a source whose stream was ended has none:
+    /// each has memory of its own.
+    pub(crate) fn place(&self) -> Result<Place, Failure> {
+        let place = self.sources.clone();
+        // The engine and this are two of the owners.
+        if Arc::strong_count(&place) > self.config.max_streams.saturating_add(1) {
+            let text = format!(
+                "the engine has {} sources, as many as streams (max_streams); free some",
+                self.config.max_streams
+            );
+            return Err(Failure::new(rill_status::RILL_ERROR_TOO_MANY, text));
+        }
+        Ok(place)
     }
 
     fn start(&self) -> Result<(), Failure> {
@@ -160,6 +180,7 @@ pub unsafe extern "C" fn rill_engine_new(
             taker: Mutex::new(()),
             bell,
             asked,
+            sources: Place::default(),
         };
         out.set(handle::pointer(ENGINES.insert(Arc::new(engine))?));
         Ok(())

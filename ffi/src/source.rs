@@ -11,7 +11,7 @@ use rillcast::media::sdp::{Media, Session};
 
 use crate::args::{self, Out, OutSized, Versioned};
 use crate::boundary::guard_done;
-use crate::engine::{rill_engine, running};
+use crate::engine::{Engine, Place, rill_engine};
 use crate::failure::Failure;
 use crate::frame::rill_span;
 use crate::handle::{self, Table};
@@ -29,7 +29,10 @@ pub struct rill_source {
 
 static SOURCES: Table<Source> = Table::new(0x55, "source");
 
-struct Source(Mutex<Feed>);
+struct Source {
+    feed: Mutex<Feed>,
+    _place: Place,
+}
 
 enum Feed {
     Rtp(RtpSource),
@@ -42,7 +45,7 @@ impl Source {
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Feed>, Failure> {
-        match self.0.try_lock() {
+        match self.feed.try_lock() {
             Ok(guard) => Ok(guard),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => Err(Failure::busy("the source")),
@@ -167,7 +170,8 @@ pub unsafe extern "C" fn rill_encoded_track_init(
 /// @param path    the stream's path
 /// @param sdp     the session description (SDP) of what will be pushed
 /// @param out     the source; to be freed by rill_source_free(), which ends the stream
-/// @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+/// @return RILL_OK; RILL_ERROR_SDP; RILL_ERROR_PATH_TAKEN; RILL_ERROR_TOO_MANY when the engine has
+///         `max_streams` streams, or as many sources that were not freed; RILL_ERROR_STOPPED
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_source_new_rtp(
@@ -181,8 +185,10 @@ pub unsafe extern "C" fn rill_source_new_rtp(
         let out = unsafe { Out::claim(out, "out") }?;
         // SAFETY: the caller's, both.
         let (path, sdp) = unsafe { (args::text(path, "path")?, args::text(sdp, "sdp")?) };
-        let source = running(engine)?.rtp_source(path, session(sdp)?)?;
-        out.set(handle::pointer(insert(Feed::Rtp(source))?));
+        let engine = Engine::of(engine)?;
+        let place = engine.place()?;
+        let source = engine.core()?.rtp_source(path, session(sdp)?)?;
+        out.set(handle::pointer(insert(Feed::Rtp(source), place)?));
         Ok(())
     })
 }
@@ -195,7 +201,8 @@ pub unsafe extern "C" fn rill_source_new_rtp(
 /// @param tracks  its tracks, all initialised alike
 /// @param count   number of tracks, 1 to 16
 /// @param out     the source; to be freed by rill_source_free(), which ends the stream
-/// @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_PATH_TAKEN; RILL_ERROR_STOPPED
+/// @return RILL_OK; RILL_ERROR_ARGUMENT; RILL_ERROR_PATH_TAKEN; RILL_ERROR_TOO_MANY, as
+///         rill_source_new_rtp(); RILL_ERROR_STOPPED
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_source_new_media(
@@ -224,14 +231,16 @@ pub unsafe extern "C" fn rill_source_new_media(
             session.media.push(media);
             codecs.push(codec);
         }
-        let source = running(engine)?.source(path, session)?;
-        out.set(handle::pointer(insert(Feed::Media { source, codecs })?));
+        let engine = Engine::of(engine)?;
+        let place = engine.place()?;
+        let source = engine.core()?.source(path, session)?;
+        out.set(handle::pointer(insert(Feed::Media { source, codecs }, place)?));
         Ok(())
     })
 }
 
-fn insert(feed: Feed) -> Result<u64, Failure> {
-    SOURCES.insert(Arc::new(Source(Mutex::new(feed))))
+fn insert(feed: Feed, place: Place) -> Result<u64, Failure> {
+    SOURCES.insert(Arc::new(Source { feed: Mutex::new(feed), _place: place }))
 }
 
 /// Pushes one packet: RTP, or RTCP, told apart by their second byte (RFC 5761). It is copied, and sent

@@ -253,7 +253,7 @@ pub unsafe extern "C" fn rill_engine_ingest_rtp(
 /// Ends the stream at `path`, wherever it comes from: its players are told that it is over, its readers get
 /// what is left and then RILL_END, and its publisher is sent away. A rill_source that fed it stays a handle to be
 /// freed; what is pushed into it from then on is thrown away, with RILL_OK. RILL_EVENT_STREAM_ENDED tells of it, and
-/// a new source may take the path at once. Thread-safe.
+/// a new source may take the path at once: free the one before. Thread-safe.
 ///
 /// @param path  the stream's path
 /// @return RILL_OK; RILL_ERROR_NO_STREAM; RILL_ERROR_STOPPED

@@ -239,6 +239,27 @@ static void sequences(void) {
     EXPECT(RILL_ERROR_HANDLE, rill_source_free(source));
 }
 
+/* As many sources as streams, also when their streams have ended: a source has memory of its own. */
+static void many_sources(void) {
+    rill_engine *engine = NULL;
+    rill_source *first = NULL, *second = NULL;
+    rill_engine_config config;
+    EXPECT(RILL_OK, rill_engine_config_init(&config, sizeof config));
+    config.max_streams = 1;
+    EXPECT(RILL_OK, rill_engine_new(&config, &engine));
+    EXPECT(RILL_OK, rill_engine_start(engine));
+    EXPECT(RILL_OK, rill_source_new_rtp(engine, "a", SDP, &first));
+    EXPECT(RILL_OK, rill_engine_end_stream(engine, "a"));
+    EXPECT(RILL_ERROR_TOO_MANY, rill_source_new_rtp(engine, "b", SDP, &second));
+    EXPECT(RILL_OK, rill_source_free(first));
+    EXPECT(RILL_ERROR_SDP, rill_source_new_rtp(engine, "b", "no sdp", &second)); /* takes no place */
+    EXPECT(RILL_OK, rill_engine_stop(engine));
+    EXPECT(RILL_OK, rill_engine_start(engine));
+    EXPECT(RILL_OK, rill_source_new_rtp(engine, "b", SDP, &second));
+    EXPECT(RILL_OK, rill_source_free(second));
+    EXPECT(RILL_OK, rill_engine_free(engine));
+}
+
 static rill_engine *shared_engine;
 static _Atomic(rill_reader *) shared_reader;
 static _Atomic(rill_source *) shared_source;
@@ -404,6 +425,7 @@ static int rounds(long count) {
 int main(int argc, char **argv) {
     if (argc > 1) return rounds(atol(argv[1])) ? 8 : 0; /* 8: something was left */
     sequences();
+    many_sources();
     together(100);
     threads(100);
     printf("every misuse was answered\n");
