@@ -212,9 +212,9 @@ pub(super) fn nothing_is_lost_when_the_parent_falls_silent() {
     let mut tree = Tree::new(Transport::Tcp);
     tree.wire.freeze();
     tree.goes_on();
-    let switch = switched(&tree.c);
-    is_whole(&switch, Why::Silent);
-    assert!(switch.replayed > 0, "{switch}");
+    // What was sent into the silence came from what the standby had kept: the player has it all. How much that is depends
+    // on when the change was begun.
+    is_whole(&switched(&tree.c), Why::Silent);
 }
 
 #[test]
