@@ -2,6 +2,8 @@
 
 use std::net::UdpSocket;
 
+use rustix::net::sockopt;
+
 /// Parameter sets of a 320x240 picture, as SDP carries them.
 const PARAMETER_SETS: &str = "Z2QAFKzZQUH7ARAAAAMAEAAAAwMg8UKZYA==,aOvssiw=";
 
@@ -15,6 +17,8 @@ const PPS: [u8; 5] = [0x68, 0xeb, 0xec, 0xb2, 0x2c];
 const IDR: u8 = 0x65;
 const OTHER_SLICE: u8 = 0x41;
 const PAYLOAD: usize = 1_200;
+/// What a socket of a player is asked to hold, in bytes.
+const SOCKET_BUFFER: usize = 4 << 20;
 
 /// An SDP of one H.264 track that comes to `port` (0 where RTSP negotiates it).
 pub fn sdp(port: u16) -> String {
@@ -129,7 +133,8 @@ pub fn begins_key_frame(packet: &[u8]) -> bool {
     packet.get(12) == Some(&0x78)
 }
 
-/// Two free UDP ports on loopback, the first one even, bound until dropped.
+/// Two free UDP ports on loopback, the first one even, bound until dropped. What comes to the first one while
+/// the test is not running, for a second or more, is kept for it.
 ///
 /// # Panics
 /// When there are none.
@@ -140,10 +145,19 @@ pub fn port_pair() -> (UdpSocket, UdpSocket) {
         if port.is_multiple_of(2)
             && let Ok(second) = UdpSocket::bind(("127.0.0.1", port + 1))
         {
+            keep_much(&first);
             return (first, second);
         }
     }
     panic!("no two free UDP ports beside each other");
+}
+
+/// Gives a socket as large a buffer as one may: root is not bound by `net.core.rmem_max`.
+fn keep_much(socket: &UdpSocket) {
+    let forced = sockopt::set_socket_recv_buffer_size_force(socket, SOCKET_BUFFER);
+    forced
+        .or_else(|_| sockopt::set_socket_recv_buffer_size(socket, SOCKET_BUFFER))
+        .expect("a size");
 }
 
 /// A receiver report without blocks: the sign of life of a UDP player.

@@ -28,16 +28,17 @@ impl Worker {
     /// The end of a stream: its children get what is left and a BYE, then they are let go.
     pub(super) fn end_stream(&mut self, id: StreamId, reason: &str) {
         let now = self.io.now();
-        let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
+        if self.streams.get(&id).is_none_or(|live| live.ended.is_some()) {
             return;
-        };
+        }
+        self.close_inlets_of(id);
+        let Some(live) = self.streams.get_mut(&id) else { return };
         live.ended = Some(now);
         let path = live.path.clone();
         self.paths.remove(&path);
         self.fan_out(id);
         self.forget_stand_ins(id);
         self.say_bye(id, now);
-        self.close_inlets_of(id);
         self.tell(Event::StreamEnded { path, reason: reason.to_owned() });
         // Players leave by themselves when they have the BYE; servers that we push to have to be told.
         let pushes: Vec<Token> = self

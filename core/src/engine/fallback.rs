@@ -144,17 +144,19 @@ impl Worker {
         (live.orphaned.is_none() && self.stop_by.is_none()).then(|| (id, source.clone()))
     }
 
-    /// The source of a stream is gone. True when another stream stands in for it from now on.
+    /// The source of a stream is gone: its sockets are closed. True when another stream stands in for it from
+    /// now on.
     pub(super) fn stand_in(&mut self, id: StreamId, reason: &str) -> bool {
-        let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
+        if self.streams.get(&id).is_none_or(|live| live.ended.is_some()) {
             return false;
-        };
+        }
+        self.close_inlets_of(id);
+        let Some(live) = self.streams.get_mut(&id) else { return false };
         let path = live.path.clone();
         if live.stand_in.is_some() && live.stream.has_successor() {
             // It still does: the publisher that was to take over has sent no key frame.
             live.feeder = Feeder::Nobody;
             live.stream.forget_successor();
-            self.close_inlets_of(id);
             self.tell(Event::StreamInterrupted { path, reason: reason.to_owned() });
             return true;
         }
@@ -186,7 +188,6 @@ impl Worker {
         let from = format!("its fallback {name}");
         live.from.clone_from(&from);
         self.stand_ins.push((source, id));
-        self.close_inlets_of(id);
         if !waited {
             let reason = reason.to_owned();
             self.tell(Event::StreamInterrupted { path: path.clone(), reason });

@@ -20,6 +20,9 @@ pub(super) type Inlet = ((u16, u16), [(Token, u8, Kind); 2]);
 
 /// How often those who send to us over UDP are told what arrives.
 const REPORTS: Duration = Duration::from_secs(5);
+/// How much is still read from the socket of a source that is gone: more than socket buffers hold, and
+/// not without end when somebody goes on sending.
+const LAST_BATCHES: usize = 1024;
 
 fn cannot_bind(source: std::io::Error) -> Error {
     Error::Io { doing: "bind a pair of UDP ports", source }
@@ -54,10 +57,15 @@ impl Worker {
         }
     }
 
-    /// As [`close_inlets`](Worker::close_inlets), for all those of a stream.
+    /// As [`close_inlets`](Worker::close_inlets), for all those of a stream, whose source is gone. What it
+    /// has sent before and nobody has read yet is taken in: the word that it goes comes by another socket.
     pub(super) fn close_inlets_of(&mut self, id: StreamId) {
         let fed = self.ingests.iter().filter(|(_, ingest)| ingest.stream == id);
-        let sockets = fed.map(|(socket, _)| *socket).collect();
+        let sockets: Vec<Token> = fed.map(|(socket, _)| *socket).collect();
+        for socket in &sockets {
+            let mut batches = 0..LAST_BATCHES;
+            while batches.next().is_some() && self.receive(*socket) {}
+        }
         self.close_inlets(sockets);
     }
 

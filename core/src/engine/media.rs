@@ -172,6 +172,15 @@ impl Sender {
     }
 }
 
+/// What one batch was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// Something of the publisher's was there.
+    pub(super) heard: bool,
+    /// Nothing was there, of nobody.
+    pub(super) empty: bool,
+}
+
 /// A UDP socket from which a stream is fed.
 pub(super) struct Ingest {
     pub(super) stream: StreamId,
@@ -194,15 +203,14 @@ impl Ingest {
         Ingest { stream, track, kind, sender, session: None, reports_to: None, next_report, lanes }
     }
 
-    /// Takes one batch from the socket into the stream. True when something of the publisher's was
-    /// there.
+    /// Takes one batch from the socket into the stream.
     pub(super) fn receive(
         &mut self,
         token: Token,
         live: &mut Live,
         io: &mut dyn Io,
         datagrams: &mut Vec<Datagram>,
-    ) -> std::io::Result<bool> {
+    ) -> std::io::Result<Taken> {
         match self.kind {
             Kind::Rtp => self.receive_media(token, live, io, datagrams),
             Kind::Rtcp => self.receive_reports(token, live, io),
@@ -215,7 +223,7 @@ impl Ingest {
         live: &mut Live,
         io: &mut dyn Io,
         datagrams: &mut Vec<Datagram>,
-    ) -> std::io::Result<bool> {
+    ) -> std::io::Result<Taken> {
         let (now, track) = (io.now(), self.track);
         let chosen = self.session.is_some();
         if self.lanes.needs_chunk(&live.pool) {
@@ -250,7 +258,7 @@ impl Ingest {
         if received.no_buffer > 0 {
             live.stream.make_room();
         }
-        Ok(received.packets > 0)
+        Ok(Taken { heard: received.packets > 0, empty: received.is_empty() })
     }
 
     fn receive_reports(
@@ -258,7 +266,7 @@ impl Ingest {
         token: Token,
         live: &mut Live,
         io: &mut dyn Io,
-    ) -> std::io::Result<bool> {
+    ) -> std::io::Result<Taken> {
         let now = io.now();
         let (sender, track) = (&mut self.sender, self.track);
         let mut heard = None;
@@ -272,7 +280,7 @@ impl Ingest {
         })?;
         count_losses(live, &received);
         self.reports_to = self.reports_to.or(heard);
-        Ok(heard.is_some())
+        Ok(Taken { heard: heard.is_some(), empty: received.is_empty() })
     }
 }
 

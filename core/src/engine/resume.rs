@@ -30,7 +30,6 @@ impl Worker {
         live.orphaned = Some(now);
         live.feeder = Feeder::Nobody;
         let path = live.path.clone();
-        self.close_inlets_of(id);
         self.fetch_later(&path);
         self.tell(Event::StreamInterrupted { path, reason: reason.to_owned() });
     }

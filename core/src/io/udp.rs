@@ -105,6 +105,13 @@ pub struct Received {
     pub more: bool,
 }
 
+impl Received {
+    /// Whether the call found no packet at all, of whatever fate.
+    pub fn is_empty(&self) -> bool {
+        self.packets + self.refused + self.no_buffer + self.truncated == 0
+    }
+}
+
 /// Consecutive packets of one size, the last may be shorter, to be sent by one message.
 ///
 /// At most [`MAX_SEGMENTS`] packets and [`MAX_DATAGRAM`] bytes go into one message; a longer run

@@ -228,6 +228,7 @@ fn the_goodbye_leaves_time_to_read_the_last_packets() {
     for packet in &last {
         publisher.send_packet(0, packet);
     }
+    let asked = Instant::now();
     publisher.send("TEARDOWN", &url, &[], "");
 
     let mut packet = [0; 2_000];
@@ -237,15 +238,15 @@ fn the_goodbye_leaves_time_to_read_the_last_packets() {
             break;
         }
     }
-    let read = Instant::now();
     loop {
         let length = rtcp.recv(&mut packet).expect("a BYE");
         if rtp::is_bye(&packet[..length]) {
             break;
         }
     }
-    let waited = read.elapsed();
-    assert!(waited > Duration::from_millis(90), "BYE only {waited:?} after the last packet");
+    // From before the end of the stream until after the BYE: however late this reads, it is no less.
+    let waited = asked.elapsed();
+    assert!(waited >= Duration::from_millis(500), "BYE only {waited:?} after the last packet");
 }
 
 #[test]

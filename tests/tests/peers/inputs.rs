@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use rillcast_tests::Transport::{Tcp, Udp};
 use rillcast_tests::audience::{Audience, Program, wait_for_the_middle};
+use rillcast_tests::rtp::{self, Source};
+use rillcast_tests::rtsp::Connection;
 use rillcast_tests::scene::Scene;
 use rillcast_tests::server::Server;
-use rillcast_tests::{clip, ffmpeg, rtp};
+use rillcast_tests::{clip, ffmpeg};
 
 use crate::{CLIP, FFMPEG, end_by_signal};
 
@@ -71,5 +73,41 @@ fn over_ipv6() {
     publisher.succeed(CLIP);
     server.stream_ended("live", Duration::from_secs(2));
     audience.judge(&clip, FFMPEG);
+    server.balances("live");
+}
+
+/// Over UDP the packets and the TEARDOWN come by different sockets: who finds both at once, as after a moment
+/// in which the machine had no time for the server, takes the packets first.
+#[test]
+fn what_was_sent_before_the_teardown_arrives() {
+    let scene = Scene::new("what_was_sent_before_the_teardown_arrives");
+    let mut server = Server::start(&scene, &[]);
+    let url = server.url("live");
+    let (media, _reports) = rtp::port_pair();
+    let port = media.local_addr().expect("the port").port();
+    let mut publisher = Connection::open(server.address());
+    publisher.ask("ANNOUNCE", &url, &[("Content-Type", "application/sdp")], &rtp::sdp(0));
+    let transport = format!("RTP/AVP;unicast;client_port={port}-{};mode=record", port + 1);
+    let track = format!("{url}/streamid=0");
+    let setup = publisher.ask("SETUP", &track, &[("Transport", &transport)], "");
+    let to = server.udp_port(&setup, 0);
+    publisher.ask("RECORD", &url, &[("Range", "npt=0.000-")], "");
+    server.stream_started("live");
+    let mut player = Connection::open(server.address());
+    player.play(&url, "RTP/AVP/TCP;unicast;interleaved=0-1");
+
+    server.process().signal("STOP");
+    let mut source = Source::new();
+    let mut sent = source.key_frame(5);
+    sent.extend((0..40).flat_map(|_| source.frame(5)));
+    for packet in &sent {
+        media.send_to(packet, to).expect("sending to the server");
+    }
+    publisher.send("TEARDOWN", &url, &[], "");
+    server.process().signal("CONT");
+
+    for (number, packet) in sent.iter().enumerate() {
+        assert!(player.rtp() == *packet, "packet {number} of {} is missing", sent.len());
+    }
     server.balances("live");
 }

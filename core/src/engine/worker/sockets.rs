@@ -147,28 +147,31 @@ impl Worker {
         self.heard = heard;
     }
 
-    /// A socket that feeds a stream has something.
-    pub(super) fn receive(&mut self, token: Token) {
+    /// A socket that feeds a stream has something: takes one batch. False when nothing was there.
+    pub(in crate::engine) fn receive(&mut self, token: Token) -> bool {
         let now = self.io.now();
-        let Some(ingest) = self.ingests.get(&token) else { return };
+        let Some(ingest) = self.ingests.get(&token) else { return false };
         let session = ingest.session;
         let before = session.and_then(|session| Some((session, self.fed_before(session)?)));
-        let Some(ingest) = self.ingests.get_mut(&token) else { return };
+        let Some(ingest) = self.ingests.get_mut(&token) else { return false };
         let id = ingest.stream;
-        let Some(live) = self.streams.get_mut(&id) else { return };
-        match ingest.receive(token, live, &mut *self.io, &mut self.datagrams) {
-            Ok(true) => {
-                let session = session.and_then(|token| self.connections.get_mut(&token));
-                if let Some(connection) = session {
-                    connection.role.alive(now);
-                }
+        let Some(live) = self.streams.get_mut(&id) else { return false };
+        let taken = match ingest.receive(token, live, &mut *self.io, &mut self.datagrams) {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::debug!(%error, "a media socket cannot be read");
+                return false;
             }
-            Ok(false) => {}
-            Err(error) => tracing::debug!(%error, "a media socket cannot be read"),
+        };
+        if taken.heard
+            && let Some(connection) = session.and_then(|token| self.connections.get_mut(&token))
+        {
+            connection.role.alive(now);
         }
         self.fan_out(id);
         if let Some((session, before)) = before {
             self.fed(session, before);
         }
+        !taken.empty
     }
 }
