@@ -161,12 +161,12 @@ impl Server {
         address
     }
 
-    /// Waits until a stream has ended, for up to `limit`.
+    /// Waits until a stream has ended.
     ///
     /// # Panics
-    /// When it does not end within `limit`.
-    pub fn stream_ended(&mut self, path: &str, limit: Duration) -> Value {
-        self.wait_for(limit, |e| e["event"] == "stream_ended" && e["path"] == path)
+    /// When it does not within the deadline.
+    pub fn stream_ended(&mut self, path: &str) -> Value {
+        self.wait_for(PATIENCE, |e| e["event"] == "stream_ended" && e["path"] == path)
     }
 
     /// Waits for the first event, not waited for before, that fits.

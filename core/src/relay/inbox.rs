@@ -13,15 +13,22 @@ use super::packet::Packet;
 const MAX_HELD: u16 = 512;
 /// How long a hole is kept open for packets that the network has put out of order.
 const REORDER: Duration = Duration::from_millis(20);
-/// How long it is kept open when the source sends again what it is asked for.
+/// How long it is kept open, at least, when the source sends again what it is asked for; and longer, until
+/// something has come from the source that it sent after the last request: a machine that has no time for it,
+/// or for us, is not deaf.
 const REPAIR: Duration = Duration::from_millis(250);
+/// How long it is kept open at most.
+const LONGEST: Duration = Duration::from_secs(1);
 /// How long a packet may be overtaken before it is asked for.
 const OVERTAKEN: Duration = Duration::from_millis(3);
 /// What a round trip is taken for before one was measured, and the shortest that is believed.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(60);
 const MIN_ROUND_TRIP: Duration = Duration::from_millis(5);
-/// How often one packet is asked for.
+/// How often one packet is asked for: some times in quick succession, then with patience, since what loses one
+/// packet often loses those of the next moment.
 const MAX_ASKED: u8 = 6;
+const QUICKLY: u8 = 3;
+const PATIENTLY: Duration = Duration::from_millis(40);
 /// Sequence numbers in one request.
 const MAX_REQUEST: usize = 64;
 /// Holes that stay open in vain before the source is held to be deaf.
@@ -58,6 +65,8 @@ pub(super) struct Inbox {
     next: u16,
     places: VecDeque<Place>,
     round_trip: Duration,
+    /// When something came last.
+    heard: Duration,
     /// Falls with each hole that stays open in vain, rises when the source answers.
     trust: u8,
     holes: u32,
@@ -71,6 +80,7 @@ impl Default for Inbox {
             next: 0,
             places: VecDeque::new(),
             round_trip: FIRST_ROUND_TRIP,
+            heard: Duration::ZERO,
             trust: TRUST,
             holes: 0,
             repaired: 0,
@@ -81,6 +91,7 @@ impl Default for Inbox {
 impl Inbox {
     /// Takes a packet of the source `ssrc` as it comes.
     pub(super) fn enter(&mut self, packet: Packet, ssrc: u32, sequence: u16) -> Entered {
+        self.heard = self.heard.max(packet.arrival);
         let ahead = sequence.wrapping_sub(self.next);
         if self.source == Some(ssrc) && ahead == 0 && self.places.is_empty() {
             self.next = sequence.wrapping_add(1);
@@ -139,11 +150,17 @@ impl Inbox {
         }
     }
 
-    /// Closes the holes for which the time is over.
+    /// Closes the holes for which the time is over. To be called when what can be asked for has been: see
+    /// [`requests`](Inbox::requests).
     pub(super) fn expire(&mut self, now: Duration) {
-        while let Some(Place::Missing { since, asked, .. }) = self.places.front() {
-            let patience = if *asked > 0 { REPAIR } else { REORDER };
-            if now.saturating_sub(*since) < patience {
+        while let Some(Place::Missing { since, asked, asked_at }) = self.places.front() {
+            let open = now.saturating_sub(*since);
+            let could_answer = self.heard >= *asked_at + self.round_trip;
+            let over = match asked {
+                0 => open >= REORDER,
+                _ => open >= LONGEST || open >= REPAIR && could_answer,
+            };
+            if !over {
                 return;
             }
             if *asked > 0 {
@@ -159,7 +176,7 @@ impl Inbox {
 
     /// The sequence numbers that are to be asked for now.
     pub(super) fn requests(&mut self, now: Duration) -> Vec<u16> {
-        let again = self.round_trip.saturating_mul(3) / 2;
+        let quickly = self.round_trip.saturating_mul(3) / 2;
         let asks = self.trust > 0 || self.holes.is_multiple_of(PROBE);
         let mut wanted = Vec::new();
         if !asks {
@@ -169,7 +186,8 @@ impl Inbox {
             let Place::Missing { since, asked, asked_at } = place else { continue };
             let due = match asked {
                 0 => now.saturating_sub(*since) >= OVERTAKEN,
-                1..MAX_ASKED => now.saturating_sub(*asked_at) >= again,
+                1..QUICKLY => now.saturating_sub(*asked_at) >= quickly,
+                QUICKLY..MAX_ASKED => now.saturating_sub(*asked_at) >= quickly.max(PATIENTLY),
                 _ => false,
             };
             if due && wanted.len() < MAX_REQUEST {

@@ -15,7 +15,7 @@ fn result(options: &[&str]) -> Value {
 
 /// The relays' figures of a short `rillcast bench fanout`.
 fn fanout(options: &[&str]) -> Vec<Value> {
-    let short = ["fanout", "--children", "8", "--seconds", "1", "--repetitions", "1"];
+    let short = ["fanout", "--children", "8", "--seconds", "2", "--repetitions", "1"];
     // Few enough that a receiver's buffer, which is the system's, holds what comes while nothing runs.
     let slow = ["--bitrate", "500000"];
     let result = result(&[&short[..], &slow, options].concat());

@@ -132,7 +132,7 @@ fn a_child_that_does_not_read_delays_nobody() {
         }
     }
     drop(publisher);
-    server.stream_ended("live", Duration::from_secs(2));
+    server.stream_ended("live");
 
     // What the other one can still read is whole packets, and after every gap a key frame.
     let mut last: Option<u16> = None;
@@ -167,7 +167,7 @@ fn a_publisher_that_dies_ends_its_stream_and_may_come_back() {
     child.play(&url, TCP);
     child.rtp();
     publisher.kill();
-    server.stream_ended("live", Duration::from_secs(5));
+    server.stream_ended("live");
     // The player may complain of half a frame, but has to see the end.
     let ended = player.process.wait(Duration::from_secs(10));
     assert!(ended.is_some(), "the player still waits for a stream that has ended");
@@ -177,7 +177,7 @@ fn a_publisher_that_dies_ends_its_stream_and_may_come_back() {
     let mut audience = Audience::default();
     audience.join(&scene, "play-second", &clip, &url, Program::Ffmpeg, Udp);
     publisher.succeed(CLIP);
-    server.stream_ended("live", Duration::from_secs(2));
+    server.stream_ended("live");
     audience.judge(&clip, Allowance { sound_at_end: 6, ..Allowance::default() });
 }
 
@@ -195,7 +195,7 @@ fn a_player_may_pause_and_leave_after_the_end() {
     let mut child = Connection::open(server.address());
     child.play(&url, TCP);
     publisher.ask("TEARDOWN", &url, &[], "");
-    server.stream_ended("live", Duration::from_secs(2));
+    server.stream_ended("live");
     let mut goodbye = false;
     while !goodbye {
         let (channel, packet) = child.packet().expect("a BYE before the connection is closed");

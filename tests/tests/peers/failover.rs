@@ -77,7 +77,7 @@ fn players_see_nothing_of_servers_that_die_above_them() {
         assert_eq!(switched["missing"], 0, "{switched}");
     }
     publisher.succeed(CLIP);
-    node.stream_ended("live", PATIENCE);
+    node.stream_ended("live");
     parents[2].process().signal("CONT");
 
     player.process.succeed(CLIP);

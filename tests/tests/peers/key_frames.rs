@@ -97,7 +97,7 @@ fn is_not_disturbed(name: &str, transport: Transport, publisher: &dyn Fn(&Scene,
     }
     assert!(packets > 100, "{packets} packets");
     publisher.succeed(CLIP);
-    server.stream_ended("live", Duration::from_secs(2));
+    server.stream_ended("live");
     server.balances("live");
 }
 

@@ -68,7 +68,7 @@ fn everyone_sees_until(
     server.stream_started("live");
     let audience = Audience::everyone(&scene, clip, &url);
     finish(&mut publisher);
-    server.stream_ended("live", Duration::from_secs(2));
+    server.stream_ended("live");
     audience.judge(clip, allowance);
     server.balances("live");
 }

@@ -145,9 +145,9 @@ fn a_chain_of_nodes_carries_the_stream() {
     let mut watching = tree.watch("play-through-a-leave", &nodes[2].1);
     nodes[2].0.event("child_started");
     nodes[1].0.process().signal("TERM");
-    nodes[1].0.process().succeed(Duration::from_secs(2));
+    nodes[1].0.process().succeed(FRAMES);
     nodes[2].0.wait_for(at_the_root);
     watching.succeed(FRAMES);
     nodes[2].0.process().signal("TERM");
-    nodes[2].0.process().succeed(Duration::from_secs(2));
+    nodes[2].0.process().succeed(FRAMES);
 }

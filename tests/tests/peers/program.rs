@@ -83,7 +83,7 @@ fn publishes_and_records_an_mp4() {
         [play(&scene, "play-mp4", &url, Udp, &mp4), play(&scene, "play-264", &url, Tcp, &raw)];
     let audience = Audience::everyone(&scene, &clip, &url);
     publisher.succeed(CLIP);
-    server.stream_ended("live", Duration::from_secs(2));
+    server.stream_ended("live");
     for player in &mut players {
         player.succeed(Duration::from_secs(5));
     }
@@ -103,7 +103,7 @@ fn publishes_raw_h264_over_udp() {
     server.stream_started("live");
     let audience = Audience::everyone(&scene, &clip, &url);
     publisher.succeed(CLIP);
-    server.stream_ended("live", Duration::from_secs(2));
+    server.stream_ended("live");
     audience.judge(&clip, Allowance::default());
     server.balances("live");
 }

@@ -44,7 +44,7 @@ fn players_see_a_publisher_come_back() {
     let mut second = ffmpeg::publish(&scene, &clip, Tcp, &url);
     server.wait_for(CLIP, |event| event["event"] == "stream_resumed");
     second.succeed(CLIP);
-    server.stream_ended("live", Duration::from_secs(2));
+    server.stream_ended("live");
     for player in &mut players {
         player.process.wait(CLIP).expect("the player ends with the stream");
         let shown = judge::frame_hashes(&player.pictures);

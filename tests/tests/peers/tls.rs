@@ -35,7 +35,7 @@ fn seen_over_tls(name: &str, publish: fn(&Scene, &Clip, &str) -> Process, end: f
     audience.join(&scene, "play", &clip, &secure, Program::GStreamer, Tcp);
     audience.join(&scene, "plain", &clip, &server.url("live"), Program::Ffmpeg, Tcp);
     end(&mut publisher);
-    server.stream_ended("live", Duration::from_secs(2));
+    server.stream_ended("live");
     audience.judge(&clip, FFMPEG);
     server.balances("live");
 }

@@ -21,11 +21,13 @@ const TICK: Duration = Duration::from_millis(1);
 impl Worker {
     /// Does what is due in a stream of which something waits for its time; true while more does.
     fn tick_stream(&mut self, id: StreamId, now: Duration) -> bool {
-        let Some(live) = self.streams.get_mut(&id) else { return false };
-        if live.stream.is_holding() {
-            live.stream.tend(now);
-            self.fan_out(id);
+        if self.streams.get(&id).is_some_and(|live| live.stream.is_holding()) {
+            // Asked for first: nothing is given up that has not been asked for, however late this is.
             self.ask_source(id, now);
+            if let Some(live) = self.streams.get_mut(&id) {
+                live.stream.tend(now);
+            }
+            self.fan_out(id);
         }
         let Worker { io, connections, pairs, streams, .. } = self;
         let Some(live) = streams.get_mut(&id) else { return false };

@@ -22,13 +22,23 @@ struct Link {
     delay: (u64, u64),
     /// Everything is lost in this time.
     outage: Range<u64>,
+    /// Whoever listens at its end does not run for so long, of each second; what comes waits for it.
+    asleep: Range<u64>,
     under_way: Vec<(u64, Vec<u8>)>,
     lost: u64,
 }
 
 impl Link {
     fn new(seed: u64, loss: u64, delay: (u64, u64)) -> Link {
-        Link { random: seed, loss, delay, outage: 0..0, under_way: Vec::new(), lost: 0 }
+        Link {
+            random: seed,
+            loss,
+            delay,
+            outage: 0..0,
+            asleep: 0..0,
+            under_way: Vec::new(),
+            lost: 0,
+        }
     }
 
     fn draw(&mut self, below: u64) -> u64 {
@@ -48,7 +58,14 @@ impl Link {
         self.under_way.push((arrival, bytes.to_vec()));
     }
 
+    fn is_heard(&self, now: u64) -> bool {
+        !self.asleep.contains(&(now % 1000))
+    }
+
     fn arrived(&mut self, now: u64) -> Vec<Vec<u8>> {
+        if !self.is_heard(now) {
+            return Vec::new();
+        }
         let mut due: Vec<_> = self.under_way.extract_if(.., |(at, _)| *at <= now).collect();
         due.sort_by_key(|(at, _)| *at);
         due.into_iter().map(|(_, bytes)| bytes).collect()
@@ -75,15 +92,20 @@ fn run(mut down: Link, mut up: Link, answers: bool) -> Outcome {
     let player = downstream.add_child(tcp_child(PLAYER), Duration::ZERO);
     downstream.play(player, Start::Live).unwrap();
     downstream.kick(player, Duration::ZERO, &mut below);
-    let (mut sent, mut carried) = (0u64, 0);
+    let (mut sent, mut carried, mut source) = (0u64, 0, Vec::new());
     for now in 0..RUN + 1000 {
         let time = Duration::from_millis(now);
         if now < RUN && now % FRAME == 0 {
             let count = 1 + (now / FRAME % 9) as u16;
             let mut packets = frame(sent as u16, (now * 90) as u32, now % 1000 < FRAME, count);
-            packets.iter_mut().for_each(|packet| packet.arrival = time);
             sent += u64::from(count);
-            packets.into_iter().for_each(|packet| upstream.ingest(packet));
+            source.append(&mut packets);
+        }
+        if up.is_heard(now) && !source.is_empty() {
+            for mut packet in source.drain(..) {
+                packet.arrival = time;
+                upstream.ingest(packet);
+            }
             upstream.fan_out(time, &mut above);
         }
         for request in up.arrived(now) {
@@ -96,10 +118,12 @@ fn run(mut down: Link, mut up: Link, answers: bool) -> Outcome {
         for bytes in down.arrived(now) {
             downstream.ingest_datagram(Packet::new(Span::from_vec(bytes), Kind::Rtp, 0, time));
         }
-        downstream.tend(time);
-        downstream.fan_out(time, &mut below);
-        if let Some(request) = downstream.request(0, 99, time) {
-            up.send(&request, now);
+        if down.is_heard(now) {
+            if let Some(request) = downstream.request(0, 99, time) {
+                up.send(&request, now);
+            }
+            downstream.tend(time);
+            downstream.fan_out(time, &mut below);
         }
     }
     super::check(&mut upstream);
@@ -127,6 +151,19 @@ fn one_packet_in_twenty_lost_is_none_lost() {
         assert_eq!(outcome.seen.len() as u64, outcome.sent, "seed {seed}");
         assert!(in_order(&outcome.seen));
         assert!(outcome.repaired > 100 && outcome.resent >= outcome.repaired);
+    }
+}
+
+/// A machine with more to do than it can takes the processor away from both, for longer than a hole is kept
+/// open else.
+#[test]
+fn nothing_is_lost_where_the_machine_stalls() {
+    for seed in 1..6 {
+        let down = Link { asleep: 100..550, ..Link::new(seed, 50, (10, 0)) };
+        let up = Link { asleep: 400..850, ..Link::new(seed + 100, 50, (10, 0)) };
+        let outcome = run(down, up, true);
+        assert_eq!(outcome.seen.len() as u64, outcome.sent, "seed {seed}");
+        assert!(in_order(&outcome.seen));
     }
 }
 
