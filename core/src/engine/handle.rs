@@ -6,12 +6,14 @@
 //! | `handle/streams.rs` | where streams come from and are pushed to |
 //! | `handle/receivers.rs` | children that the program adds, and readers |
 
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::io::Opened;
 use crate::ring::Wake;
 use crate::rtsp::Url;
 use crate::sync::{AtomicBool, Ordering};
@@ -45,8 +47,25 @@ impl Engine {
     /// [`Error::Io`] when [`Config::backend`] cannot be had, or the system gives no thread, [`Error::TooMany`] when
     /// the workers are more than an engine may have.
     pub fn start(config: Config) -> Result<Engine, Error> {
-        let opened = crate::io::open(config.backend)
-            .map_err(|source| Error::Io { doing: "open the I/O backend", source })?;
+        let backend = config.backend;
+        Engine::start_with(config, || crate::io::open(backend))
+    }
+
+    /// Starts an engine at a host of a simulated network. [`Config::backend`] has no say there, and TCP children
+    /// cannot be served by threads of their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Engine::start).
+    #[cfg(any(test, feature = "simulated"))]
+    pub fn start_at(host: &crate::io::simulated::Host, config: Config) -> Result<Engine, Error> {
+        let reason = || "the network is simulated".to_owned();
+        Engine::start_with(config, || Ok(Opened { io: Box::new(host.open()), reason: reason() }))
+    }
+
+    fn start_with(config: Config, open: impl Fn() -> io::Result<Opened>) -> Result<Engine, Error> {
+        let opened =
+            open().map_err(|source| Error::Io { doing: "open the I/O backend", source })?;
         let [a, b, c, d, node @ .., _, _, _, _] =
             random::seed().map_err(|source| Error::Io { doing: "choose a random SSRC", source })?;
         let names = (u32::from_be_bytes([a, b, c, d]), u64::from_be_bytes(node));
@@ -57,7 +76,7 @@ impl Engine {
         if config.workers > MAX_WORKERS {
             return Err(Error::TooMany("workers"));
         }
-        let open = || crate::io::open(config.backend).map(|opened| opened.io);
+        let open = || open().map(|opened| opened.io);
         let shards = Shards::start(config.workers, config.pin, &*opened.io, open)
             .map_err(|source| Error::Io { doing: "start the threads that send", source })?;
         let thread = std::thread::Builder::new()

@@ -8,6 +8,7 @@ mod key_frames;
 mod multicast;
 mod on_demand;
 mod pulls;
+mod simulated;
 mod workers;
 
 use std::io::{Read, Write};

@@ -47,10 +47,11 @@
 //! | [`Mmsg`] | epoll | recvmmsg with GRO, sendmmsg with GSO |
 //! | [`Uring`] | poll operations of io_uring | multishot receiving, a submission per message with GSO |
 //! | [`Mio`] | mio | a system call each |
+//! | `simulated` | none is waited for | within the process, with loss and delay |
 //!
-//! [`open`] takes one by name, or the best. They share all but that: each is a driver of the sockets
-//! in `sockets`. The suite in `tests` says of each that it keeps what is promised here; a new one is
-//! a line there.
+//! [`open`] takes one of the first three by name, or the best. These share all but that: each is a driver of the
+//! sockets in `sockets`. The last one is for tests, and there with the feature of its name. The suite in `tests`
+//! says of each that it keeps what is promised here; a new one is a line there.
 //!
 //! # What a backend has to provide
 //!
@@ -84,6 +85,8 @@ mod lanes;
 mod mio;
 #[cfg(feature = "linux")]
 mod mmsg;
+#[cfg(any(test, feature = "simulated"))]
+pub mod simulated;
 mod sockets;
 mod thread;
 mod token;
@@ -124,7 +127,7 @@ pub const SMALL_DATAGRAM: usize = 2048;
 /// Unless a method says otherwise, it fails with [`io::ErrorKind::NotFound`] when the token is
 /// stale and with [`io::ErrorKind::InvalidInput`] when the token is of another kind of socket.
 pub trait Io: Send {
-    /// The backend's name, as shown in the figures (`mmsg`, `uring`, `mio`).
+    /// The backend's name, as shown in the figures (`mmsg`, `uring`, `mio`, `simulated`).
     fn name(&self) -> &'static str;
 
     /// Time since the backend was made, monotonic.

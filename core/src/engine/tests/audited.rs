@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::engine::{Config, Engine, Event, StreamFigures};
+use crate::io::simulated::Host;
 
 /// An engine that a test has started. Whatever the test was about: when it is dropped, every packet of
 /// every stream has to be accounted for, before its streams end and after.
@@ -26,6 +27,11 @@ impl Audited {
     pub(in crate::engine) fn start(mut config: Config) -> Audited {
         config.workers = config.workers.max(WORKERS.get());
         Audited(Engine::start(config).expect("an engine"))
+    }
+
+    /// At a host of a simulated network. It has to be dropped while no clock is held.
+    pub(in crate::engine) fn start_at(host: &Host, config: Config) -> Audited {
+        Audited(Engine::start_at(host, config).expect("an engine"))
     }
 }
 

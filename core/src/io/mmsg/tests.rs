@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket as StdSocket};
 
 use super::*;
 use crate::io::tests::load::{SEGMENT, expect, packets, receivers, slices};
+use crate::io::tests::peers::Kernel;
 use crate::io::{Io, UdpOptions};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -21,10 +22,10 @@ fn a_call_carries_256_messages() {
     let packets = packets(2);
     let slices = slices(&packets);
     for (count, calls) in [(1, 1), (50, 1), (256, 1), (257, 2), (600, 3)] {
-        let (sockets, to) = receivers(count, "127.0.0.1:0");
+        let (mut sockets, to) = receivers(&Kernel, count, "127.0.0.1:0");
         let done = io.fan_out(token, &[Run::new(&slices, SEGMENT)], &to, &mut Vec::new()).unwrap();
         assert_eq!((done.messages, done.calls), (count as u64, calls));
-        sockets.iter().for_each(|socket| expect(socket, &packets));
+        sockets.iter_mut().for_each(|socket| expect(&mut **socket, &packets));
     }
 }
 
@@ -33,13 +34,13 @@ fn without_gso_the_same_arrives() {
     let mut io = backend();
     io.disable_gso("to see what happens");
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
-    let (sockets, to) = receivers(50, "127.0.0.1:0");
+    let (mut sockets, to) = receivers(&Kernel, 50, "127.0.0.1:0");
     let packets = packets(20);
     let slices = slices(&packets);
     let done = io.fan_out(token, &[Run::new(&slices, SEGMENT)], &to, &mut Vec::new()).unwrap();
     assert_eq!((done.sent, done.messages), (1000, 1000));
     assert_eq!(io.gso().to_string(), "off: to see what happens");
-    sockets.iter().for_each(|socket| expect(socket, &packets));
+    sockets.iter_mut().for_each(|socket| expect(&mut **socket, &packets));
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn who_is_refused_segmentation_gets_single_packets_in_order() {
     let socket = &io.table.get(token).unwrap().socket;
     // Without a checksum the kernel refuses to segment, as on a route without checksum offload.
     options::set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
-    let (sockets, to) = receivers(3, "127.0.0.1:0");
+    let (mut sockets, to) = receivers(&Kernel, 3, "127.0.0.1:0");
     let large = vec![vec![1; HUGE], vec![2; HUGE]];
     let small = packets(5);
     let (large_slices, small_slices) = (slices(&large), slices(&small));
@@ -59,9 +60,9 @@ fn who_is_refused_segmentation_gets_single_packets_in_order() {
         let mut failed = Vec::new();
         let done = io.fan_out(token, &runs, &to, &mut failed).unwrap();
         assert_eq!((done.sent, done.failed), (3 * 7, 0), "{failed:?}");
-        for socket in &sockets {
-            expect(socket, &small);
-            expect(socket, &large);
+        for socket in &mut sockets {
+            expect(&mut **socket, &small);
+            expect(&mut **socket, &large);
         }
         assert!(to.iter().all(Destination::is_plain));
         assert_eq!(done.messages, 3 * 7);
@@ -76,7 +77,7 @@ fn segmentation_refused_by_all_is_given_up() {
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
     let socket = &io.table.get(token).unwrap().socket;
     options::set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
-    let (sockets, to) = receivers(20, "127.0.0.1:0");
+    let (mut sockets, to) = receivers(&Kernel, 20, "127.0.0.1:0");
     let packets = packets(4);
     let slices = slices(&packets);
     let runs = [Run::new(&slices, SEGMENT)];
@@ -86,9 +87,9 @@ fn segmentation_refused_by_all_is_given_up() {
     let done = io.fan_out(token, &runs, &fresh, &mut Vec::new()).unwrap();
     assert_eq!((done.sent, done.calls), (80, 1));
     assert!(matches!(io.gso(), Gso::Off(_)));
-    for socket in &sockets {
-        expect(socket, &packets);
-        expect(socket, &packets);
+    for socket in &mut sockets {
+        expect(&mut **socket, &packets);
+        expect(&mut **socket, &packets);
     }
 }
 

@@ -1,21 +1,23 @@
 //! What tests send, and to whom.
 
 use std::io::IoSlice;
-use std::net::UdpSocket as StdSocket;
-use std::time::Duration;
 
+use super::peers::{Datagrams, Peers};
 use crate::io::Destination;
 
 pub(in crate::io) const SEGMENT: usize = 1200;
 
 /// Plain receivers, and their addresses.
-pub(in crate::io) fn receivers(count: usize, addr: &str) -> (Vec<StdSocket>, Vec<Destination>) {
+pub(in crate::io) fn receivers(
+    peers: &dyn Peers,
+    count: usize,
+    addr: &str,
+) -> (Vec<Box<dyn Datagrams>>, Vec<Destination>) {
+    let addr = addr.parse().unwrap();
     (0..count)
         .map(|_| {
-            let socket = StdSocket::bind(addr).unwrap();
-            socket2::SockRef::from(&socket).set_recv_buffer_size(1 << 20).unwrap();
-            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-            let addr = socket.local_addr().unwrap();
+            let socket = peers.datagrams(addr, 1 << 20);
+            let addr = socket.local_addr();
             (socket, Destination::new(addr))
         })
         .unzip()
@@ -38,10 +40,10 @@ pub(in crate::io) fn slices(packets: &[Vec<u8>]) -> Vec<IoSlice<'_>> {
 }
 
 #[track_caller]
-pub(in crate::io) fn expect(socket: &StdSocket, packets: &[Vec<u8>]) {
+pub(in crate::io) fn expect(socket: &mut dyn Datagrams, packets: &[Vec<u8>]) {
     let mut buffer = [0; 65_536];
     for (number, packet) in packets.iter().enumerate() {
-        let length = socket.recv(&mut buffer).expect("a packet");
+        let (length, _) = socket.recv_from(&mut buffer);
         assert_eq!(length, packet.len(), "length of packet {number}");
         assert!(buffer[..length] == packet[..], "content of packet {number}");
     }

@@ -1,24 +1,28 @@
 //! What every backend has to fulfil, run for each: the promises of [`Io`].
 //!
-//! A case gets a backend without sockets and talks to it from sockets of the standard library. It
+//! A case gets a backend without sockets and talks to it from plain sockets, which are the standard library's
+//! or those of the simulated network. It
 //! asks of a backend only what the trait promises: whether datagrams come as aggregates, and how
 //! many messages carry a run, depends on what the socket and [`Io::gso`] say. What only one backend
 //! does is tested beside it.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::*;
 
 pub(super) mod load;
+pub(super) mod peers;
 mod receive;
 mod send;
 mod small;
 mod tcp;
 mod wait;
 
-/// The suite for a backend, as a module named after it.
+use peers::{Kernel, Local, Peers};
+
+/// The suite for a backend, as a module named after it. `$open` gives the backend and who is at its other end.
 macro_rules! conformance {
     ($backend:ident, $open:expr) => {
         mod $backend {
@@ -46,8 +50,6 @@ macro_rules! conformance {
                 tcp::a_listener_on_any_ipv6_address_serves_ipv4,
                 tcp::an_address_in_use_is_an_error,
                 tcp::who_does_not_want_to_read_is_not_told,
-                tcp::a_connected_stream_is_adopted_and_nothing_else,
-                tcp::a_duplicate_is_closed_by_itself,
                 receive::single_datagrams_lie_one_behind_the_other,
                 receive::an_aggregate_comes_with_the_size_of_its_segments,
                 receive::lanes_open_as_needed_and_move_on_to_new_chunks,
@@ -68,6 +70,31 @@ macro_rules! conformance {
                 send::more_receivers_than_one_call_takes,
                 send::ipv6_and_ipv4_from_one_socket,
                 send::nothing_to_send_is_nothing,
+            );
+        }
+    };
+    (@cases $open:expr; $($module:ident::$case:ident,)+) => {
+        $(
+            #[test]
+            fn $case() {
+                let (mut io, peers) = $open;
+                $module::$case(&mut io, &peers);
+            }
+        )+
+    };
+}
+
+/// What only backends on the kernel's sockets can do, and what only these meet with.
+macro_rules! on_sockets {
+    ($backend:ident, $name:ident, $open:expr) => {
+        conformance!($backend, ($open, Kernel));
+
+        mod $name {
+            use super::*;
+
+            conformance!(@cases ($open, Kernel);
+                tcp::a_connected_stream_is_adopted_and_nothing_else,
+                tcp::a_duplicate_is_closed_by_itself,
                 send::a_multicast_group_is_sent_to_as_the_options_say,
             );
 
@@ -79,7 +106,7 @@ macro_rules! conformance {
             #[test]
             #[ignore = "run by without_descriptors_accepting_does_not_spin"]
             fn with_few_descriptors() {
-                tcp::with_few_descriptors(&mut *$open);
+                tcp::with_few_descriptors(&mut $open);
             }
 
             #[test]
@@ -90,30 +117,26 @@ macro_rules! conformance {
             #[test]
             #[ignore = "run by a_full_buffer_is_waited_for_and_then_refuses"]
             fn where_nobody_answers() {
-                send::where_nobody_answers(&mut *$open);
+                send::where_nobody_answers(&mut $open);
             }
         }
-    };
-    (@cases $open:expr; $($module:ident::$case:ident,)+) => {
-        $(
-            #[test]
-            fn $case() {
-                $module::$case(&mut *$open);
-            }
-        )+
     };
 }
 
 #[cfg(feature = "linux")]
-conformance!(mmsg, Box::new(Mmsg::new().expect("a backend")));
+on_sockets!(mmsg, mmsg_sockets, Mmsg::new().expect("a backend"));
 #[cfg(feature = "linux")]
-conformance!(uring, {
+on_sockets!(uring, uring_sockets, {
     let Ok(backend) = Uring::new().inspect_err(|error| eprintln!("skipped: {error}")) else {
         return;
     };
-    Box::new(backend)
+    backend
 });
-conformance!(mio, Box::new(Mio::new().expect("a backend")));
+on_sockets!(mio, mio_sockets, Mio::new().expect("a backend"));
+conformance!(simulated_network, {
+    let local = Local::new();
+    (local.open(), local)
+});
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 

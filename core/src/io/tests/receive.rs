@@ -1,8 +1,8 @@
 //! What a socket receives lies in the pool's chunks, or is counted under the cause of its loss.
 
 use std::io::IoSlice;
-use std::net::UdpSocket as StdSocket;
 
+use super::peers::Datagrams;
 use super::*;
 
 const CHUNK: usize = 256 * 1024;
@@ -11,8 +11,8 @@ pub(super) fn receiver(io: &mut dyn Io, options: &UdpOptions) -> UdpSocket {
     io.bind_udp(LOOPBACK, options).unwrap()
 }
 
-pub(super) fn sender() -> StdSocket {
-    StdSocket::bind("127.0.0.1:0").unwrap()
+pub(super) fn sender(peers: &dyn Peers) -> Box<dyn Datagrams> {
+    peers.datagrams(LOOPBACK, 0)
 }
 
 /// Receives until the socket is empty, and adds the accounts up.
@@ -37,12 +37,12 @@ fn drain(
     }
 }
 
-pub(super) fn single_datagrams_lie_one_behind_the_other(io: &mut dyn Io) {
+pub(super) fn single_datagrams_lie_one_behind_the_other(io: &mut dyn Io, peers: &dyn Peers) {
     let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::new(1), Pool::new(CHUNK, 4), Vec::new());
-    let peer = sender();
+    let mut peer = sender(peers);
     for number in 0..100_u8 {
-        peer.send_to(&[number; 700], socket.local_addr).unwrap();
+        peer.send_to(&[number; 700], socket.local_addr);
     }
     assert!(event(io, |event| event.token == socket.token).readable);
     let received = drain(io, socket.token, &mut lanes, &mut pool, &mut out);
@@ -50,12 +50,12 @@ pub(super) fn single_datagrams_lie_one_behind_the_other(io: &mut dyn Io) {
     for (number, datagram) in out.iter().enumerate() {
         assert_eq!(&datagram.span[..], [number as u8; 700]);
         assert_eq!(datagram.segment, 700);
-        assert_eq!(datagram.from, peer.local_addr().unwrap());
+        assert_eq!(datagram.from, peer.local_addr());
     }
     assert_eq!(pool.allocated(), 1, "one lane, one chunk");
 }
 
-pub(super) fn an_aggregate_comes_with_the_size_of_its_segments(io: &mut dyn Io) {
+pub(super) fn an_aggregate_comes_with_the_size_of_its_segments(io: &mut dyn Io, _: &dyn Peers) {
     let socket = receiver(io, &UdpOptions::default());
     let from = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 16), Vec::new());
@@ -78,17 +78,17 @@ pub(super) fn an_aggregate_comes_with_the_size_of_its_segments(io: &mut dyn Io) 
     }
 }
 
-pub(super) fn lanes_open_as_needed_and_move_on_to_new_chunks(io: &mut dyn Io) {
+pub(super) fn lanes_open_as_needed_and_move_on_to_new_chunks(io: &mut dyn Io, peers: &dyn Peers) {
     let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 64), Vec::new());
-    let peer = sender();
+    let mut peer = sender(peers);
     let mut sent = 0_u32;
     let mut seen = 0_u32;
     for _ in 0..200 {
         for _ in 0..20 {
             let mut packet = [7; 1400];
             packet[..4].copy_from_slice(&sent.to_be_bytes());
-            peer.send_to(&packet, socket.local_addr).unwrap();
+            peer.send_to(&packet, socket.local_addr);
             sent += 1;
         }
         drain(io, socket.token, &mut lanes, &mut pool, &mut out);
@@ -103,16 +103,16 @@ pub(super) fn lanes_open_as_needed_and_move_on_to_new_chunks(io: &mut dyn Io) {
     assert!(pool.allocated() <= 16, "chunks are used again: {}", pool.allocated());
 }
 
-pub(super) fn overflow_of_the_socket_is_counted(io: &mut dyn Io) {
+pub(super) fn overflow_of_the_socket_is_counted(io: &mut dyn Io, peers: &dyn Peers) {
     let tiny = UdpOptions { recv_buffer: 4096, send_buffer: 0, gro: false, multicast: None };
     let socket = receiver(io, &tiny);
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 16), Vec::new());
-    let peer = sender();
+    let mut peer = sender(peers);
     let mut sum = Received::default();
     let mut sent = 0;
     for _ in 0..10 {
         for _ in 0..100 {
-            peer.send_to(&[1; 500], socket.local_addr).unwrap();
+            peer.send_to(&[1; 500], socket.local_addr);
             sent += 1;
         }
         let part = drain(io, socket.token, &mut lanes, &mut pool, &mut out);
@@ -124,19 +124,19 @@ pub(super) fn overflow_of_the_socket_is_counted(io: &mut dyn Io) {
     assert!(rest > 0 && sum.packets > 0, "{rest}, {sum:?}");
     assert_eq!(sum.packets + sum.overflow + rest, sent);
     assert_eq!(io.overflow(socket.token).unwrap(), 0, "told once");
-    peer.send_to(&[1; 500], socket.local_addr).unwrap();
+    peer.send_to(&[1; 500], socket.local_addr);
     let part = drain(io, socket.token, &mut lanes, &mut pool, &mut out);
     assert_eq!((part.packets, part.overflow), (1, 0), "told once");
 }
 
-pub(super) fn a_spent_pool_empties_the_socket_and_counts(io: &mut dyn Io) {
+pub(super) fn a_spent_pool_empties_the_socket_and_counts(io: &mut dyn Io, peers: &dyn Peers) {
     let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut held) = (Lanes::new(1), Pool::new(CHUNK, 2), Vec::new());
-    let peer = sender();
+    let mut peer = sender(peers);
     let mut sum = Received::default();
     for _ in 0..40 {
         for _ in 0..20 {
-            peer.send_to(&[9; 1000], socket.local_addr).unwrap();
+            peer.send_to(&[9; 1000], socket.local_addr);
         }
         let part = drain(io, socket.token, &mut lanes, &mut pool, &mut held);
         sum.packets += part.packets;
@@ -147,21 +147,21 @@ pub(super) fn a_spent_pool_empties_the_socket_and_counts(io: &mut dyn Io) {
     assert_eq!(events_now(io), [], "nothing is left that would make the loop spin");
     // What is given back is used again.
     held.clear();
-    peer.send_to(&[9; 1000], socket.local_addr).unwrap();
+    peer.send_to(&[9; 1000], socket.local_addr);
     let part = drain(io, socket.token, &mut lanes, &mut pool, &mut held);
     assert_eq!((part.packets, part.no_buffer), (1, 0));
 }
 
-pub(super) fn inspection_changes_in_place_and_refuses(io: &mut dyn Io) {
+pub(super) fn inspection_changes_in_place_and_refuses(io: &mut dyn Io, peers: &dyn Peers) {
     let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 4), Vec::new());
-    let (peer, stranger) = (sender(), sender());
-    let known = peer.local_addr().unwrap();
+    let (mut peer, mut stranger) = (sender(peers), sender(peers));
+    let known = peer.local_addr();
     for _ in 0..4 {
-        stranger.send_to(&[0; 100], socket.local_addr).unwrap();
-        peer.send_to(&[1; 100], socket.local_addr).unwrap();
+        stranger.send_to(&[0; 100], socket.local_addr);
+        peer.send_to(&[1; 100], socket.local_addr);
     }
-    peer.send_to(&[], socket.local_addr).unwrap();
+    peer.send_to(&[], socket.local_addr);
     let mut refused = 0;
     let mut inspect = |bytes: &mut [u8], segment: usize, from: SocketAddr| {
         assert_eq!(segment, 100);
@@ -180,32 +180,35 @@ pub(super) fn inspection_changes_in_place_and_refuses(io: &mut dyn Io) {
     }
 }
 
-pub(super) fn a_chunk_smaller_than_a_datagram_truncates_and_counts(io: &mut dyn Io) {
+pub(super) fn a_chunk_smaller_than_a_datagram_truncates_and_counts(
+    io: &mut dyn Io,
+    peers: &dyn Peers,
+) {
     let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(2000, 8), Vec::new());
-    let peer = sender();
-    peer.send_to(&[1; 1000], socket.local_addr).unwrap();
-    peer.send_to(&[2; 3000], socket.local_addr).unwrap();
-    peer.send_to(&[3; 1000], socket.local_addr).unwrap();
+    let mut peer = sender(peers);
+    peer.send_to(&[1; 1000], socket.local_addr);
+    peer.send_to(&[2; 3000], socket.local_addr);
+    peer.send_to(&[3; 1000], socket.local_addr);
     let received = drain(io, socket.token, &mut lanes, &mut pool, &mut out);
     assert_eq!((received.packets, received.truncated), (2, 1));
     assert_eq!((out[0].span[0], out[1].span[0]), (1, 3));
 }
 
-pub(super) fn an_ipv4_sender_is_ipv4_on_an_ipv6_socket(io: &mut dyn Io) {
+pub(super) fn an_ipv4_sender_is_ipv4_on_an_ipv6_socket(io: &mut dyn Io, peers: &dyn Peers) {
     let socket = io.bind_udp("[::]:0".parse().unwrap(), &UdpOptions::default()).unwrap();
     let port = socket.local_addr.port();
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 4), Vec::new());
-    let v4 = sender();
-    let v6 = StdSocket::bind("[::1]:0").unwrap();
-    v4.send_to(b"four", ("127.0.0.1", port)).unwrap();
-    v6.send_to(b"six", ("::1", port)).unwrap();
+    let mut v4 = sender(peers);
+    let mut v6 = peers.datagrams((Ipv6Addr::LOCALHOST, 0).into(), 0);
+    v4.send_to(b"four", (Ipv4Addr::LOCALHOST, port).into());
+    v6.send_to(b"six", (Ipv6Addr::LOCALHOST, port).into());
     drain(io, socket.token, &mut lanes, &mut pool, &mut out);
-    assert_eq!(out[0].from, v4.local_addr().unwrap());
-    assert_eq!(out[1].from, v6.local_addr().unwrap());
+    assert_eq!(out[0].from, v4.local_addr());
+    assert_eq!(out[1].from, v6.local_addr());
 }
 
-pub(super) fn an_empty_socket_is_no_error(io: &mut dyn Io) {
+pub(super) fn an_empty_socket_is_no_error(io: &mut dyn Io, _: &dyn Peers) {
     let socket = receiver(io, &UdpOptions::default());
     let (mut lanes, mut pool, mut out) = (Lanes::default(), Pool::new(CHUNK, 4), Vec::new());
     let received = io.receive(socket.token, &mut lanes, &mut pool, &mut out).unwrap();

@@ -6,15 +6,9 @@ use std::net::UdpSocket as StdSocket;
 use super::load::{SEGMENT, expect, packets, receivers, slices};
 use super::*;
 
-#[track_caller]
-fn expect_nothing(socket: &StdSocket) {
-    socket.set_nonblocking(true).unwrap();
-    assert_eq!(socket.recv(&mut [0; 10]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-}
-
-pub(super) fn runs_reach_fifty_receivers(io: &mut dyn Io) {
+pub(super) fn runs_reach_fifty_receivers(io: &mut dyn Io, peers: &dyn Peers) {
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
-    let (sockets, to) = receivers(50, "127.0.0.1:0");
+    let (mut sockets, to) = receivers(peers, 50, "127.0.0.1:0");
     let (first, second) = (packets(20), packets(7));
     let (first_slices, second_slices) = (slices(&first), slices(&second));
     let runs = [Run::new(&first_slices, SEGMENT), Run::new(&second_slices, SEGMENT)];
@@ -25,16 +19,16 @@ pub(super) fn runs_reach_fifty_receivers(io: &mut dyn Io) {
     assert_eq!((done.sent, done.failed, done.bytes), (50 * 27, 0, 50 * bytes));
     let per_receiver = if io.gso() == Gso::On { 2 } else { 27 };
     assert_eq!(done.messages, 50 * per_receiver, "a message carries a run, or a packet");
-    for socket in &sockets {
-        expect(socket, &first);
-        expect(socket, &second);
-        expect_nothing(socket);
+    for socket in &mut sockets {
+        expect(&mut **socket, &first);
+        expect(&mut **socket, &second);
+        assert!(socket.is_empty());
     }
 }
 
-pub(super) fn more_than_one_message_can_carry_is_cut(io: &mut dyn Io) {
+pub(super) fn more_than_one_message_can_carry_is_cut(io: &mut dyn Io, peers: &dyn Peers) {
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
-    let (sockets, to) = receivers(1, "127.0.0.1:0");
+    let (mut sockets, to) = receivers(peers, 1, "127.0.0.1:0");
     let packets = packets(130);
     let slices = slices(&packets);
     let mut failed = Vec::new();
@@ -42,24 +36,24 @@ pub(super) fn more_than_one_message_can_carry_is_cut(io: &mut dyn Io) {
     assert_eq!((done.sent, failed.len()), (130, 0));
     let messages = if io.gso() == Gso::On { 3 } else { 130 };
     assert_eq!(done.messages, messages, "54 packets of 1,200 bytes fit into a message");
-    expect(&sockets[0], &packets);
+    expect(&mut *sockets[0], &packets);
 }
 
-pub(super) fn a_packet_is_gathered_from_header_and_payload(io: &mut dyn Io) {
+pub(super) fn a_packet_is_gathered_from_header_and_payload(io: &mut dyn Io, peers: &dyn Peers) {
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
-    let (sockets, to) = receivers(3, "127.0.0.1:0");
+    let (mut sockets, to) = receivers(peers, 3, "127.0.0.1:0");
     let packets = packets(5);
     let slices: Vec<_> = packets
         .iter()
         .flat_map(|packet| [IoSlice::new(&packet[..12]), IoSlice::new(&packet[12..])])
         .collect();
     io.fan_out(token, &[Run::new(&slices, SEGMENT)], &to, &mut Vec::new()).unwrap();
-    sockets.iter().for_each(|socket| expect(socket, &packets));
+    sockets.iter_mut().for_each(|socket| expect(&mut **socket, &packets));
 }
 
-pub(super) fn a_bad_destination_fails_alone(io: &mut dyn Io) {
+pub(super) fn a_bad_destination_fails_alone(io: &mut dyn Io, peers: &dyn Peers) {
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
-    let (sockets, mut to) = receivers(4, "127.0.0.1:0");
+    let (mut sockets, mut to) = receivers(peers, 4, "127.0.0.1:0");
     to.insert(0, Destination::new("127.0.0.1:0".parse().unwrap())); // no port
     to.insert(3, Destination::new("[::1]:9".parse().unwrap())); // not of this socket's family
     to.push(Destination::new("255.255.255.255:9".parse().unwrap())); // not allowed
@@ -76,39 +70,39 @@ pub(super) fn a_bad_destination_fails_alone(io: &mut dyn Io) {
     let expected: Vec<_> =
         [0, 3, 6].into_iter().flat_map(|bad| [(bad, 0, 0..6), (bad, 1, 0..1)]).collect();
     assert_eq!(bad, expected);
-    for socket in &sockets {
-        expect(socket, &packets);
-        expect(socket, &[b"alone".to_vec()]);
+    for socket in &mut sockets {
+        expect(&mut **socket, &packets);
+        expect(&mut **socket, &[b"alone".to_vec()]);
     }
     assert!(to.iter().all(|to| !to.is_plain()), "nobody refused segmentation");
 }
 
-pub(super) fn more_receivers_than_one_call_takes(io: &mut dyn Io) {
+pub(super) fn more_receivers_than_one_call_takes(io: &mut dyn Io, peers: &dyn Peers) {
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
-    let (sockets, to) = receivers(600, "127.0.0.1:0");
+    let (mut sockets, to) = receivers(peers, 600, "127.0.0.1:0");
     let packets = packets(2);
     let slices = slices(&packets);
     let done = io.fan_out(token, &[Run::new(&slices, SEGMENT)], &to, &mut Vec::new()).unwrap();
     assert_eq!((done.sent, done.failed), (1200, 0));
-    sockets.iter().for_each(|socket| expect(socket, &packets));
+    sockets.iter_mut().for_each(|socket| expect(&mut **socket, &packets));
 }
 
-pub(super) fn ipv6_and_ipv4_from_one_socket(io: &mut dyn Io) {
+pub(super) fn ipv6_and_ipv4_from_one_socket(io: &mut dyn Io, peers: &dyn Peers) {
     let token = io.bind_udp("[::]:0".parse().unwrap(), &UdpOptions::default()).unwrap().token;
-    let (v4, to_v4) = receivers(2, "127.0.0.1:0");
-    let (v6, to_v6) = receivers(2, "[::1]:0");
+    let (mut v4, to_v4) = receivers(peers, 2, "127.0.0.1:0");
+    let (mut v6, to_v6) = receivers(peers, 2, "[::1]:0");
     let to: Vec<_> = to_v4.into_iter().chain(to_v6).collect();
     let packets = packets(9);
     let slices = slices(&packets);
     let mut failed = Vec::new();
     let done = io.fan_out(token, &[Run::new(&slices, SEGMENT)], &to, &mut failed).unwrap();
     assert_eq!((done.sent, done.failed), (36, 0), "{failed:?}");
-    v4.iter().chain(&v6).for_each(|socket| expect(socket, &packets));
+    v4.iter_mut().chain(&mut v6).for_each(|socket| expect(&mut **socket, &packets));
 }
 
-pub(super) fn nothing_to_send_is_nothing(io: &mut dyn Io) {
+pub(super) fn nothing_to_send_is_nothing(io: &mut dyn Io, peers: &dyn Peers) {
     let token = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
-    let (_sockets, to) = receivers(2, "127.0.0.1:0");
+    let (_sockets, to) = receivers(peers, 2, "127.0.0.1:0");
     let runs = [Run::new(&[], SEGMENT)];
     assert_eq!(io.fan_out(token, &runs, &to, &mut Vec::new()).unwrap(), FanOut::default());
     assert_eq!(io.fan_out(token, &[], &to, &mut Vec::new()).unwrap(), FanOut::default());
@@ -117,7 +111,7 @@ pub(super) fn nothing_to_send_is_nothing(io: &mut dyn Io) {
     assert_eq!(io.fan_out(token, &runs, &[], &mut Vec::new()).unwrap(), FanOut::default());
 }
 
-pub(super) fn a_multicast_group_is_sent_to_as_the_options_say(io: &mut dyn Io) {
+pub(super) fn a_multicast_group_is_sent_to_as_the_options_say(io: &mut dyn Io, _: &dyn Peers) {
     let group = Ipv4Addr::new(239, 255, 77, 7);
     let member = StdSocket::bind("0.0.0.0:0").unwrap();
     member.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -153,9 +147,10 @@ pub(super) fn without_answers(test: &str) {
 }
 
 pub(super) fn where_nobody_answers(io: &mut dyn Io) {
+    let peers = &Kernel;
     let options = UdpOptions { send_buffer: 16 * 1024, ..UdpOptions::default() };
     let token = io.bind_udp("10.0.0.1:0".parse().unwrap(), &options).unwrap().token;
-    let (_sockets, mut to) = receivers(1, "10.0.0.1:0");
+    let (_sockets, mut to) = receivers(peers, 1, "10.0.0.1:0");
     let silent: SocketAddr = "10.0.0.2:9".parse().unwrap();
     to.extend((0..400).map(|_| Destination::new(silent)));
     let packets = packets(3);

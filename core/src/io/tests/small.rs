@@ -3,11 +3,11 @@
 use super::receive::{receiver, sender};
 use super::*;
 
-pub(super) fn a_socket_is_reported_until_it_is_empty(io: &mut dyn Io) {
+pub(super) fn a_socket_is_reported_until_it_is_empty(io: &mut dyn Io, peers: &dyn Peers) {
     let socket = receiver(io, &UdpOptions { gro: false, ..UdpOptions::default() });
-    let peer = sender();
+    let mut peer = sender(peers);
     for number in 0..100_u8 {
-        peer.send_to(&[number; 60], socket.local_addr).unwrap();
+        peer.send_to(&[number; 60], socket.local_addr);
     }
     let mut got = Vec::new();
     while got.len() < 100 {
@@ -23,15 +23,15 @@ pub(super) fn a_socket_is_reported_until_it_is_empty(io: &mut dyn Io) {
     assert_eq!(events_now(io), []);
 }
 
-pub(super) fn who_does_not_want_to_receive_is_not_told(io: &mut dyn Io) {
+pub(super) fn who_does_not_want_to_receive_is_not_told(io: &mut dyn Io, peers: &dyn Peers) {
     let socket = receiver(io, &UdpOptions { gro: false, ..UdpOptions::default() });
-    let peer = sender();
+    let mut peer = sender(peers);
     let mut got = 0;
     for _ in 0..3 {
         io.set_reading(socket.token, false).unwrap();
         assert_eq!(events_now(io), []);
         for _ in 0..50 {
-            peer.send_to(b"early", socket.local_addr).unwrap();
+            peer.send_to(b"early", socket.local_addr);
         }
         assert_eq!(events_now(io), []);
         io.set_reading(socket.token, true).unwrap();
@@ -49,16 +49,16 @@ pub(super) fn who_does_not_want_to_receive_is_not_told(io: &mut dyn Io) {
     assert_eq!(got, 150, "nothing was lost meanwhile");
 }
 
-pub(super) fn many_sockets_are_received_from_in_turn(io: &mut dyn Io) {
+pub(super) fn many_sockets_are_received_from_in_turn(io: &mut dyn Io, peers: &dyn Peers) {
     const SOCKETS: usize = 60;
     let options = UdpOptions { recv_buffer: 0, send_buffer: 0, gro: false, multicast: None };
     let sockets: Vec<_> = (0..SOCKETS).map(|_| receiver(io, &options)).collect();
-    let peer = sender();
+    let mut peer = sender(peers);
     let mut got = [0; SOCKETS];
     for round in 1..=4 {
         for _ in 0..10 {
             for socket in &sockets {
-                peer.send_to(&[1; 1200], socket.local_addr).unwrap();
+                peer.send_to(&[1; 1200], socket.local_addr);
             }
         }
         while got.iter().any(|&got| got < round * 10) {
@@ -74,17 +74,20 @@ pub(super) fn many_sockets_are_received_from_in_turn(io: &mut dyn Io) {
     assert_eq!(got, [40; SOCKETS]);
 }
 
-pub(super) fn small_datagrams_are_handed_over_in_bounded_batches(io: &mut dyn Io) {
+pub(super) fn small_datagrams_are_handed_over_in_bounded_batches(
+    io: &mut dyn Io,
+    peers: &dyn Peers,
+) {
     let socket = receiver(io, &UdpOptions { gro: false, ..UdpOptions::default() });
-    let peer = sender();
+    let mut peer = sender(peers);
     for number in 0..40_u8 {
-        peer.send_to(&[number; 60], socket.local_addr).unwrap();
+        peer.send_to(&[number; 60], socket.local_addr);
     }
-    peer.send_to(&[0; 3000], socket.local_addr).unwrap();
-    peer.send_to(&[], socket.local_addr).unwrap();
+    peer.send_to(&[0; 3000], socket.local_addr);
+    peer.send_to(&[], socket.local_addr);
     let (mut got, mut truncated, mut batches) = (Vec::new(), 0, 0);
     loop {
-        let from = peer.local_addr().unwrap();
+        let from = peer.local_addr();
         let part = io
             .receive_small(socket.token, &mut |bytes, addr| {
                 assert_eq!(addr, from);

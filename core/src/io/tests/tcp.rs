@@ -3,16 +3,16 @@
 use std::io::{IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
+use super::peers::Stream;
 use super::*;
 
 /// A connection of the backend and its other end.
-fn connected(io: &mut dyn Io) -> (Token, TcpStream) {
+fn connected(io: &mut dyn Io, peers: &dyn Peers) -> (Token, Box<dyn Stream>) {
     let (listener, addr) = io.listen(LOOPBACK).unwrap();
-    let stream = TcpStream::connect(addr).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let stream = peers.connect(addr).unwrap();
     assert!(event(io, |event| event.token == listener).readable);
     let (token, peer) = io.accept(listener).unwrap().unwrap();
-    assert_eq!(peer, stream.local_addr().unwrap());
+    assert_eq!(peer, stream.local_addr());
     assert_eq!(io.peer_addr(token).unwrap(), peer);
     assert_eq!(io.local_addr(token).unwrap(), addr);
     assert!(io.accept(listener).unwrap().is_none());
@@ -20,8 +20,8 @@ fn connected(io: &mut dyn Io) -> (Token, TcpStream) {
     (token, stream)
 }
 
-pub(super) fn bytes_go_both_ways(io: &mut dyn Io) {
-    let (token, mut stream) = connected(io);
+pub(super) fn bytes_go_both_ways(io: &mut dyn Io, peers: &dyn Peers) {
+    let (token, mut stream) = connected(io, peers);
     stream.write_all(b"DESCRIBE").unwrap();
     assert!(event(io, |event| event.token == token).readable);
     let mut buffer = [0; 100];
@@ -35,8 +35,11 @@ pub(super) fn bytes_go_both_ways(io: &mut dyn Io) {
     assert_eq!(&buffer[..6], b"200 OK");
 }
 
-pub(super) fn the_end_of_the_stream_is_reported_and_bytes_before_it_are_read(io: &mut dyn Io) {
-    let (token, mut stream) = connected(io);
+pub(super) fn the_end_of_the_stream_is_reported_and_bytes_before_it_are_read(
+    io: &mut dyn Io,
+    peers: &dyn Peers,
+) {
+    let (token, mut stream) = connected(io, peers);
     stream.write_all(b"bye").unwrap();
     drop(stream);
     let last = event(io, |event| event.token == token && event.closed);
@@ -48,9 +51,9 @@ pub(super) fn the_end_of_the_stream_is_reported_and_bytes_before_it_are_read(io:
     assert_eq!(events_now(io), []);
 }
 
-pub(super) fn a_half_closed_peer_still_gets_its_answer(io: &mut dyn Io) {
-    let (token, mut stream) = connected(io);
-    stream.shutdown(std::net::Shutdown::Write).unwrap();
+pub(super) fn a_half_closed_peer_still_gets_its_answer(io: &mut dyn Io, peers: &dyn Peers) {
+    let (token, mut stream) = connected(io, peers);
+    stream.end();
     event(io, |event| event.token == token && event.closed);
     // Without reading, the loop does not hear of it again.
     io.set_reading(token, false).unwrap();
@@ -62,10 +65,9 @@ pub(super) fn a_half_closed_peer_still_gets_its_answer(io: &mut dyn Io) {
     assert_eq!(answer, "answer");
 }
 
-pub(super) fn a_reset_is_reported(io: &mut dyn Io) {
-    let (token, stream) = connected(io);
-    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
-    drop(stream);
+pub(super) fn a_reset_is_reported(io: &mut dyn Io, peers: &dyn Peers) {
+    let (token, stream) = connected(io, peers);
+    stream.reset();
     assert!(event(io, |event| event.token == token).closed);
     let error = io.read(token, &mut [0]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
@@ -73,8 +75,8 @@ pub(super) fn a_reset_is_reported(io: &mut dyn Io) {
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "an error, not a signal");
 }
 
-pub(super) fn closing_with_unread_bytes_does_not_reset(io: &mut dyn Io) {
-    let (token, mut stream) = connected(io);
+pub(super) fn closing_with_unread_bytes_does_not_reset(io: &mut dyn Io, peers: &dyn Peers) {
+    let (token, mut stream) = connected(io, peers);
     stream.write_all(&[0; 50_000]).unwrap();
     event(io, |event| event.token == token && event.readable);
     io.write(token, &[IoSlice::new(b"last answer")]).unwrap();
@@ -84,8 +86,11 @@ pub(super) fn closing_with_unread_bytes_does_not_reset(io: &mut dyn Io) {
     assert_eq!(answer, "last answer");
 }
 
-pub(super) fn a_full_connection_refuses_and_is_reported_once_it_drains(io: &mut dyn Io) {
-    let (token, mut stream) = connected(io);
+pub(super) fn a_full_connection_refuses_and_is_reported_once_it_drains(
+    io: &mut dyn Io,
+    peers: &dyn Peers,
+) {
+    let (token, mut stream) = connected(io, peers);
     let block = vec![7; 100_000];
     let slices = [IoSlice::new(&block)];
     let mut written = 0;
@@ -103,10 +108,9 @@ pub(super) fn a_full_connection_refuses_and_is_reported_once_it_drains(io: &mut 
     assert!(events.is_empty(), "not writable yet: {events:?}");
     let mut read = 0;
     let mut buffer = vec![0; 1 << 20];
-    stream.set_nonblocking(true).unwrap();
     let mut writable = 0;
     while read < written {
-        match stream.read(&mut buffer) {
+        match stream.try_read(&mut buffer) {
             Ok(count) => read += count,
             Err(_) => std::thread::sleep(Duration::from_millis(1)),
         }
@@ -117,8 +121,11 @@ pub(super) fn a_full_connection_refuses_and_is_reported_once_it_drains(io: &mut 
     assert_eq!(io.write(token, &[IoSlice::new(b"x")]).unwrap(), 1);
 }
 
-pub(super) fn more_slices_than_the_kernel_takes_are_a_partial_write(io: &mut dyn Io) {
-    let (token, mut stream) = connected(io);
+pub(super) fn more_slices_than_the_kernel_takes_are_a_partial_write(
+    io: &mut dyn Io,
+    peers: &dyn Peers,
+) {
+    let (token, mut stream) = connected(io, peers);
     let bytes: Vec<u8> = (0..3000).map(|i| (i % 256) as u8).collect();
     let slices: Vec<_> = bytes.chunks(1).map(IoSlice::new).collect();
     let mut written = 0;
@@ -133,13 +140,13 @@ pub(super) fn more_slices_than_the_kernel_takes_are_a_partial_write(io: &mut dyn
     assert_eq!(got, bytes);
 }
 
-pub(super) fn connecting_succeeds_or_says_why_not(io: &mut dyn Io) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
+pub(super) fn connecting_succeeds_or_says_why_not(io: &mut dyn Io, peers: &dyn Peers) {
+    let mut listener = peers.listen(LOOPBACK);
+    let addr = listener.local_addr();
     let token = io.connect(addr).unwrap();
     assert!(event(io, |event| event.token == token).writable);
     io.connect_result(token).unwrap();
-    let (mut stream, _) = listener.accept().unwrap();
+    let mut stream = listener.accept();
     io.write(token, &[IoSlice::new(b"hello")]).unwrap();
     let mut buffer = [0; 5];
     stream.read_exact(&mut buffer).unwrap();
@@ -152,14 +159,8 @@ pub(super) fn connecting_succeeds_or_says_why_not(io: &mut dyn Io) {
     assert_eq!(io.connect_result(token).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
 }
 
-pub(super) fn an_attempt_to_connect_that_goes_on_would_block(io: &mut dyn Io) {
-    // A listener whose queue is full drops further attempts.
-    let listener =
-        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    listener.bind(&LOOPBACK.into()).unwrap();
-    listener.listen(0).unwrap();
-    let addr = listener.local_addr().unwrap().as_socket().unwrap();
-    let _queued = TcpStream::connect(addr).unwrap();
+pub(super) fn an_attempt_to_connect_that_goes_on_would_block(io: &mut dyn Io, peers: &dyn Peers) {
+    let (addr, _silence) = peers.silent();
     let token = io.connect(addr).unwrap();
     let error = io.connect_result(token).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
@@ -169,40 +170,40 @@ pub(super) fn an_attempt_to_connect_that_goes_on_would_block(io: &mut dyn Io) {
     );
 }
 
-pub(super) fn a_listener_on_any_ipv6_address_serves_ipv4(io: &mut dyn Io) {
+pub(super) fn a_listener_on_any_ipv6_address_serves_ipv4(io: &mut dyn Io, peers: &dyn Peers) {
     let (listener, addr) = io.listen("[::]:0".parse().unwrap()).unwrap();
-    let v4 = TcpStream::connect(("127.0.0.1", addr.port())).unwrap();
+    let v4 = peers.connect((Ipv4Addr::LOCALHOST, addr.port()).into()).unwrap();
     event(io, |event| event.token == listener);
     let (token, peer) = io.accept(listener).unwrap().unwrap();
-    assert_eq!(peer, v4.local_addr().unwrap(), "as IPv4");
-    assert_eq!(io.local_addr(token).unwrap(), v4.peer_addr().unwrap());
-    let v6 = TcpStream::connect(("::1", addr.port())).unwrap();
+    assert_eq!(peer, v4.local_addr(), "as IPv4");
+    assert_eq!(io.local_addr(token).unwrap(), v4.peer_addr());
+    let v6 = peers.connect((Ipv6Addr::LOCALHOST, addr.port()).into()).unwrap();
     event(io, |event| event.token == listener);
-    assert_eq!(io.accept(listener).unwrap().unwrap().1, v6.local_addr().unwrap());
+    assert_eq!(io.accept(listener).unwrap().unwrap().1, v6.local_addr());
 }
 
-pub(super) fn an_address_in_use_is_an_error(io: &mut dyn Io) {
+pub(super) fn an_address_in_use_is_an_error(io: &mut dyn Io, _: &dyn Peers) {
     let (_listener, addr) = io.listen(LOOPBACK).unwrap();
     assert_eq!(io.listen(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
 }
 
-pub(super) fn a_listener_is_reported_until_its_queue_is_empty(io: &mut dyn Io) {
+pub(super) fn a_listener_is_reported_until_its_queue_is_empty(io: &mut dyn Io, peers: &dyn Peers) {
     let (listener, addr) = io.listen(LOOPBACK).unwrap();
-    let peers = [TcpStream::connect(addr).unwrap(), TcpStream::connect(addr).unwrap()];
+    let callers = [peers.connect(addr).unwrap(), peers.connect(addr).unwrap()];
     let mut accepted = Vec::new();
-    for _ in &peers {
+    for _ in &callers {
         assert!(event(io, |event| event.token == listener).readable);
         let (token, peer) = io.accept(listener).unwrap().unwrap();
         assert_eq!(io.peer_addr(token).unwrap(), peer);
         accepted.push(peer);
     }
-    assert_eq!(accepted, peers.each_ref().map(|peer| peer.local_addr().unwrap()));
+    assert_eq!(accepted, callers.each_ref().map(|caller| caller.local_addr()));
     assert!(io.accept(listener).unwrap().is_none());
     assert_eq!(events_now(io), []);
 }
 
-pub(super) fn who_does_not_want_to_read_is_not_told(io: &mut dyn Io) {
-    let (token, mut stream) = connected(io);
+pub(super) fn who_does_not_want_to_read_is_not_told(io: &mut dyn Io, peers: &dyn Peers) {
+    let (token, mut stream) = connected(io, peers);
     io.set_reading(token, false).unwrap();
     stream.write_all(b"one").unwrap();
     assert_eq!(events_now(io), []);
@@ -217,7 +218,7 @@ pub(super) fn who_does_not_want_to_read_is_not_told(io: &mut dyn Io) {
     assert_eq!(io.read(token, &mut [0; 10]).unwrap(), 3);
 }
 
-pub(super) fn a_connected_stream_is_adopted_and_nothing_else(io: &mut dyn Io) {
+pub(super) fn a_connected_stream_is_adopted_and_nothing_else(io: &mut dyn Io, _: &dyn Peers) {
     let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let token = io.adopt(ours.into()).unwrap();
     theirs.write_all(b"in").unwrap();
@@ -237,8 +238,8 @@ pub(super) fn a_connected_stream_is_adopted_and_nothing_else(io: &mut dyn Io) {
     assert_eq!(io.adopt(listener.into()).unwrap_err().kind(), io::ErrorKind::NotConnected);
 }
 
-pub(super) fn a_duplicate_is_closed_by_itself(io: &mut dyn Io) {
-    let (token, mut stream) = connected(io);
+pub(super) fn a_duplicate_is_closed_by_itself(io: &mut dyn Io, peers: &dyn Peers) {
+    let (token, mut stream) = connected(io, peers);
     let duplicate = io.duplicate(token).unwrap();
     let other = io.adopt(duplicate).unwrap();
     assert_eq!(io.write(other, &[IoSlice::new(b"x")]).unwrap(), 1);

@@ -1,30 +1,28 @@
 //! Waiting, waking, and the names of sockets.
 
-use std::net::UdpSocket as StdSocket;
-
 use super::*;
 
-pub(super) fn a_wait_without_events_ends_in_time(io: &mut dyn Io) {
+pub(super) fn a_wait_without_events_ends_in_time(io: &mut dyn Io, _: &dyn Peers) {
     let mut events = Vec::new();
-    let start = Instant::now();
+    let start = io.now();
     io.wait(Some(Duration::from_micros(1500)), &mut events).unwrap();
-    assert!(start.elapsed() >= Duration::from_micros(1500));
+    assert!(io.now() - start >= Duration::from_micros(1500));
     assert!(events.is_empty());
     io.wait(Some(Duration::ZERO), &mut events).unwrap();
 }
 
-pub(super) fn many_wakes_end_one_wait(io: &mut dyn Io) {
+pub(super) fn many_wakes_end_one_wait(io: &mut dyn Io, _: &dyn Peers) {
     let mut events = Vec::new();
     let waker = io.waker();
     (0..1000).for_each(|_| waker.wake());
     io.wait(None, &mut events).unwrap();
     // All of them were for that wait.
-    let start = Instant::now();
+    let start = io.now();
     io.wait(Some(Duration::from_millis(20)), &mut events).unwrap();
-    assert!(start.elapsed() >= Duration::from_millis(20));
+    assert!(io.now() - start >= Duration::from_millis(20));
 }
 
-pub(super) fn no_wake_from_another_thread_is_lost(io: &mut dyn Io) {
+pub(super) fn no_wake_from_another_thread_is_lost(io: &mut dyn Io, _: &dyn Peers) {
     use std::sync::mpsc;
     let waker = io.waker();
     let (sender, receiver) = mpsc::channel();
@@ -48,7 +46,7 @@ pub(super) fn no_wake_from_another_thread_is_lost(io: &mut dyn Io) {
     thread.join().unwrap();
 }
 
-pub(super) fn a_stale_token_reaches_no_other_socket(io: &mut dyn Io) {
+pub(super) fn a_stale_token_reaches_no_other_socket(io: &mut dyn Io, _: &dyn Peers) {
     let old = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
     io.close(old);
     let new = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap().token;
@@ -65,24 +63,24 @@ pub(super) fn a_stale_token_reaches_no_other_socket(io: &mut dyn Io) {
     assert_eq!(kind(io.accept(new).map(drop)), io::ErrorKind::InvalidInput);
 }
 
-pub(super) fn a_closed_socket_is_not_reported(io: &mut dyn Io) {
-    let peer = StdSocket::bind(LOOPBACK).unwrap();
+pub(super) fn a_closed_socket_is_not_reported(io: &mut dyn Io, peers: &dyn Peers) {
+    let mut peer = peers.datagrams(LOOPBACK, 0);
     let old = io.bind_udp(LOOPBACK, &UdpOptions::default()).unwrap();
-    peer.send_to(b"read by nobody", old.local_addr).unwrap();
+    peer.send_to(b"read by nobody", old.local_addr);
     event(io, |event| event.token == old.token);
     io.close(old.token);
     assert_eq!(events_now(io), []);
     // Nor does the one that has its place get what it had.
     let new = io.bind_udp(LOOPBACK, &UdpOptions { gro: false, ..UdpOptions::default() }).unwrap();
     assert_eq!(events_now(io), []);
-    peer.send_to(b"for the new one", new.local_addr).unwrap();
+    peer.send_to(b"for the new one", new.local_addr);
     assert_eq!(event(io, |_| true).token, new.token);
     let mut got = Vec::new();
     io.receive_small(new.token, &mut |bytes, _| got.push(bytes.to_vec())).unwrap();
     assert_eq!(got, [b"for the new one"]);
 }
 
-pub(super) fn what_is_closed_is_free_at_once(io: &mut dyn Io) {
+pub(super) fn what_is_closed_is_free_at_once(io: &mut dyn Io, peers: &dyn Peers) {
     let mut addr = LOOPBACK;
     for _ in 0..10 {
         let socket = io.bind_udp(addr, &UdpOptions::default()).expect("the address is free");
@@ -90,7 +88,8 @@ pub(super) fn what_is_closed_is_free_at_once(io: &mut dyn Io) {
         assert_eq!(events_now(io), []);
         io.close(socket.token);
     }
-    StdSocket::bind(addr).expect("free for others as well");
+    // Free for others as well.
+    peers.datagrams(addr, 0);
     let mut addr = LOOPBACK;
     for _ in 0..10 {
         let (listener, local) = io.listen(addr).expect("the address is free");
@@ -98,10 +97,10 @@ pub(super) fn what_is_closed_is_free_at_once(io: &mut dyn Io) {
         assert_eq!(events_now(io), []);
         io.close(listener);
     }
-    std::net::TcpStream::connect(addr).expect_err("nobody listens");
+    assert!(peers.connect(addr).is_err(), "nobody listens");
 }
 
-pub(super) fn a_pair_is_an_even_port_and_the_next(io: &mut dyn Io) {
+pub(super) fn a_pair_is_an_even_port_and_the_next(io: &mut dyn Io, _: &dyn Peers) {
     let ips: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
     for ip in ips {
         for _ in 0..20 {
@@ -113,7 +112,7 @@ pub(super) fn a_pair_is_an_even_port_and_the_next(io: &mut dyn Io) {
     }
 }
 
-pub(super) fn a_granted_buffer_is_told_and_a_small_one_warned_of(io: &mut dyn Io) {
+pub(super) fn a_granted_buffer_is_told_and_a_small_one_warned_of(io: &mut dyn Io, _: &dyn Peers) {
     let asked = UdpOptions { recv_buffer: 1 << 30, ..UdpOptions::default() };
     let granted = io.bind_udp(LOOPBACK, &asked).unwrap().recv_buffer;
     let warnings = io.warnings().len();

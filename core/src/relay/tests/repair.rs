@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::support::{Net, frame, session, tcp_child, udp_child};
+use crate::io::simulated::{Link, Way};
 use crate::relay::{Kind, Limits, Packet, Start, Stream};
 use crate::ring::Span;
 
@@ -13,49 +14,34 @@ const RUN: u64 = 20_000;
 const LINK: u16 = 1;
 const PLAYER: u16 = 2;
 
-/// A link of one direction: what is on its way, and when it arrives.
-struct Link {
-    random: u64,
-    /// In a thousand.
-    loss: u64,
-    /// Milliseconds: at least, and how much more at most.
-    delay: (u64, u64),
-    /// Everything is lost in this time.
+/// A line of one direction: what is on its way, and when it arrives.
+struct Line {
+    way: Way,
+    under_way: Vec<(Duration, Vec<u8>)>,
+    /// Everything is lost in this time, in milliseconds.
     outage: Range<u64>,
     /// Whoever listens at its end does not run for so long, of each second; what comes waits for it.
     asleep: Range<u64>,
-    under_way: Vec<(u64, Vec<u8>)>,
-    lost: u64,
 }
 
-impl Link {
-    fn new(seed: u64, loss: u64, delay: (u64, u64)) -> Link {
-        Link {
-            random: seed,
-            loss,
-            delay,
-            outage: 0..0,
-            asleep: 0..0,
-            under_way: Vec::new(),
-            lost: 0,
-        }
-    }
-
-    fn draw(&mut self, below: u64) -> u64 {
-        self.random =
-            self.random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.random >> 33) % below.max(1)
+impl Line {
+    /// With a loss of so many percent, and such a delay and more in milliseconds.
+    fn new(seed: u64, loss: u32, (delay, jitter): (u64, u64)) -> Line {
+        let (delay, jitter) = (Duration::from_millis(delay), Duration::from_millis(jitter));
+        let link = Link { loss: f64::from(loss) / 100.0, delay, jitter, down: false };
+        Line { way: Way::new(link, seed), under_way: Vec::new(), outage: 0..0, asleep: 0..0 }
     }
 
     fn send(&mut self, bytes: &[u8], now: u64) {
         // Nothing comes before the first packet or behind the last that would show them missing.
         let amid = (FRAME * 10..RUN - FRAME * 10).contains(&now);
-        if self.outage.contains(&now) || amid && self.draw(1000) < self.loss {
-            self.lost += 1;
-            return;
+        let link = self.way.link();
+        let loss = if amid { link.loss } else { 0.0 };
+        self.way.set(Link { down: self.outage.contains(&now), loss, ..link });
+        if let Some(time) = self.way.carry() {
+            self.under_way.push((Duration::from_millis(now) + time, bytes.to_vec()));
         }
-        let arrival = now + self.delay.0 + self.draw(self.delay.1 + 1);
-        self.under_way.push((arrival, bytes.to_vec()));
+        self.way.set(link);
     }
 
     fn is_heard(&self, now: u64) -> bool {
@@ -66,6 +52,7 @@ impl Link {
         if !self.is_heard(now) {
             return Vec::new();
         }
+        let now = Duration::from_millis(now);
         let mut due: Vec<_> = self.under_way.extract_if(.., |(at, _)| *at <= now).collect();
         due.sort_by_key(|(at, _)| *at);
         due.into_iter().map(|(_, bytes)| bytes).collect()
@@ -82,7 +69,7 @@ struct Outcome {
 }
 
 /// Frames through both relays; `answers`: upstream hears what it is asked for.
-fn run(mut down: Link, mut up: Link, answers: bool) -> Outcome {
+fn run(mut down: Line, mut up: Line, answers: bool) -> Outcome {
     let limits = Limits::default;
     let (mut upstream, mut above) = (Stream::new(session(1), limits()).unwrap(), Net::default());
     let (mut downstream, mut below) = (Stream::new(session(1), limits()).unwrap(), Net::default());
@@ -133,7 +120,7 @@ fn run(mut down: Link, mut up: Link, answers: bool) -> Outcome {
     Outcome {
         sent,
         seen: frames.iter().map(|data| super::h264::sequence(data)).collect(),
-        lost_on_the_way: down.lost,
+        lost_on_the_way: down.way.lost(),
         resent: upstream.child_figures()[0].ledger.resent,
         repaired: downstream.track_figures()[0].repaired,
     }
@@ -146,7 +133,7 @@ fn in_order(seen: &[u16]) -> bool {
 #[test]
 fn one_packet_in_twenty_lost_is_none_lost() {
     for seed in 1..6 {
-        let outcome = run(Link::new(seed, 50, (10, 0)), Link::new(seed + 100, 50, (10, 0)), true);
+        let outcome = run(Line::new(seed, 5, (10, 0)), Line::new(seed + 100, 5, (10, 0)), true);
         assert!(outcome.lost_on_the_way > 100, "{}", outcome.lost_on_the_way);
         assert_eq!(outcome.seen.len() as u64, outcome.sent, "seed {seed}");
         assert!(in_order(&outcome.seen));
@@ -159,8 +146,8 @@ fn one_packet_in_twenty_lost_is_none_lost() {
 #[test]
 fn nothing_is_lost_where_the_machine_stalls() {
     for seed in 1..6 {
-        let down = Link { asleep: 100..550, ..Link::new(seed, 50, (10, 0)) };
-        let up = Link { asleep: 400..850, ..Link::new(seed + 100, 50, (10, 0)) };
+        let down = Line { asleep: 100..550, ..Line::new(seed, 5, (10, 0)) };
+        let up = Line { asleep: 400..850, ..Line::new(seed + 100, 5, (10, 0)) };
         let outcome = run(down, up, true);
         assert_eq!(outcome.seen.len() as u64, outcome.sent, "seed {seed}");
         assert!(in_order(&outcome.seen));
@@ -170,7 +157,7 @@ fn nothing_is_lost_where_the_machine_stalls() {
 #[test]
 fn repair_goes_on_after_an_outage() {
     let outage = 8_000..9_000;
-    let mut links = [Link::new(11, 50, (10, 0)), Link::new(12, 50, (10, 0))];
+    let mut links = [Line::new(11, 5, (10, 0)), Line::new(12, 5, (10, 0))];
     links.iter_mut().for_each(|link| link.outage = outage.clone());
     let [down, up] = links;
     let outcome = run(down, up, true);
@@ -182,7 +169,7 @@ fn repair_goes_on_after_an_outage() {
 
 #[test]
 fn packets_out_of_order_are_put_in_order_and_not_asked_for_in_great_number() {
-    let outcome = run(Link::new(7, 0, (10, 2)), Link::new(8, 0, (10, 0)), true);
+    let outcome = run(Line::new(7, 0, (10, 2)), Line::new(8, 0, (10, 0)), true);
     assert_eq!(outcome.seen.len() as u64, outcome.sent);
     assert!(in_order(&outcome.seen));
     assert_eq!(outcome.resent, 0);
@@ -190,7 +177,7 @@ fn packets_out_of_order_are_put_in_order_and_not_asked_for_in_great_number() {
 
 #[test]
 fn a_source_that_does_not_answer_costs_the_holes_and_nothing_else() {
-    let outcome = run(Link::new(9, 20, (10, 0)), Link::new(10, 0, (10, 0)), false);
+    let outcome = run(Line::new(9, 2, (10, 0)), Line::new(10, 0, (10, 0)), false);
     assert_eq!(outcome.seen.len() as u64 + outcome.lost_on_the_way, outcome.sent);
     assert!(in_order(&outcome.seen));
     assert_eq!(outcome.repaired, 0);

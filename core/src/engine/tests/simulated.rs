@@ -1,0 +1,215 @@
+//! Engines over a network that loses packets, in time that passes only when all is done.
+
+use super::*;
+use crate::engine::{Sources, Upstream, Why};
+use crate::io::simulated::{Clock, Host, Link, Network};
+use crate::relay::FrameReader;
+
+const TICK: Duration = Duration::from_millis(1);
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A source, and who reads at the other end what it sends.
+struct Course {
+    clock: Clock,
+    source: Source,
+    reader: FrameReader,
+    written: u32,
+    /// Video frames that the reader has, and when each came.
+    seen: Vec<(u32, Duration)>,
+}
+
+impl Course {
+    /// Reads at `node`, which is about to have the stream.
+    fn new(clock: Clock, source: Source, node: &Engine) -> Course {
+        let reader = clock.until(LIMIT, TICK, || node.reader("s", Duration::ZERO).ok());
+        let reader = reader.expect("the stream in time");
+        Course { clock, source, reader, written: 0, seen: Vec::new() }
+    }
+
+    /// Lets the source go on with so many frames.
+    fn run(&mut self, frames: u32) {
+        for _ in 0..frames {
+            self.written += 1;
+            write(&mut self.source, self.written);
+            self.pass(time(1));
+        }
+    }
+
+    /// Lets time pass, and takes what is there.
+    fn pass(&mut self, time: Duration) {
+        self.clock.sleep(time);
+        loop {
+            match self.reader.next(Duration::ZERO) {
+                Next::Frame(frame) => {
+                    let Payload::H264(unit) = frame.data.payload else { continue };
+                    assert!(!frame.data.damaged);
+                    let bytes = unit.nals().next_back().expect("a slice").to_vec();
+                    let next = self.seen.last().map_or(0, |(last, _)| last + 1);
+                    assert_eq!(bytes, slice(next), "frame {next}");
+                    self.seen.push((next, self.clock.now()));
+                }
+                Next::TimedOut => return,
+                other => panic!("{other:?} after {:?}", self.seen.last()),
+            }
+        }
+    }
+
+    fn has_all(&self) {
+        assert_eq!(self.seen.last().map(|(last, _)| *last), Some(self.written));
+    }
+
+    /// Lets time pass until an engine tells of something.
+    fn wait_for(&self, engine: &Engine, wanted: impl Fn(&Event) -> bool) -> Event {
+        let event = self.clock.until(LIMIT, TICK, || {
+            std::iter::from_fn(|| engine.next_event(Some(Duration::ZERO))).find(&wanted)
+        });
+        event.expect("the event in time")
+    }
+}
+
+/// origin → node, with a link between them.
+struct Line {
+    // Its clock is let go of before the engines end, which takes time.
+    course: Course,
+    network: Network,
+    hosts: [Host; 2],
+    origin: Audited,
+    node: Audited,
+}
+
+fn address(host: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, host], 554))
+}
+
+fn link(loss: f64, jitter: u64) -> Link {
+    let (delay, jitter) = (Duration::from_millis(20), Duration::from_millis(jitter));
+    Link { loss, delay, jitter, down: false }
+}
+
+impl Line {
+    /// Without loss at first.
+    fn new(seed: u64, transport: Transport) -> Line {
+        let network = Network::new(seed);
+        let hosts = [[10, 0, 0, 1], [10, 0, 0, 2]].map(|ip: [u8; 4]| network.host([ip.into()]));
+        network.join(&hosts[0], &hosts[1], &link(0.0, 0));
+        let clock = network.clock();
+        let origin = Audited::start_at(&hosts[0], Config::default());
+        origin.listen(address(1)).expect("a port");
+        let mut source = origin.source("s", session()).expect("a source");
+        write(&mut source, 0);
+        let node = Audited::start_at(&hosts[1], Config::default());
+        node.pull("s", &format!("rtsp://{}/s", address(1)), transport).expect("a pull");
+        Line { course: Course::new(clock, source, &node), network, hosts, origin, node }
+    }
+
+    fn set(&self, link: &Link) {
+        self.network.join(&self.hosts[0], &self.hosts[1], link);
+    }
+
+    fn has_all(&self) {
+        self.course.has_all();
+        check(&self.origin);
+        check(&self.node);
+    }
+
+    fn resent(&self) -> u64 {
+        let figures = self.origin.figures().expect("figures");
+        figures.streams[0].children.iter().map(|child| child.ledger.resent).sum()
+    }
+}
+
+/// Ten seconds with losses, and when each frame came.
+fn course(seed: u64, lossy: &Link) -> Vec<(u32, Duration)> {
+    let mut line = Line::new(seed, Transport::Udp);
+    line.course.run(10);
+    line.set(lossy);
+    line.course.run(240);
+    line.set(&link(0.0, 0));
+    line.course.run(10);
+    line.course.pass(Duration::from_secs(1));
+    line.has_all();
+    assert!(line.resent() > 20, "{}", line.resent());
+    line.course.seen
+}
+
+#[test]
+fn packets_lost_between_engines_are_sent_again_and_none_is_missing() {
+    course(1, &link(0.05, 0));
+    course(2, &link(0.05, 5));
+}
+
+#[test]
+fn one_seed_is_one_course() {
+    let lossy = link(0.1, 3);
+    let first = course(3, &lossy);
+    assert_eq!(course(3, &lossy), first);
+    assert_ne!(course(4, &lossy), first);
+}
+
+#[test]
+fn what_a_line_that_was_down_has_kept_comes_late_and_whole() {
+    let mut line = Line::new(5, Transport::Tcp);
+    line.course.run(20);
+    line.set(&Link { down: true, ..link(0.0, 0) });
+    line.course.run(25);
+    assert!(line.course.seen.len() < 25, "{} frames", line.course.seen.len());
+    line.set(&link(0.0, 0));
+    line.course.run(25);
+    line.has_all();
+}
+
+#[test]
+fn a_player_of_whom_nothing_is_heard_is_left_after_its_session_has_run_out() {
+    let mut line = Line::new(6, Transport::Udp);
+    line.course.run(20);
+    line.has_all();
+    let down = line.course.clock.now();
+    line.set(&Link { down: true, ..link(0.0, 0) });
+    let left = line.course.clock.until(Duration::from_secs(300), Duration::from_secs(1), || {
+        let event = line.origin.next_event(Some(Duration::ZERO))?;
+        matches!(event, Event::ChildEnded { .. }).then_some(())
+    });
+    assert!(left.is_some(), "it is never left");
+    let after = line.course.clock.now() - down;
+    assert!(after >= Duration::from_secs(30), "after {after:?}");
+}
+
+#[test]
+fn nothing_is_missing_when_the_line_to_the_parent_goes_down() {
+    for transport in [Transport::Tcp, Transport::Udp] {
+        // Behind the engines, so that in any case it is let go of before they end.
+        let mut engines = Vec::new();
+        let network = Network::new(7);
+        let hosts = [1, 2, 3, 4].map(|n: u8| network.host([[10, 0, 0, n].into()]));
+        for (n, host) in hosts.iter().enumerate() {
+            hosts[..n].iter().for_each(|other| network.join(host, other, &link(0.0, 0)));
+        }
+        let clock = network.clock();
+        let config = || Config { linger: PATIENCE, ..Config::default() };
+        engines.extend(hosts.iter().map(|host| Audited::start_at(host, config())));
+        let [origin, one, other, node] = &engines[..] else { unreachable!() };
+        let mut source = origin.source("s", session()).expect("a source");
+        write(&mut source, 0);
+        let upstream = |n| Upstream::new(format!("rtsp://{}/s", address(n))).over(transport);
+        origin.listen(address(1)).expect("a port");
+        for (n, parent) in [(2, one), (3, other)] {
+            parent.listen(address(n)).expect("a port");
+            parent.pull_from("s", &Sources::new(upstream(1))).expect("a pull");
+            let there = clock.until(LIMIT, TICK, || parent.reader("s", Duration::ZERO).ok());
+            assert!(there.is_some(), "no stream at {n}");
+        }
+        let sources = Sources::new(upstream(2)).standby(upstream(3));
+        node.pull_from("s", &sources).expect("a pull");
+        let mut course = Course::new(clock, source, node);
+        course.wait_for(node, |event| matches!(event, Event::StandbyReady { .. }));
+        course.run(50);
+        network.join(&hosts[1], &hosts[3], &Link { down: true, ..Link::default() });
+        course.run(100);
+        let event = course.wait_for(node, |event| matches!(event, Event::UpstreamSwitched(_)));
+        let Event::UpstreamSwitched(switched) = event else { unreachable!() };
+        assert_eq!((switched.why, switched.missing), (Why::Silent, 0), "{switched}");
+        course.pass(Duration::from_secs(1));
+        course.has_all();
+        engines.iter().for_each(|engine| check(engine));
+    }
+}
