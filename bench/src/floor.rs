@@ -46,8 +46,8 @@ pub(crate) fn relay(
     let mode = match (subject, children) {
         (Subject::Sendto, Children::Udp(_)) => 0,
         (Subject::Sendmmsg, Children::Udp(_)) => 1,
-        (Subject::Gso, Children::Udp(_)) => 2,
-        (Subject::Writev, Children::Tcp(_)) => 3,
+        (Subject::Gso | Subject::FloorOneStream, Children::Udp(_)) => 2,
+        (Subject::Writev | Subject::FloorOneStream, Children::Tcp(_)) => 3,
         _ => return Err(io::ErrorKind::InvalidInput.into()),
     };
     let (addresses, connections): (Vec<_>, Vec<_>) = match children {

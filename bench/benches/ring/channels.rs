@@ -1,84 +1,11 @@
-//! Three rings behind one interface.
-
-use std::hint::black_box;
-use std::sync::Arc;
+//! What ours is compared with.
 
 use disruptor::{
     BusySpin, EventPoller, MultiConsumerBarrier, Producer, SingleConsumerBarrier, SingleProducer,
     SingleProducerBarrier,
 };
+use rillcast_bench::ring::{Channel, Handle, Reader, SLOTS, look};
 use tokio::sync::broadcast;
-
-pub(crate) type Handle = Arc<[u8]>;
-
-pub(crate) const SLOTS: usize = 1024;
-
-pub(crate) trait Channel {
-    const NAME: &'static str;
-    /// Does the producer overrun readers that are a lap behind?
-    const OVERRUNS: bool;
-    type Reader: Reader + Send + 'static;
-
-    fn new(readers: usize) -> (Self, Vec<Self::Reader>)
-    where
-        Self: Sized;
-
-    fn publish(&mut self, packets: &[Handle]);
-}
-
-pub(crate) trait Reader {
-    /// Reads what there is and returns how many packets that was.
-    fn drain(&mut self) -> u64;
-}
-
-#[inline]
-fn look(packet: &Handle) {
-    black_box(packet.len());
-}
-
-/// Ours.
-pub(crate) struct Ring(rillcast::ring::Producer<Handle>);
-
-pub(crate) struct RingReader {
-    reader: rillcast::ring::Reader<Handle>,
-    next: u64,
-}
-
-impl Channel for Ring {
-    const NAME: &'static str = "rillcast";
-    const OVERRUNS: bool = true;
-    type Reader = RingReader;
-
-    fn new(readers: usize) -> (Self, Vec<RingReader>) {
-        let producer = rillcast::ring::ring(SLOTS, 16);
-        let readers = (0..readers)
-            .map(|_| {
-                let reader = producer.subscribe(Arc::new(())).expect("there are 16 seats");
-                RingReader { reader, next: 0 }
-            })
-            .collect();
-        (Self(producer), readers)
-    }
-
-    #[inline]
-    fn publish(&mut self, packets: &[Handle]) {
-        for packet in packets {
-            self.0.stage(packet.clone()).expect("readers are less than a lap behind");
-        }
-        self.0.notify();
-    }
-}
-
-impl Reader for RingReader {
-    #[inline]
-    fn drain(&mut self) -> u64 {
-        let view = self.reader.view(self.next);
-        assert_eq!(view.lost(), 0);
-        view.iter().for_each(|(_, packet)| look(packet));
-        self.next = view.end();
-        view.len() as u64
-    }
-}
 
 /// tokio's.
 pub(crate) struct Broadcast(broadcast::Sender<Handle>);
@@ -86,11 +13,11 @@ pub(crate) struct Broadcast(broadcast::Sender<Handle>);
 impl Channel for Broadcast {
     const NAME: &'static str = "tokio broadcast";
     const OVERRUNS: bool = true;
-    type Reader = broadcast::Receiver<Handle>;
+    type Reader = Receiver;
 
-    fn new(readers: usize) -> (Self, Vec<Self::Reader>) {
+    fn new(readers: usize) -> (Self, Vec<Receiver>) {
         let (sender, _) = broadcast::channel(SLOTS);
-        let readers = (0..readers).map(|_| sender.subscribe()).collect();
+        let readers = (0..readers).map(|_| Receiver(sender.subscribe())).collect();
         (Self(sender), readers)
     }
 
@@ -102,12 +29,15 @@ impl Channel for Broadcast {
     }
 }
 
-impl Reader for broadcast::Receiver<Handle> {
+/// Reads [`Broadcast`].
+pub(crate) struct Receiver(broadcast::Receiver<Handle>);
+
+impl Reader for Receiver {
     #[inline]
     fn drain(&mut self) -> u64 {
         let mut count = 0;
         loop {
-            match self.try_recv() {
+            match self.0.try_recv() {
                 Ok(packet) => look(&packet),
                 Err(broadcast::error::TryRecvError::Lagged(n)) => panic!("lost {n}"),
                 Err(_) => return count,
@@ -119,7 +49,8 @@ impl Reader for broadcast::Receiver<Handle> {
 
 /// A slot of the disruptor is there from the start, so it may be empty.
 type Slot = Option<Handle>;
-type Poller = EventPoller<Slot, SingleProducerBarrier>;
+/// Reads [`Disruptor`] and [`Batched`].
+pub(crate) struct Poller(EventPoller<Slot, SingleProducerBarrier>);
 type Publish = Box<dyn FnMut(&[Handle])>;
 
 /// The disruptor crate's, an item at a time. (Its type differs with one reader and with several, and
@@ -200,7 +131,7 @@ impl Channel for Batched {
 fn for_one() -> (SingleProducer<Slot, SingleConsumerBarrier>, Vec<Poller>) {
     let builder = disruptor::build_single_producer(SLOTS, || None, BusySpin);
     let (poller, builder) = builder.new_event_poller();
-    (builder.build(), vec![poller])
+    (builder.build(), vec![Poller(poller)])
 }
 
 fn for_many(readers: usize) -> (SingleProducer<Slot, MultiConsumerBarrier>, Vec<Poller>) {
@@ -209,7 +140,7 @@ fn for_many(readers: usize) -> (SingleProducer<Slot, MultiConsumerBarrier>, Vec<
     let mut pollers = Vec::new();
     for _ in 0..readers {
         let (poller, next) = builder.new_event_poller();
-        pollers.push(poller);
+        pollers.push(Poller(poller));
         builder = next;
     }
     (builder.build(), pollers)
@@ -218,7 +149,7 @@ fn for_many(readers: usize) -> (SingleProducer<Slot, MultiConsumerBarrier>, Vec<
 impl Reader for Poller {
     #[inline]
     fn drain(&mut self) -> u64 {
-        let Ok(mut slots) = self.poll() else { return 0 };
+        let Ok(mut slots) = self.0.poll() else { return 0 };
         let mut count = 0;
         for slot in &mut slots {
             slot.iter().for_each(look);

@@ -47,6 +47,8 @@ pub enum Subject {
     Engine,
     /// The engine, with one stream for all receivers where there are several.
     OneStream,
+    /// C, the best for the transport, with one stream for all receivers where there are several.
+    FloorOneStream,
     /// C: a `sendto` per packet and receiver.
     Sendto,
     /// C: a `sendmmsg` per packet, to all receivers.
@@ -123,9 +125,20 @@ impl Plan {
             Transport::Udp => &[Subject::Engine, Subject::Gso, Subject::Sendmmsg, Subject::Sendto],
             Transport::Tcp => &[Subject::Engine, Subject::Writev],
         };
-        let one = (self.streams > 1).then_some(Subject::OneStream);
+        let one: &[Subject] = match self.streams {
+            0 | 1 => &[],
+            _ => &[Subject::OneStream, Subject::FloorOneStream],
+        };
         let peers = (0..self.peers.len()).map(Subject::Peer);
-        own.iter().copied().chain(one).chain(peers).collect()
+        own.iter().chain(one).copied().chain(peers).collect()
+    }
+
+    /// The cheapest of what is written in C.
+    pub(crate) fn floor(&self) -> Subject {
+        match self.transport {
+            Transport::Udp => Subject::Gso,
+            Transport::Tcp => Subject::Writev,
+        }
     }
 
     /// What a relay is called.
@@ -133,6 +146,7 @@ impl Plan {
         match subject {
             Subject::Engine => "engine",
             Subject::OneStream => "1 stream",
+            Subject::FloorOneStream => "C, 1",
             Subject::Sendto => "sendto",
             Subject::Sendmmsg => "sendmmsg",
             Subject::Gso => "gso",
@@ -205,17 +219,26 @@ fn doing(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
 ///
 /// When a relay cannot be started or sockets are refused.
 pub fn run(plan: &Plan, told: &mut dyn FnMut(&Round)) -> Result<Report, Error> {
+    Ok(Report::new(plan, measure_each(plan, &plan.subjects(), told)?))
+}
+
+/// Measures these in turn.
+pub(crate) fn measure_each(
+    plan: &Plan,
+    subjects: &[Subject],
+    told: &mut dyn FnMut(&Round),
+) -> Result<Vec<Round>, Error> {
     let processors = plan.processors();
     if let Some(processors) = processors {
         pin_to(processors.harness);
     }
     let mut rounds = Vec::new();
     for repetition in 0..plan.repetitions.max(1) {
-        for subject in plan.subjects() {
-            let round = round::measure(plan, subject, repetition, processors)?;
+        for subject in subjects {
+            let round = round::measure(plan, *subject, repetition, processors)?;
             told(&round);
             rounds.push(round);
         }
     }
-    Ok(Report::new(plan, rounds))
+    Ok(rounds)
 }

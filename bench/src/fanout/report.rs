@@ -18,7 +18,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(figures: impl Iterator<Item = f64>) -> Spread {
+    pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Spread {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_unstable_by(f64::total_cmp);
         let at = |index: usize| figures.get(index).copied().unwrap_or(f64::NAN);
@@ -61,6 +61,8 @@ pub struct Report {
     /// The engine's processor time for each packet as a multiple of what it is with one stream for all receivers,
     /// where there are several.
     pub times_one_stream: Option<Spread>,
+    /// The same of the floor.
+    pub floor_times_one_stream: Option<Spread>,
     /// The figures, the engine's first.
     pub figures: Vec<Figures>,
 }
@@ -71,7 +73,10 @@ impl Report {
         Report {
             figures: subjects.map(|subject| figures_of(plan, subject, &rounds)).collect(),
             packets_per_frame: plan.load().packets_per_frame(),
-            times_one_stream: (plan.streams > 1).then(|| times_one_stream(&rounds)),
+            times_one_stream: (plan.streams > 1)
+                .then(|| times(&rounds, Subject::Engine, Subject::OneStream)),
+            floor_times_one_stream: (plan.streams > 1)
+                .then(|| times(&rounds, plan.floor(), Subject::FloorOneStream)),
             plan: plan.clone(),
         }
     }
@@ -87,9 +92,10 @@ impl Report {
     }
 }
 
-fn times_one_stream(rounds: &[Round]) -> Spread {
+/// What `many` costs as a multiple of what `one` does in the same repetition.
+fn times(rounds: &[Round], many: Subject, one: Subject) -> Spread {
     let of = |subject| rounds.iter().filter(move |round| round.subject == subject);
-    let pairs = of(Subject::Engine).zip(of(Subject::OneStream));
+    let pairs = of(many).zip(of(one));
     Spread::of(pairs.map(|(many, one)| many.cpu_ns / one.cpu_ns))
 }
 
@@ -97,8 +103,10 @@ fn figures_of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Figures {
     let own = || rounds.iter().filter(move |round| round.subject == subject);
     // The best of what is written in C, repetition by repetition.
     let floor = |repetition: usize| {
-        let in_c =
-            |subject| !matches!(subject, Subject::Engine | Subject::OneStream | Subject::Peer(_));
+        let in_c = |subject| {
+            use Subject::{Engine, FloorOneStream, OneStream, Peer};
+            !matches!(subject, Engine | OneStream | FloorOneStream | Peer(_))
+        };
         let same = |round: &&Round| round.repetition == repetition && in_c(round.subject);
         rounds.iter().filter(same).map(|round| round.cpu_ns).fold(f64::INFINITY, f64::min)
     };
@@ -172,8 +180,12 @@ impl fmt::Display for Report {
                 figures.resident.median / f64::from(1 << 20),
             )?;
         }
-        if let Some(Spread { median, min, max }) = self.times_one_stream {
-            writeln!(f, "engine: {median:.2} ({min:.2}-{max:.2}) times 1 stream to all receivers")?;
+        let floor = plan.name(plan.floor());
+        for (name, times) in
+            [("engine", self.times_one_stream), (floor, self.floor_times_one_stream)]
+        {
+            let Some(Spread { median, min, max }) = times else { continue };
+            writeln!(f, "{name}: {median:.2} ({min:.2}-{max:.2}) times 1 stream to all receivers")?;
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ pub(super) fn measure(
 ) -> Result<Round, Error> {
     let epoch = Instant::now();
     let load = match subject {
-        Subject::OneStream => plan.load().of_one_stream(),
+        Subject::OneStream | Subject::FloorOneStream => plan.load().of_one_stream(),
         _ => plan.load(),
     };
     let (process, audience, mut source) = match subject {

@@ -99,14 +99,8 @@ pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
     }
     let most =
         u64::from(args.children.iter().max().copied().unwrap_or(1)) * u64::from(args.streams);
-    // A player has a connection and two sockets, a stream two.
-    let descriptors = most * 3 + u64::from(args.streams) * 2 + 100;
-    if rlimit::increase_nofile_limit(descriptors).is_ok_and(|limit| limit < descriptors) {
-        let text = format!("{most} receivers need {descriptors} open files: ulimit -n");
-        return Err(Failure::runtime(text));
-    }
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::runtime(format!("this program cannot be found: {error}")))?;
+    room_for(most, args.streams.into())?;
+    let program = this_program()?;
     let mut reports = Vec::new();
     for children in args.children {
         let plan = Plan {
@@ -142,6 +136,23 @@ pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
     }
 }
 
+/// Sees to it that so many receivers and streams can be had.
+pub(super) fn room_for(receivers: u64, streams: u64) -> Result<(), Failure> {
+    // A player has a connection and two sockets, a stream two.
+    let descriptors = receivers * 3 + streams * 2 + 100;
+    if rlimit::increase_nofile_limit(descriptors).is_ok_and(|limit| limit < descriptors) {
+        let text = format!("{receivers} receivers need {descriptors} open files: ulimit -n");
+        return Err(Failure::runtime(text));
+    }
+    Ok(())
+}
+
+/// What is started as a relay.
+pub(super) fn this_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::runtime(format!("this program cannot be found: {error}")))
+}
+
 fn peer(text: &str) -> Result<Peer, String> {
     match text.split_once('=') {
         Some((name, command)) if !name.is_empty() && !command.trim().is_empty() => {
@@ -151,7 +162,7 @@ fn peer(text: &str) -> Result<Peer, String> {
     }
 }
 
-fn failed(error: Error) -> Failure {
+pub(super) fn failed(error: Error) -> Failure {
     Failure::runtime(error.to_string())
 }
 

@@ -2,7 +2,9 @@
 
 mod churn;
 mod fanout;
+mod latency;
 mod omnicast;
+mod ring;
 mod topology;
 
 use clap::{Args, Subcommand};
@@ -22,6 +24,10 @@ pub(crate) struct BenchArgs {
 enum Measurement {
     /// One stream to many receivers: processor time per packet, beside the floor written in C
     Fanout(fanout::FanoutArgs),
+    /// One stream to many receivers: how long whole frames take
+    Latency(latency::LatencyArgs),
+    /// The ring: what a packet costs to publish and to read
+    Ring(ring::RingArgs),
     /// Players that come all at once, and that come and go: how long they wait
     Churn(churn::ChurnArgs),
     /// A million simulated nodes: how fast and how flat the proxy server places them
@@ -36,6 +42,8 @@ enum Measurement {
 pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
     match args.measurement {
         Measurement::Fanout(args) => fanout::run(args, output),
+        Measurement::Latency(args) => latency::run(args, output),
+        Measurement::Ring(args) => ring::run(args, output),
         Measurement::Churn(args) => churn::run(args, output),
         Measurement::Topology(args) => topology::run(args, output),
         Measurement::Omnicast(args) => omnicast::run(args, output),

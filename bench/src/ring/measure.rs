@@ -7,19 +7,26 @@ use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 
-use crate::channels::{Channel, Handle, Reader, SLOTS};
+use super::channel::{Channel, Handle, Reader, SLOTS};
 
 /// Packets published at a time: those of a frame of a few Mbit/s.
 const BURST: usize = 32;
 
-#[derive(Clone, Copy)]
-pub(crate) enum Setting {
+/// Who reads where.
+#[derive(Clone, Copy, Debug)]
+pub enum Setting {
+    /// Everybody on one thread.
     OneThread,
+    /// Each reader on a thread of its own.
     Threads,
 }
 
 impl Setting {
-    pub(crate) fn name(self) -> &'static str {
+    /// Both.
+    pub const ALL: [Setting; 2] = [Setting::OneThread, Setting::Threads];
+
+    /// What it is called in the report.
+    pub fn name(self) -> &'static str {
         match self {
             Setting::OneThread => "one thread",
             Setting::Threads => "threads",
@@ -28,7 +35,7 @@ impl Setting {
 }
 
 /// How long it takes to publish `wanted` packets and have each read by all `readers`.
-pub(crate) fn run<C: Channel>(
+pub fn measure<C: Channel>(
     packets: &[Handle],
     setting: Setting,
     readers: usize,
