@@ -156,7 +156,7 @@ enum rill_status
      */
     RILL_ERROR_PATH_TAKEN = -7,
     /**
-     * There is no stream at the path.
+     * There is no stream at the path; of a source, its stream has ended.
      */
     RILL_ERROR_NO_STREAM = -8,
     /**
@@ -187,6 +187,11 @@ enum rill_status
      * A fault inside the library; please report the text of rill_last_error().
      */
     RILL_ERROR_INTERNAL = -15,
+    /**
+     * Frames that were not released, or receivers that are behind, hold all buffers that a source may have: some or
+     * all of what was pushed was dropped, and is counted (`pool_spent`). The next call may succeed.
+     */
+    RILL_ERROR_NO_BUFFER = -16,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -462,7 +467,8 @@ typedef struct rill_reader rill_reader;
  * What a stream is fed by: a handle, not to be followed.
  *
  * For one thread at a time; which one may change. A source that another thread is using answers
- * RILL_ERROR_BUSY.
+ * RILL_ERROR_BUSY. It has packet buffers of its own, as many bytes as a stream (see `buffer_bytes` and
+ * `total_buffer_bytes` of rill_engine_config).
  */
 typedef struct rill_source rill_source;
 
@@ -485,95 +491,101 @@ typedef struct rill_engine_config {
      */
     size_t struct_size;
     /**
-     * Packets that the ring of a stream holds at most.
+     * Packets that the ring of a stream holds at most, 1 to 1,048,576 (no fewer than 4,096 are taken). By default
+     * 8,192.
      */
     uint32_t ring_packets;
     /**
-     * Readers of one stream at most.
+     * Readers of one stream at most, 1 to 4,096. By default 32.
      */
     uint32_t max_readers;
     /**
-     * Bytes of packet buffers that one stream may hold. A rill_source has buffers of its own instead, up to 32 MiB,
-     * which count neither here nor in `total_buffer_bytes`: `max_streams` bounds them.
+     * Bytes of packet buffers that one stream may hold; a rill_source that feeds it as many again. 1 MiB or
+     * more, by default 32 MiB.
      */
     uint64_t buffer_bytes;
     /**
-     * How long groups of pictures older than the present one are kept, in ms.
+     * How long groups of pictures older than the present one are kept, in ms. By default 4,000.
      */
     uint32_t history_ms;
     /**
-     * How far a connection may lag behind before it is skipped to the newest key frame, in ms.
+     * How far a connection may lag behind before it is skipped to the newest key frame, in ms. By default
+     * 3,000.
      */
     uint32_t max_lag_ms;
     /**
-     * How long a connection may take nothing at all before it is cut off, in ms.
+     * How long a connection may take nothing at all before it is cut off, in ms. By default 10,000.
      */
     uint32_t cut_off_ms;
     /**
-     * Bytes sent in one millisecond to a UDP child that has just come.
+     * Bytes sent in one millisecond to a UDP child that has just come. By default 4,096.
      */
     uint32_t burst_bytes;
     /**
-     * Where in a stream a new player begins: a number of rill_start.
+     * Where in a stream a new player begins: a number of rill_start. By default at the newest key frame.
      */
     int32_t start;
     /**
-     * How long an RTSP session lives without a sign of life, in ms.
+     * How long an RTSP session lives without a sign of life, in ms. By default 60,000.
      */
     uint32_t session_timeout_ms;
     /**
-     * How long a pull or a push may take to come about, in ms.
+     * How long a pull or a push may take to come about, in ms. By default 10,000.
      */
     uint32_t connect_timeout_ms;
     /**
-     * RTSP connections served at once and, counted apart, children that the program adds.
+     * RTSP connections served at once and, counted apart, children that the program adds. By default
+     * 10,000.
      */
     uint32_t max_connections;
     /**
-     * Streams at once and, counted apart, sources that were not freed, each of which may have 32 MiB.
+     * Streams at once and, counted apart, sources that were not freed. By default 4,096.
      */
     uint32_t max_streams;
     /**
-     * Bytes of receive buffer asked of the kernel for each UDP socket; 0 is the system's default.
+     * Bytes of receive buffer asked of the kernel for each UDP socket; 0 is the system's default. By default
+     * 4 MiB.
      */
     uint32_t udp_receive_buffer;
     /**
-     * Bytes of send buffer asked of the kernel for each UDP socket; 0 is the system's default.
+     * Bytes of send buffer asked of the kernel for each UDP socket; 0 is the system's default. By default 4 MiB.
      */
     uint32_t udp_send_buffer;
     /**
-     * Whether the kernel may hand over several datagrams as one (GRO): 0 or 1.
+     * Whether the kernel may hand over several datagrams as one (GRO): 0 or 1. By default 1.
      */
     int32_t udp_gro;
     /**
-     * Who may play and publish: a number of rill_access_mode.
+     * Who may play and publish: a number of rill_access_mode. By default everyone.
      */
     int32_t access;
     /**
-     * How long the players of a stream wait for its source to come back after it was lost, in ms; 0
-     * ends the stream at once.
+     * How long the players of a stream wait for its source to come back after it was lost, in ms; 0,
+     * the default, ends the stream at once.
      */
     uint32_t linger_ms;
     /**
-     * Whether a publisher may take a path from the one that is there: 0 or 1.
+     * Whether a publisher may take a path from the one that is there: 0 or 1. By default 0.
      */
     int32_t takeover;
     /**
      * Whether packets lost over UDP are sent again in a stream of their own (RFC 4588) to players that set up
-     * the profile RTP/AVPF: 0 or 1. Others get them again as they were.
+     * the profile RTP/AVPF: 0 or 1, by default 0. Others get them again as they were.
      */
     int32_t retransmission;
     /**
-     * Bytes of packet buffers that all streams together may hold. When they are so many that `buffer_bytes`
-     * for each would be more, each has its equal share, but never less than 1 MiB.
+     * Bytes of packet buffers that all streams and sources together may hold. When they are so many that
+     * `buffer_bytes` for each would be more, each has its equal share, but never less than 1 MiB. A source whose
+     * stream was ended holds one buffer at most (256 KiB). By default 4 GiB.
      */
     uint64_t total_buffer_bytes;
     /**
-     * RTSP connections at once from one address, or from one IPv6 network (/64).
+     * RTSP connections at once from one address, or from one IPv6 network (/64). By default 5,000.
      */
     uint32_t max_connections_per_address;
     /**
-     * How long the program may take to answer who may play and publish (RILL_ACCESS_ASK), in ms.
+     * How long the program may take to answer who may play and publish (RILL_ACCESS_ASK), in ms. By default
+     * 10,000.
      */
     uint32_t access_timeout_ms;
     /**
@@ -590,16 +602,17 @@ typedef struct rill_engine_config {
      */
     uint32_t multicast_ttl;
     /**
-     * Threads that send to children, 0 to 256. With 0 the engine's own thread does that too, which costs least as
+     * Threads that send to children, 0 to 256. With 0, the default, the engine's own thread does that too, which costs least as
      * long as one processor is enough.
      */
     uint32_t workers;
     /**
-     * Whether each thread of the engine is kept on one processor: 0 or 1.
+     * Whether each thread of the engine is kept on one processor: 0 or 1. By default 0.
      */
     int32_t pin;
     /**
-     * What packets are carried by: a number of rill_backend. One that is not there makes rill_engine_start() fail.
+     * What packets are carried by: a number of rill_backend, by default the best there is. One that is not there makes
+     * rill_engine_start() fail.
      */
     int32_t backend;
 } rill_engine_config;
@@ -715,6 +728,8 @@ typedef struct rill_span {
  * The bytes stay valid until rill_frame_release(), whatever becomes of the reader, the stream and the
  * engine. A frame that is held costs the stream the buffers it lies in: release it soon, copy what you
  * want to keep for long.
+ *
+ * Begin with zeroes (`rill_frame frame = {0};`) if it may be released before it was ever filled.
  */
 typedef struct rill_frame {
     /**
@@ -1749,8 +1764,9 @@ rill_status rill_source_new_media(struct rill_engine *engine,
  * @param track  index of its track
  * @param data   the packet, header first
  * @param size   its bytes, at most 65,535
- * @return RILL_OK; RILL_ERROR_NO_TRACK; RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when
- *         the source takes media
+ * @return RILL_OK; RILL_ERROR_NO_TRACK; RILL_ERROR_NO_STREAM when its stream was ended (free the source);
+ *         RILL_ERROR_NO_BUFFER when packets found no buffer; RILL_ERROR_STOPPED; RILL_ERROR_BUSY;
+ *         RILL_ERROR_UNSUPPORTED when the source takes media
  */
 rill_status rill_source_push_rtp(struct rill_source *source,
                                  size_t track,
@@ -1782,7 +1798,9 @@ rill_status rill_source_push_rtp_batch(struct rill_source *source,
  * @param time_ns  when it is to be shown, in ns on a clock that all tracks share; the first one's need
  *                 not be 0. H.264 access units come in decoding order
  * @return RILL_OK; RILL_ERROR_ARGUMENT for H.264 without a start code; RILL_ERROR_NO_TRACK;
- *         RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when the source takes RTP
+ *         RILL_ERROR_NO_STREAM when its stream was ended (free the source); RILL_ERROR_NO_BUFFER when a
+ *         part of it found no buffer (make the next H.264 frame a key frame); RILL_ERROR_STOPPED;
+ *         RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when the source takes RTP
  */
 rill_status rill_source_push_frame(struct rill_source *source,
                                    size_t track,

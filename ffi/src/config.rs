@@ -55,53 +55,59 @@ pub enum rill_backend {
 pub struct rill_engine_config {
     /// Bytes of this struct, as the program was compiled; set by the init function.
     pub struct_size: usize,
-    /// Packets that the ring of a stream holds at most.
+    /// Packets that the ring of a stream holds at most, 1 to 1,048,576 (no fewer than 4,096 are taken). By default
+    /// 8,192.
     pub ring_packets: u32,
-    /// Readers of one stream at most.
+    /// Readers of one stream at most, 1 to 4,096. By default 32.
     pub max_readers: u32,
-    /// Bytes of packet buffers that one stream may hold. A rill_source has buffers of its own instead, up to 32 MiB,
-    /// which count neither here nor in `total_buffer_bytes`: `max_streams` bounds them.
+    /// Bytes of packet buffers that one stream may hold; a rill_source that feeds it as many again. 1 MiB or
+    /// more, by default 32 MiB.
     pub buffer_bytes: u64,
-    /// How long groups of pictures older than the present one are kept, in ms.
+    /// How long groups of pictures older than the present one are kept, in ms. By default 4,000.
     pub history_ms: u32,
-    /// How far a connection may lag behind before it is skipped to the newest key frame, in ms.
+    /// How far a connection may lag behind before it is skipped to the newest key frame, in ms. By default
+    /// 3,000.
     pub max_lag_ms: u32,
-    /// How long a connection may take nothing at all before it is cut off, in ms.
+    /// How long a connection may take nothing at all before it is cut off, in ms. By default 10,000.
     pub cut_off_ms: u32,
-    /// Bytes sent in one millisecond to a UDP child that has just come.
+    /// Bytes sent in one millisecond to a UDP child that has just come. By default 4,096.
     pub burst_bytes: u32,
-    /// Where in a stream a new player begins: a number of rill_start.
+    /// Where in a stream a new player begins: a number of rill_start. By default at the newest key frame.
     pub start: i32,
-    /// How long an RTSP session lives without a sign of life, in ms.
+    /// How long an RTSP session lives without a sign of life, in ms. By default 60,000.
     pub session_timeout_ms: u32,
-    /// How long a pull or a push may take to come about, in ms.
+    /// How long a pull or a push may take to come about, in ms. By default 10,000.
     pub connect_timeout_ms: u32,
-    /// RTSP connections served at once and, counted apart, children that the program adds.
+    /// RTSP connections served at once and, counted apart, children that the program adds. By default
+    /// 10,000.
     pub max_connections: u32,
-    /// Streams at once and, counted apart, sources that were not freed, each of which may have 32 MiB.
+    /// Streams at once and, counted apart, sources that were not freed. By default 4,096.
     pub max_streams: u32,
-    /// Bytes of receive buffer asked of the kernel for each UDP socket; 0 is the system's default.
+    /// Bytes of receive buffer asked of the kernel for each UDP socket; 0 is the system's default. By default
+    /// 4 MiB.
     pub udp_receive_buffer: u32,
-    /// Bytes of send buffer asked of the kernel for each UDP socket; 0 is the system's default.
+    /// Bytes of send buffer asked of the kernel for each UDP socket; 0 is the system's default. By default 4 MiB.
     pub udp_send_buffer: u32,
-    /// Whether the kernel may hand over several datagrams as one (GRO): 0 or 1.
+    /// Whether the kernel may hand over several datagrams as one (GRO): 0 or 1. By default 1.
     pub udp_gro: i32,
-    /// Who may play and publish: a number of rill_access_mode.
+    /// Who may play and publish: a number of rill_access_mode. By default everyone.
     pub access: i32,
-    /// How long the players of a stream wait for its source to come back after it was lost, in ms; 0
-    /// ends the stream at once.
+    /// How long the players of a stream wait for its source to come back after it was lost, in ms; 0,
+    /// the default, ends the stream at once.
     pub linger_ms: u32,
-    /// Whether a publisher may take a path from the one that is there: 0 or 1.
+    /// Whether a publisher may take a path from the one that is there: 0 or 1. By default 0.
     pub takeover: i32,
     /// Whether packets lost over UDP are sent again in a stream of their own (RFC 4588) to players that set up
-    /// the profile RTP/AVPF: 0 or 1. Others get them again as they were.
+    /// the profile RTP/AVPF: 0 or 1, by default 0. Others get them again as they were.
     pub retransmission: i32,
-    /// Bytes of packet buffers that all streams together may hold. When they are so many that `buffer_bytes`
-    /// for each would be more, each has its equal share, but never less than 1 MiB.
+    /// Bytes of packet buffers that all streams and sources together may hold. When they are so many that
+    /// `buffer_bytes` for each would be more, each has its equal share, but never less than 1 MiB. A source whose
+    /// stream was ended holds one buffer at most (256 KiB). By default 4 GiB.
     pub total_buffer_bytes: u64,
-    /// RTSP connections at once from one address, or from one IPv6 network (/64).
+    /// RTSP connections at once from one address, or from one IPv6 network (/64). By default 5,000.
     pub max_connections_per_address: u32,
-    /// How long the program may take to answer who may play and publish (RILL_ACCESS_ASK), in ms.
+    /// How long the program may take to answer who may play and publish (RILL_ACCESS_ASK), in ms. By default
+    /// 10,000.
     pub access_timeout_ms: u32,
     /// The multicast groups for streams whose players ask for that, such as "239.1.2.0/24": each stream that is
     /// wanted so has one of them, and is sent there once for all. NULL: no multicast.
@@ -110,12 +116,13 @@ pub struct rill_engine_config {
     pub multicast_interface: *const c_char,
     /// Routers that multicast may pass, plus one: 1 to 255. By default 1, which keeps it in the local network.
     pub multicast_ttl: u32,
-    /// Threads that send to children, 0 to 256. With 0 the engine's own thread does that too, which costs least as
+    /// Threads that send to children, 0 to 256. With 0, the default, the engine's own thread does that too, which costs least as
     /// long as one processor is enough.
     pub workers: u32,
-    /// Whether each thread of the engine is kept on one processor: 0 or 1.
+    /// Whether each thread of the engine is kept on one processor: 0 or 1. By default 0.
     pub pin: i32,
-    /// What packets are carried by: a number of rill_backend. One that is not there makes rill_engine_start() fail.
+    /// What packets are carried by: a number of rill_backend, by default the best there is. One that is not there makes
+    /// rill_engine_start() fail.
     pub backend: i32,
 }
 

@@ -96,7 +96,7 @@ impl Engine {
     }
 
     /// A place for one more source. There are as many as streams, though a source whose stream was ended has none:
-    /// each has memory of its own.
+    /// a program that never frees them is told so.
     pub(crate) fn place(&self) -> Result<Place, Failure> {
         let place = self.sources.clone();
         // The engine and this are two of the owners.

@@ -44,6 +44,8 @@ pub const RILL_FRAME_RTCP: u32 = 32;
 /// The bytes stay valid until rill_frame_release(), whatever becomes of the reader, the stream and the
 /// engine. A frame that is held costs the stream the buffers it lies in: release it soon, copy what you
 /// want to keep for long.
+///
+/// Begin with zeroes (`rill_frame frame = {0};`) if it may be released before it was ever filled.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct rill_frame {

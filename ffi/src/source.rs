@@ -22,7 +22,8 @@ use crate::track::rill_codec;
 /// What a stream is fed by: a handle, not to be followed.
 ///
 /// For one thread at a time; which one may change. A source that another thread is using answers
-/// RILL_ERROR_BUSY.
+/// RILL_ERROR_BUSY. It has packet buffers of its own, as many bytes as a stream (see `buffer_bytes` and
+/// `total_buffer_bytes` of rill_engine_config).
 pub struct rill_source {
     _private: (),
 }
@@ -76,11 +77,16 @@ fn unfit(text: &str) -> Failure {
 
 impl From<PushError> for Failure {
     fn from(error: PushError) -> Failure {
-        match error {
-            PushError::NoTrack(track) => Failure::no_track(track),
-            PushError::TooLong(_) => Failure::argument(error.to_string()),
-            PushError::Closed => Failure::stopped(),
-        }
+        let status = match error {
+            PushError::NoTrack(track) => return Failure::no_track(track),
+            PushError::TooLong(_) => rill_status::RILL_ERROR_ARGUMENT,
+            PushError::NoRoom(_) => rill_status::RILL_ERROR_NO_BUFFER,
+            PushError::Ended => rill_status::RILL_ERROR_NO_STREAM,
+            PushError::Stopped => rill_status::RILL_ERROR_STOPPED,
+            // As for errors of the engine.
+            _ => rill_status::RILL_ERROR_INTERNAL,
+        };
+        Failure::new(status, error.to_string())
     }
 }
 
@@ -252,8 +258,9 @@ fn insert(feed: Feed, place: Place) -> Result<u64, Failure> {
 /// @param track  index of its track
 /// @param data   the packet, header first
 /// @param size   its bytes, at most 65,535
-/// @return RILL_OK; RILL_ERROR_NO_TRACK; RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when
-///         the source takes media
+/// @return RILL_OK; RILL_ERROR_NO_TRACK; RILL_ERROR_NO_STREAM when its stream was ended (free the source);
+///         RILL_ERROR_NO_BUFFER when packets found no buffer; RILL_ERROR_STOPPED; RILL_ERROR_BUSY;
+///         RILL_ERROR_UNSUPPORTED when the source takes media
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_source_push_rtp(
     source: *mut rill_source,
@@ -308,7 +315,9 @@ pub unsafe extern "C" fn rill_source_push_rtp_batch(
 /// @param time_ns  when it is to be shown, in ns on a clock that all tracks share; the first one's need
 ///                 not be 0. H.264 access units come in decoding order
 /// @return RILL_OK; RILL_ERROR_ARGUMENT for H.264 without a start code; RILL_ERROR_NO_TRACK;
-///         RILL_ERROR_STOPPED; RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when the source takes RTP
+///         RILL_ERROR_NO_STREAM when its stream was ended (free the source); RILL_ERROR_NO_BUFFER when a
+///         part of it found no buffer (make the next H.264 frame a key frame); RILL_ERROR_STOPPED;
+///         RILL_ERROR_BUSY; RILL_ERROR_UNSUPPORTED when the source takes RTP
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rill_source_push_frame(
     source: *mut rill_source,
@@ -338,7 +347,7 @@ pub unsafe extern "C" fn rill_source_push_frame(
                 source.write_h264(track, &nals, time)
             }
         };
-        written.map_err(|_| Failure::stopped())
+        Ok(written?)
     })
 }
 

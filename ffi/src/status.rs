@@ -36,7 +36,7 @@ pub enum rill_status {
     RILL_ERROR_SDP = -6,
     /// The path has a stream already.
     RILL_ERROR_PATH_TAKEN = -7,
-    /// There is no stream at the path.
+    /// There is no stream at the path; of a source, its stream has ended.
     RILL_ERROR_NO_STREAM = -8,
     /// The stream has no such track.
     RILL_ERROR_NO_TRACK = -9,
@@ -52,6 +52,9 @@ pub enum rill_status {
     RILL_ERROR_UNSUPPORTED = -14,
     /// A fault inside the library; please report the text of rill_last_error().
     RILL_ERROR_INTERNAL = -15,
+    /// Frames that were not released, or receivers that are behind, hold all buffers that a source may have: some or
+    /// all of what was pushed was dropped, and is counted (`pool_spent`). The next call may succeed.
+    RILL_ERROR_NO_BUFFER = -16,
 }
 
 impl rill_status {
@@ -76,6 +79,7 @@ impl rill_status {
             -13 => c"RILL_ERROR_STOPPED",
             -14 => c"RILL_ERROR_UNSUPPORTED",
             -15 => c"RILL_ERROR_INTERNAL",
+            -16 => c"RILL_ERROR_NO_BUFFER",
             _ => c"unknown status",
         }
     }

@@ -43,10 +43,26 @@ static void await(rill_engine *engine, rill_event_kind wanted) {
     }
 }
 
+/* The defaults are those that the header names. */
+static void defaults(void) {
+    rill_engine_config of;
+    OK(rill_engine_config_init(&of, sizeof of));
+    CHECK(of.ring_packets == 8192 && of.max_readers == 32 && of.buffer_bytes == 32u << 20);
+    CHECK(of.history_ms == 4000 && of.max_lag_ms == 3000 && of.cut_off_ms == 10000 && of.burst_bytes == 4096);
+    CHECK(of.start == RILL_START_KEY_FRAME && of.session_timeout_ms == 60000 && of.connect_timeout_ms == 10000);
+    CHECK(of.max_connections == 10000 && of.max_streams == 4096 && of.max_connections_per_address == 5000);
+    CHECK(of.udp_receive_buffer == 4u << 20 && of.udp_send_buffer == 4u << 20 && of.udp_gro == 1);
+    CHECK(of.access == RILL_ACCESS_ALL && of.linger_ms == 0 && of.takeover == 0 && of.retransmission == 0);
+    CHECK(of.total_buffer_bytes == (uint64_t)4 << 30 && of.access_timeout_ms == 10000);
+    CHECK(of.multicast == NULL && of.multicast_interface == NULL && of.multicast_ttl == 1);
+    CHECK(of.workers == 0 && of.pin == 0 && of.backend == RILL_BACKEND_AUTO);
+}
+
 int main(void) {
     static const uint8_t unit[] = {0, 0, 0, 1, 0x65, 0x88, 0x80}, sample[] = {0, 0, 0, 3, 0x65, 0x88, 0x80};
     static rill_engine *engine, *other;
     uint16_t port = 0;
+    defaults();
     engine = server(&port);
     OK(rill_log_set(RILL_LOG_INFO, line, &engine));
     other = server(&port);

@@ -183,8 +183,14 @@ static void sequences(void) {
     EXPECT(RILL_OK, rill_source_new_media(engine, "b", &encoded, 1, &twin));
     EXPECT(RILL_ERROR_ARGUMENT, rill_source_push_frame(twin, 0, bytes, 0, 0));
     EXPECT(RILL_ERROR_ARGUMENT, rill_source_push_frame(twin, 0, bytes + 12, 3, 0)); /* no start code */
-    EXPECT(RILL_OK, rill_engine_end_stream(engine, "b"));
     EXPECT(RILL_OK, rill_source_push_frame(twin, 0, (const uint8_t *)"\0\0\1\x65\x88", 5, 0));
+    EXPECT(RILL_OK, rill_engine_end_stream(engine, "b"));
+    EXPECT(RILL_ERROR_NO_STREAM, rill_source_push_frame(twin, 0, (const uint8_t *)"\0\0\1\x65\x88", 5, 0));
+    EXPECT(RILL_OK, rill_source_free(twin));
+    EXPECT(RILL_OK, rill_source_new_rtp(engine, "b", SDP, &twin));
+    EXPECT(RILL_OK, rill_source_push_rtp(twin, 0, bytes, sizeof bytes));
+    EXPECT(RILL_OK, rill_engine_end_stream(engine, "b"));
+    EXPECT(RILL_ERROR_NO_STREAM, rill_source_push_rtp(twin, 0, bytes, sizeof bytes));
     EXPECT(RILL_OK, rill_source_free(twin));
     EXPECT(RILL_ERROR_ARGUMENT, rill_child_add_udp(engine, "a", NULL, NULL, NULL, 1, &child));
     EXPECT(RILL_ERROR_ARGUMENT, rill_child_add_fd(engine, "a", NULL, -1, NULL, 1, &child));
@@ -240,7 +246,50 @@ static void sequences(void) {
     EXPECT(RILL_ERROR_HANDLE, rill_source_free(source));
 }
 
-/* As many sources as streams, also when their streams have ended: a source has memory of its own. */
+/* Frames that are held are buffers that a source cannot fill: it says so, and goes on when they are released. */
+static void held_buffers(void) {
+    enum { SIZE = 60000, MOST = 1000 }; /* four packets to a buffer */
+    static uint8_t large[SIZE];
+    static rill_frame held[MOST];
+    rill_engine *engine = NULL;
+    rill_source *source = NULL;
+    rill_reader *reader = NULL;
+    rill_engine_config config;
+    rill_reader_config reading;
+    rill_stream_figures figures;
+    rill_status status = RILL_OK;
+    unsigned count = 0;
+    EXPECT(RILL_OK, rill_engine_config_init(&config, sizeof config));
+    config.buffer_bytes = config.total_buffer_bytes = 1 << 20; /* four buffers, the fewest there may be */
+    EXPECT(RILL_OK, rill_engine_new(&config, &engine));
+    EXPECT(RILL_OK, rill_engine_start(engine));
+    EXPECT(RILL_OK, rill_source_new_rtp(engine, "a", SDP, &source));
+    EXPECT(RILL_OK, rill_reader_config_init(&reading, sizeof reading));
+    reading.max_frames = MOST;
+    EXPECT(RILL_OK, rill_reader_new(engine, "a", &reading, &reader));
+    memset(large, 1, sizeof large);
+    while (count < MOST) {
+        packet(large, count);
+        status = rill_source_push_rtp(source, 0, large, sizeof large);
+        if (status != RILL_OK) break;
+        EXPECT(RILL_OK, rill_reader_next(reader, 60000, &held[count++]));
+    }
+    if (status != RILL_ERROR_NO_BUFFER || count != 16) {
+        fprintf(stderr, "%s after %u frames (%s)\n", rill_status_name(status), count, rill_last_error());
+        exit(7);
+    }
+    EXPECT(RILL_OK, rill_stream_figures_init(&figures, sizeof figures));
+    EXPECT(RILL_OK, rill_stream_get_figures(engine, "a", &figures));
+    for (size_t i = 0; rill_cause_name(i) != NULL; i++)
+        if (figures.dropped[i] != (strcmp(rill_cause_name(i), "pool_spent") == 0)) exit(8);
+    while (count > 0) EXPECT(RILL_OK, rill_frame_release(&held[--count]));
+    EXPECT(RILL_OK, rill_source_push_rtp(source, 0, large, sizeof large));
+    EXPECT(RILL_OK, rill_reader_free(reader));
+    EXPECT(RILL_OK, rill_source_free(source));
+    EXPECT(RILL_OK, rill_engine_free(engine));
+}
+
+/* As many sources as streams, also when their streams have ended. */
 static void many_sources(void) {
     rill_engine *engine = NULL;
     rill_source *first = NULL, *second = NULL;
@@ -428,6 +477,7 @@ int main(int argc, char **argv) {
     if (argc > 1) return rounds(atol(argv[1])) ? 8 : 0; /* 8: something was left */
     sequences();
     many_sources();
+    held_buffers();
     together(100);
     threads(100);
     printf("every misuse was answered\n");

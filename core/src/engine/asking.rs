@@ -11,6 +11,7 @@ use crate::sync::{AtomicBool, Ordering};
 use super::command::StreamId;
 use super::egress::Sockets;
 use super::media::Live;
+use super::supply::Supply;
 use super::worker::Worker;
 
 /// Who feeds a stream, as far as it can be asked for something.
@@ -24,7 +25,7 @@ pub(super) enum Feeder {
     /// The peer of an RTSP connection.
     Connection(Token),
     /// This process.
-    Program(Arc<KeyFrameWishes>),
+    Program(Arc<Supply>),
 }
 
 impl Feeder {
@@ -72,7 +73,7 @@ impl Worker {
                 self.ask_by_datagram(id, now);
                 self.ask_interleaved(id, token, now);
             }
-            Feeder::Program(wishes) => self.ask_program(id, &wishes, now),
+            Feeder::Program(supply) => self.ask_program(id, &supply.wishes, now),
         }
         if let Some(live) = self.streams.get_mut(&id) {
             live.stream.forgo_key_frames(now);

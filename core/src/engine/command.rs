@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use crate::media::sdp;
 use crate::relay::Packet;
-use crate::ring::{Subscriber, Wake};
+use crate::ring::{Filling, Subscriber, Wake};
 
-use super::asking::KeyFrameWishes;
 use super::children::ChildCommand;
 use super::cipher::Acceptor;
 use super::config::Transport;
 use super::error::Error;
 use super::figures::Figures;
 use super::on_demand::OnDemand;
+use super::supply::Supply;
 
 /// Names a stream for as long as the engine lives; never used again.
 pub(super) type StreamId = u64;
@@ -81,8 +81,8 @@ pub(super) enum Command {
     Source {
         path: String,
         session: sdp::Session,
-        /// Where the source is told that a key frame is wished for.
-        wishes: Arc<KeyFrameWishes>,
+        /// The source's buffers, and where it is told what concerns it.
+        supply: Arc<Supply>,
         reply: Reply<StreamId>,
     },
     Feed {
@@ -91,6 +91,11 @@ pub(super) enum Command {
         dropped: u64,
         /// Where the emptied list goes, to be filled again.
         spare: SyncSender<Vec<Packet>>,
+    },
+    /// A source has no buffer: the stream gives up old packets for one. `None` when that did not help.
+    Room {
+        stream: StreamId,
+        reply: Reply<Option<Filling>>,
     },
     EndSource(StreamId),
     Child(ChildCommand),

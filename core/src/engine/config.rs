@@ -27,11 +27,12 @@ pub struct Config {
     pub limits: Limits,
     /// Where in a stream a new player begins.
     pub start: Start,
-    /// Bytes of packet buffers that one stream may hold.
+    /// Bytes of packet buffers that one stream may hold; a [`Source`](super::Source) or an
+    /// [`RtpSource`](super::RtpSource) that feeds it as many again.
     pub buffer: usize,
-    /// Bytes of packet buffers that all streams together may hold. When there are so many streams that
-    /// [`buffer`](Config::buffer) for each would be more, each has its equal share, but never less than
-    /// 1 MiB.
+    /// Bytes of packet buffers that all streams and sources of this process together may hold. When they are so
+    /// many that [`buffer`](Config::buffer) for each would be more, each has its equal share, but never less
+    /// than 1 MiB.
     pub total_buffer: usize,
     /// Buffers asked of the kernel for each UDP socket, and whether it joins datagrams (GRO).
     pub udp: UdpOptions,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::io::Token;
 use crate::relay::ChildKey;
 
+use super::asking::Feeder;
 use super::client::without_credentials;
 use super::command::StreamId;
 use super::error::Error;
@@ -34,6 +35,9 @@ impl Worker {
         self.close_inlets_of(id);
         let Some(live) = self.streams.get_mut(&id) else { return };
         live.ended = Some(now);
+        if let Feeder::Program(supply) = &live.feeder {
+            supply.close(self.stop_by.is_some());
+        }
         let path = live.path.clone();
         self.paths.remove(&path);
         self.fan_out(id);

@@ -78,10 +78,14 @@ impl Live {
     /// A buffer to fill, made free by giving up old packets if need be. `None` when readers hold
     /// them all.
     pub(super) fn filling(&mut self) -> Option<Filling> {
-        self.pool.take().or_else(|| {
-            self.stream.make_room();
-            self.pool.take()
-        })
+        let Live { pool, stream, .. } = self;
+        pool.take().or_else(|| make_room(stream, || pool.take()))
+    }
+
+    /// The same for the source in this process that feeds the stream, of its own buffers.
+    pub(super) fn filling_of_source(&mut self) -> Option<Filling> {
+        let Feeder::Program(supply) = &self.feeder else { return None };
+        make_room(&mut self.stream, || supply.take())
     }
 
     /// Adds up the accounts of children that leave.
@@ -139,6 +143,15 @@ impl Live {
             }
         }
     }
+}
+
+/// Has a stream give up old packets until there is a buffer: twice at most, as the oldest buffer may hold somewhat
+/// more than what it gives up at once.
+fn make_room(stream: &mut Stream, mut take: impl FnMut() -> Option<Filling>) -> Option<Filling> {
+    (0..2).find_map(|_| {
+        stream.make_room();
+        take()
+    })
 }
 
 /// Who may send to a UDP socket.

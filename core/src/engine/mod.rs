@@ -30,6 +30,7 @@
 //! | `config.rs`, `error.rs` | what an engine is told, and why it cannot do something |
 //! | `random.rs` | randomness from the system |
 //! | `source.rs`, `rtp_source.rs` | media made in this process, and RTP that it has |
+//! | `outbox.rs`, `supply.rs` | how their packets come to the engine's thread, and what that tells them |
 //! | `children.rs` | children that a program adds itself |
 //! | `command.rs`, `event.rs`, `event_queue.rs`, `figures.rs` | what goes to and fro between handle and thread |
 //!
@@ -69,6 +70,7 @@ mod inlet;
 mod media;
 mod multicast;
 mod on_demand;
+mod outbox;
 mod pull;
 mod push;
 mod random;
@@ -79,6 +81,7 @@ mod rtp_source;
 mod server;
 mod shards;
 mod source;
+mod supply;
 #[cfg(feature = "tls")]
 mod tls;
 mod traffic;
@@ -99,8 +102,9 @@ pub use figures::{
 };
 pub use handle::Engine;
 pub use multicast::{GroupRange, Multicast};
-pub use rtp_source::{PushError, RtpSource};
+pub use outbox::PushError;
+pub use rtp_source::RtpSource;
 #[cfg(feature = "tls")]
 pub use rustls;
-pub use source::{Closed, Source};
+pub use source::Source;
 pub use upstreams::{Sources, Switched, Upstream, Why};

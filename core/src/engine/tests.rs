@@ -9,6 +9,7 @@ mod multicast;
 mod on_demand;
 mod pulls;
 mod simulated;
+mod sources;
 mod workers;
 
 use std::io::{Read, Write};

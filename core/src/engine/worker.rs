@@ -289,8 +289,11 @@ impl Worker {
             Command::SendRtp { path, targets, reply } => {
                 let _ = reply.send(self.send_rtp(&path, targets));
             }
-            Command::Source { path, session, wishes, reply } => {
-                let _ = reply.send(self.add_source(path, session, wishes));
+            Command::Source { path, session, supply, reply } => {
+                let _ = reply.send(self.add_source(path, session, supply));
+            }
+            Command::Room { stream, reply } => {
+                let _ = reply.send(Ok(self.make_room_for_source(stream)));
             }
             Command::Feed { stream, mut packets, dropped, spare } => {
                 self.feed(stream, &mut packets, dropped);

@@ -173,6 +173,6 @@ fn what_cannot_be_a_child_or_a_packet_is_refused() {
     assert_eq!(figures.streams[0].ledger.total_dropped(), 1);
     engine.stop();
     assert!(!engine.is_running());
-    source.push(0, &packet(0)).expect("gathered");
-    assert_eq!(source.flush(), Err(PushError::Closed));
+    assert_eq!(source.push(0, &packet(0)), Err(PushError::Stopped));
+    assert_eq!(source.flush(), Err(PushError::Stopped));
 }

@@ -169,8 +169,8 @@ impl Engine {
 
     /// Ends what this engine does at `path`: the stream, whatever it comes from, with its players and pushes; a
     /// pull that has not come about yet; pushes that wait for the stream. Players are given what is left and the
-    /// end; a publisher is hung up on. A [`Source`] or an [`RtpSource`] is not told, and takes media for nobody
-    /// until it is dropped. Returns when the end has begun:
+    /// end; a publisher is hung up on. A [`Source`] or an [`RtpSource`] takes nothing more
+    /// ([`PushError::Ended`](crate::engine::PushError::Ended)). Returns when the end has begun:
     /// [`Event::StreamEnded`](crate::engine::Event::StreamEnded),
     /// [`Event::PullFailed`](crate::engine::Event::PullFailed) and
     /// [`Event::PushEnded`](crate::engine::Event::PushEnded) tell of it.

@@ -9,7 +9,7 @@ use crate::media::sdp;
 use crate::relay::{MAX_BACKLOG, Packet, Stream};
 use crate::stats::Cause;
 
-use super::super::asking::{Feeder, KeyFrameWishes};
+use super::super::asking::Feeder;
 use super::super::command::StreamId;
 use super::super::egress::Sockets;
 use super::super::error::Error;
@@ -18,6 +18,7 @@ use super::super::fallback::Numbering;
 use super::super::figures::{Figures, StreamFigures, WorkerFigures};
 use super::super::media::Live;
 use super::super::shards::ShardFigures;
+use super::super::supply::Supply;
 use super::{ReaderReply, Worker};
 
 /// Callers that may wait for streams to come.
@@ -66,14 +67,15 @@ impl Worker {
         &mut self,
         path: String,
         session: sdp::Session,
-        wishes: Arc<KeyFrameWishes>,
+        supply: Arc<Supply>,
     ) -> Result<StreamId, Error> {
         let former = self.paths.get(&path).copied();
         let id = self.resume_or_add(path, "this process".into(), session)?;
         if let Some(live) = self.streams.get_mut(&id) {
-            live.feeder = Feeder::Program(wishes);
+            live.feeder = Feeder::Program(supply);
             live.renumbered = (former == Some(id)).then_some(None);
         }
+        self.share_buffers();
         Ok(id)
     }
 
@@ -117,7 +119,6 @@ impl Worker {
         let now = self.io.now();
         if dropped > 0 {
             live.stream.count_drop(Cause::PoolSpent, dropped);
-            live.stream.make_room();
         }
         for mut packet in packets.drain(..) {
             let Some(live) = self.streams.get_mut(&id) else { return };

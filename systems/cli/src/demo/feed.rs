@@ -3,7 +3,7 @@
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use rillcast::engine::{self, Engine};
+use rillcast::engine::{self, Engine, PushError};
 
 use crate::failure::Failure;
 use crate::load::PublishLog;
@@ -83,7 +83,11 @@ fn publish(
             }
             None => Ok(()),
         };
-        sent.map_err(runtime)?;
+        match sent {
+            // What found no room is counted by the engine.
+            Ok(()) | Err(PushError::NoRoom(_)) => {}
+            Err(error) => return Err(runtime(error)),
+        }
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rillcast::engine;
+use rillcast::engine::{self, PushError};
 
 use crate::failure::Failure;
 use crate::signal::Stop;
@@ -104,9 +104,11 @@ fn feed(
             Ok(false) => break Ok(()),
             Err(error) => break Err(error.into()),
         }
-        if write(&mut out, source.tracks(), &unit).is_err() {
+        match write(&mut out, source.tracks(), &unit) {
+            // What found no room is counted by the engine.
+            Ok(()) | Err(PushError::NoRoom(_)) => {}
             // The engine tells its owner why.
-            break Ok(());
+            Err(_) => break Ok(()),
         }
         let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sent) = counts.get_mut(unit.track) {
@@ -117,7 +119,7 @@ fn feed(
     End { result, delays: pacer.shifts(), out }
 }
 
-fn write(out: &mut engine::Source, tracks: &[Track], unit: &Unit) -> Result<(), engine::Closed> {
+fn write(out: &mut engine::Source, tracks: &[Track], unit: &Unit) -> Result<(), PushError> {
     let parts: Vec<&[u8]> = unit.parts().collect();
     match tracks.get(unit.track) {
         Some(Track::H264 { .. }) => out.write_h264(unit.track, &parts, unit.pts),
