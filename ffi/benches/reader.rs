@@ -4,8 +4,11 @@
 //!
 //! The same packets go into two engines. From the one a `FrameReader` reads, from the other a `rill_reader`, by function
 //! pointers that the compiler cannot see through, as a C program calls a shared library. The frames are there before they
-//! are read, so that nothing but reading is measured: processor time of this thread. The two take turns; what counts is the
-//! ratio of the medians.
+//! are read, so that nothing but reading is measured: processor time of this thread. They take turns, and what counts is how
+//! much longer C takes than the other in the same turn: the median of that, with the quarters beside it.
+//!
+//! C gets a list of the access unit's pieces, start codes among them, as writev(2) takes it. The Rust program makes the same
+//! list. A third side, *Rust, no list*, only goes through the pieces once, which C cannot.
 //!
 //! Twice: frames that are all there (the most that a reader can be asked for), and frames that come one by one to a
 //! reader that waits, as in a player, where the thread sleeps and is woken for each.
@@ -23,9 +26,9 @@ use rillcast_loopback::{Frames, Load, PACKET, Transport};
 
 const SDP: &std::ffi::CStr = c"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=t\r\nt=0 0\r\n\
     m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n";
-/// Of one round; the ring has room for them.
-const FRAMES: usize = 500;
-const ROUNDS: usize = 41;
+/// Of one round: few, so that the sides of a turn find the machine alike.
+const FRAMES: usize = 100;
+const ROUNDS: usize = 401;
 const PATIENCE: Duration = Duration::from_secs(30);
 const PATIENCE_MS: i64 = 30_000;
 
@@ -48,6 +51,8 @@ fn frames() -> Frames {
 /// One side: frames go in, and are read.
 trait Side {
     fn push(&mut self, frame: &[u8]);
+    /// Returns when the engine has published what was pushed.
+    fn settle(&mut self);
     /// Reads one frame; returns its bytes.
     fn read(&mut self) -> usize;
 }
@@ -55,16 +60,18 @@ trait Side {
 struct Rust {
     source: RtpSource,
     reader: FrameReader,
-    _engine: Engine,
+    /// Where the pieces of a frame are listed, if they are.
+    list: Option<Vec<(*const u8, usize)>>,
+    engine: Engine,
 }
 
 impl Rust {
-    fn new() -> Rust {
+    fn new(list: bool) -> Rust {
         let engine = Engine::start(Config::default()).expect("the engine starts");
         let session = sdp::Session::parse(SDP.to_bytes()).expect("a session");
         let source = engine.rtp_source("a", session).expect("the path is free");
         let reader = engine.reader("a", PATIENCE).expect("a place for a reader");
-        Rust { source, reader, _engine: engine }
+        Rust { source, reader, list: list.then(Vec::new), engine }
     }
 }
 
@@ -76,12 +83,24 @@ impl Side for Rust {
         self.source.flush().expect("the engine runs");
     }
 
+    fn settle(&mut self) {
+        // Commands are obeyed in order.
+        self.engine.figures().expect("the engine runs");
+    }
+
     fn read(&mut self) -> usize {
         match self.reader.next(PATIENCE) {
-            Next::Frame(frame) => {
+            Next::Frame(mut frame) => {
                 let Payload::H264(unit) = &frame.data.payload else { panic!("no H.264") };
-                let size = unit.annex_b().map(<[u8]>::len).sum();
-                self.reader.recycle(frame);
+                let size = match &mut self.list {
+                    Some(list) => {
+                        list.clear();
+                        unit.annex_b().for_each(|piece| list.push((piece.as_ptr(), piece.len())));
+                        black_box(&*list).iter().map(|(_, size)| size).sum()
+                    }
+                    None => unit.annex_b().map(<[u8]>::len).sum(),
+                };
+                self.reader.recycle(&mut frame);
                 size
             }
             other => panic!("no frame: {other:?}"),
@@ -128,6 +147,18 @@ impl Side for C {
         assert_eq!(pushed, rill_status::RILL_OK);
     }
 
+    fn settle(&mut self) {
+        // SAFETY: plain numbers, all of which may be 0.
+        let mut figures: rill_engine_figures = unsafe { std::mem::zeroed() };
+        let size = size_of::<rill_engine_figures>();
+        // SAFETY: a struct of this size, and a running engine.
+        let told = unsafe {
+            rill_engine_figures_init(&mut figures, size);
+            rill_engine_get_figures(self.engine, &mut figures)
+        };
+        assert_eq!(told, rill_status::RILL_OK);
+    }
+
     fn read(&mut self) -> usize {
         let mut frame = MaybeUninit::uninit();
         // SAFETY: a reader of this thread, and room for a frame.
@@ -167,8 +198,7 @@ fn round(side: &mut dyn Side, frames: &[Vec<u8>], waiting: bool) -> f64 {
         }
     } else {
         frames.iter().for_each(|frame| side.push(frame));
-        // Until the engine has published them all, which costs this thread nothing.
-        std::thread::sleep(Duration::from_millis(100));
+        side.settle();
         let start = thread_cpu_time();
         for _ in frames {
             black_box(side.read());
@@ -178,27 +208,42 @@ fn round(side: &mut dyn Side, frames: &[Vec<u8>], waiting: bool) -> f64 {
     spent.as_nanos() as f64 / frames.len() as f64
 }
 
-fn median(values: &mut [f64]) -> f64 {
+/// The value below which this part of all lie.
+fn quantile(values: &mut [f64], part: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    values.get((values.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN)
 }
 
 fn main() {
-    let (mut rust, mut c) = (Rust::new(), C::new());
+    let mut sides: [(&str, Box<dyn Side>); 3] = [
+        ("C", Box::new(C::new())),
+        ("Rust", Box::new(Rust::new(true))),
+        ("Rust, no list", Box::new(Rust::new(false))),
+    ];
+    // Fewer for a profiler.
+    let rounds = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
     let mut stream = frames();
     for (name, waiting) in [("all there", false), ("one by one", true)] {
-        let (mut by_rust, mut by_c) = (Vec::new(), Vec::new());
-        for number in 0..=ROUNDS {
+        let mut spent = [const { Vec::new() }; 3];
+        for number in 0..=rounds {
             let frames: Vec<Vec<u8>> = (0..FRAMES).map(|_| stream.write().to_vec()).collect();
-            let (first, second) =
-                (round(&mut rust, &frames, waiting), round(&mut c, &frames, waiting));
-            // The first is for lists to find their sizes.
-            if number > 0 {
-                by_rust.push(first);
-                by_c.push(second);
+            for ((_, side), spent) in sides.iter_mut().zip(&mut spent) {
+                let time = round(&mut **side, &frames, waiting);
+                // The first is for lists to find their sizes.
+                if number > 0 {
+                    spent.push(time);
+                }
             }
         }
-        let (rust, c) = (median(&mut by_rust), median(&mut by_c));
-        println!("frames {name}: Rust {rust:.0} ns, C {c:.0} ns each, C/Rust {:.3}", c / rust);
+        let [by_c, ..] = spent.clone();
+        for ((side, _), mut spent) in sides.iter().zip(spent) {
+            let mut ratios: Vec<f64> =
+                by_c.iter().zip(&spent).map(|(c, other)| c / other).collect();
+            let [low, middle, high] = [0.25, 0.5, 0.75].map(|part| quantile(&mut ratios, part));
+            let time = quantile(&mut spent, 0.5);
+            println!(
+                "frames {name}: {side} {time:.0} ns each; C/{side} {middle:.3} ({low:.3} to {high:.3})"
+            );
+        }
     }
 }

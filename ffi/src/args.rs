@@ -73,7 +73,8 @@ impl<T> Out<T> {
         Ok(Out(pointer))
     }
 
-    pub(crate) fn set(self, value: T) {
+    #[inline]
+    pub(crate) fn set(&self, value: T) {
         // SAFETY: `claim` has checked it and its caller has vouched for it. What was there is not
         // dropped: it may never have been written.
         unsafe { self.0.write(value) }

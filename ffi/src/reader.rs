@@ -52,7 +52,7 @@ pub unsafe extern "C" fn rill_reader_new(
         // SAFETY: the caller's.
         let config = unsafe { args::config(config, rill_reader_config::default(), "config") }?;
         let engine = running(engine)?;
-        out.set(handle::pointer(Reader::open(&engine, path, &config)?.lend()?));
+        out.set(handle::pointer(Reader::open(&engine, path, &config)?));
         Ok(())
     })
 }
@@ -93,11 +93,8 @@ pub unsafe extern "C" fn rill_reader_next(
         // SAFETY: the caller's.
         let out = unsafe { Out::claim(out, "out") }?;
         let patience = args::patience(timeout_ms);
-        Ok(match Reader::with(reader, |reader| reader.next(patience))? {
-            Found::Frame(frame) => {
-                out.set(frame);
-                rill_status::RILL_OK
-            }
+        Ok(match Reader::at_desk(reader, |reader, desk| reader.next(desk, patience, &out))? {
+            Found::Frame => rill_status::RILL_OK,
             Found::Lagged(packets) => {
                 let lost = u32::try_from(packets).unwrap_or(u32::MAX);
                 out.set(rill_frame { lost, ..rill_frame::EMPTY });
@@ -121,8 +118,7 @@ pub unsafe extern "C" fn rill_reader_fd(reader: *mut rill_reader, fd: *mut i32) 
     guard_done(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::claim(fd, "fd") }?;
-        out.set(Reader::with(reader, |reader| {
-            let desk = reader.lock()?;
+        out.set(Reader::at_desk(reader, |reader, desk| {
             let fd = reader.bell.open()?.as_raw_fd();
             reader.arm(&desk.reading);
             Ok(fd)

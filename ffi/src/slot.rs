@@ -14,9 +14,9 @@
 //! and its memory, with whatever lists were in it, is used again under the next generation.
 //!
 //! ```text
-//!   Vacancy ──lend()──▶ number ──Lent::of()──▶ Lent (number's own + 1)
+//!   Vacancy ──lend()──▶ number ──Lent::of()──▶ Lent (number's own + 1), or Sole, of which there is one at a time
 //!      ▲                  └──Lent::take_back()──▶ Lent (number's own)
-//!      └────────────────── the last Lent is dropped
+//!      └────────────────── the last Lent or Sole is dropped
 //! ```
 
 use std::cell::UnsafeCell;
@@ -31,21 +31,24 @@ use crate::status::rill_status;
 mod atomic {
     pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 }
+mod chain;
 mod word;
 
-use atomic::{AtomicU32, Ordering};
-use word::{Left, Word};
+use atomic::AtomicU32;
+pub(crate) use chain::{Chain, Returned};
+use word::{Left, Taken, Word};
 
 /// Slots of the first block; each that follows has twice as many as the one before.
 const FIRST: usize = 64;
 const BLOCKS: usize = 18;
 const SLOTS: usize = FIRST * ((1 << BLOCKS) - 1);
-const _: () = assert!(SLOTS as u64 <= INDEX_MASK, "indices have to fit, and NONE must not be one");
-/// Stands for no index.
-const NONE: u32 = u32::MAX;
+const _: () = assert!(SLOTS as u64 <= INDEX_MASK, "indices have to fit");
 
 /// What slots are for.
 pub(crate) trait Tenant: Default + Send + Sync + 'static {
+    /// What only one at a time may work with: see [`Sole`].
+    type Own: Default + Send;
+
     /// Where all of its kind are.
     fn slots() -> &'static Slots<Self>;
     /// The last reference is gone: clears what is in the slot, and keeps it for later, or drops it.
@@ -53,7 +56,7 @@ pub(crate) trait Tenant: Default + Send + Sync + 'static {
 }
 
 /// All slots of one kind.
-pub(crate) struct Slots<T> {
+pub(crate) struct Slots<T: Tenant> {
     kind: u8,
     /// What the objects are called in errors.
     name: &'static str,
@@ -68,16 +71,18 @@ struct Vacant {
     indices: Vec<u32>,
 }
 
-struct Slot<T> {
+struct Slot<T: Tenant> {
     word: Word,
     /// Of a slot in a [`Chain`]: the index of the next.
     next: AtomicU32,
     body: UnsafeCell<T>,
+    own: UnsafeCell<T::Own>,
 }
 
 // SAFETY: the body is changed only through a `Vacancy`, of which there is one for a slot and only while it is not lent,
-// and read only through `Lent`s. `Word` orders the one before the other.
-unsafe impl<T: Send + Sync> Sync for Slot<T> {}
+// and read only through `Lent`s and `Sole`s. What is `own` is changed through a `Vacancy` or a `Sole`, of which there is
+// one for a slot while it is lent. `Word` orders the one before the other.
+unsafe impl<T: Tenant> Sync for Slot<T> {}
 
 impl<T: Tenant> Slots<T> {
     /// `kind` tells its numbers from those of others.
@@ -148,6 +153,12 @@ impl<T: Tenant> Vacancy<T> {
         unsafe { &mut *self.slot.body.get() }
     }
 
+    /// What only one at a time will work with.
+    pub(crate) fn own(&mut self) -> &mut T::Own {
+        // SAFETY: nobody else has the slot, see `Slot`.
+        unsafe { &mut *self.slot.own.get() }
+    }
+
     /// From now on the number that is returned leads to it.
     pub(crate) fn lend(self) -> u64 {
         let (slot, index) = self.keep();
@@ -166,6 +177,7 @@ impl<T: Tenant> Vacancy<T> {
 impl<T: Tenant> Drop for Vacancy<T> {
     fn drop(&mut self) {
         *self.body() = T::default();
+        *self.own() = T::Own::default();
         let mut vacant = T::slots().vacant.lock().unwrap_or_else(PoisonError::into_inner);
         vacant.indices.push(self.index);
     }
@@ -193,6 +205,26 @@ impl<T: Tenant> Lent<T> {
         let taken = take(&slot.word, generation).then(|| Lent { slot, index });
         taken.ok_or_else(|| T::slots().wrong(number))
     }
+
+    /// Whether nobody else has a reference, nor can get one. Only for who has taken the number back.
+    pub(crate) fn is_last(&self) -> bool {
+        self.slot.word.is_last()
+    }
+
+    /// After its reference was given up.
+    fn left(&self, left: Left) {
+        let vacancy = || Vacancy { slot: self.slot, index: self.index };
+        match left {
+            Left::ToOthers => {}
+            Left::Vacant => T::leave(vacancy()),
+            // It is never lent again, so that no number comes twice.
+            Left::UsedUp => {
+                let mut retired = std::mem::ManuallyDrop::new(vacancy());
+                *retired.body() = T::default();
+                *retired.own() = T::Own::default();
+            }
+        }
+    }
 }
 
 impl<T: Tenant> Clone for Lent<T> {
@@ -213,95 +245,46 @@ impl<T: Tenant> Deref for Lent<T> {
 
 impl<T: Tenant> Drop for Lent<T> {
     fn drop(&mut self) {
-        let vacancy = || Vacancy { slot: self.slot, index: self.index };
-        match self.slot.word.leave() {
-            Left::ToOthers => {}
-            Left::Vacant => T::leave(vacancy()),
-            // It is never lent again, so that no number comes twice.
-            Left::UsedUp => *std::mem::ManuallyDrop::new(vacancy()).body() = T::default(),
-        }
+        self.left(self.slot.word.leave());
     }
 }
 
-impl<T: Default> Slot<T> {
+/// A reference for one at a time, to what is lent and to what is its owner's alone.
+pub(crate) struct Sole<T: Tenant>(std::mem::ManuallyDrop<Lent<T>>);
+
+impl<T: Tenant> Sole<T> {
+    /// To what this number leads to. [`rill_status::RILL_ERROR_BUSY`] while there is another one.
+    pub(crate) fn of(number: u64) -> Result<Sole<T>, Failure> {
+        let (slot, index, generation) = T::slots().find(number)?;
+        match slot.word.take_sole(generation) {
+            Taken::Yes => Ok(Sole(std::mem::ManuallyDrop::new(Lent { slot, index }))),
+            Taken::Busy => Err(Failure::busy(&format!("the {}", T::slots().name))),
+            Taken::No => Err(T::slots().wrong(number)),
+        }
+    }
+
+    pub(crate) fn parts(&mut self) -> (&T, &mut T::Own) {
+        // SAFETY: this is the only `Sole` of the slot, and borrowed; there is no `Vacancy`, see `Slot`.
+        let own = unsafe { &mut *self.0.slot.own.get() };
+        (&self.0, own)
+    }
+}
+
+impl<T: Tenant> Drop for Sole<T> {
+    fn drop(&mut self) {
+        // The `Lent` is not dropped: its reference is given up here.
+        self.0.left(self.0.slot.word.leave_sole());
+    }
+}
+
+impl<T: Tenant> Slot<T> {
     fn new() -> Slot<T> {
-        Slot { word: Word::new(), next: AtomicU32::new(NONE), body: UnsafeCell::default() }
-    }
-}
-
-/// Vacancies in a row, linked by their slots.
-pub(crate) struct Chain<T: Tenant> {
-    first: u32,
-    _of: std::marker::PhantomData<Vacancy<T>>,
-}
-
-impl<T: Tenant> Chain<T> {
-    pub(crate) fn push(&mut self, vacancy: Vacancy<T>) {
-        let (slot, index) = vacancy.keep();
-        slot.next.store(self.first, Ordering::Relaxed);
-        self.first = index;
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<Vacancy<T>> {
-        let slot = T::slots().slot(self.first as usize)?;
-        let vacancy = Vacancy { slot, index: self.first };
-        self.first = slot.next.load(Ordering::Relaxed);
-        Some(vacancy)
-    }
-}
-
-impl<T: Tenant> Default for Chain<T> {
-    fn default() -> Chain<T> {
-        Chain { first: NONE, _of: std::marker::PhantomData }
-    }
-}
-
-impl<T: Tenant> Drop for Chain<T> {
-    fn drop(&mut self) {
-        while self.pop().is_some() {}
-    }
-}
-
-/// A chain that any thread adds to, and that is taken as a whole.
-pub(crate) struct Returned<T: Tenant> {
-    first: AtomicU32,
-    _of: std::marker::PhantomData<Vacancy<T>>,
-}
-
-impl<T: Tenant> Default for Returned<T> {
-    fn default() -> Returned<T> {
-        Returned { first: AtomicU32::new(NONE), _of: std::marker::PhantomData }
-    }
-}
-
-impl<T: Tenant> Returned<T> {
-    pub(crate) fn push(&self, vacancy: Vacancy<T>) {
-        let (slot, index) = vacancy.keep();
-        let mut first = self.first.load(Ordering::Relaxed);
-        loop {
-            slot.next.store(first, Ordering::Relaxed);
-            // Release: whoever takes the chain (Acquire) sees the body as it was left. None is taken out singly, so an
-            // equal index is an equal chain.
-            let step = (Ordering::Release, Ordering::Relaxed);
-            match self.first.compare_exchange_weak(first, index, step.0, step.1) {
-                Ok(_) => return,
-                Err(now) => first = now,
-            }
+        Slot {
+            word: Word::new(),
+            next: AtomicU32::new(0),
+            body: UnsafeCell::default(),
+            own: UnsafeCell::default(),
         }
-    }
-
-    pub(crate) fn take(&self) -> Chain<T> {
-        let first = match self.first.load(Ordering::Relaxed) {
-            NONE => NONE,
-            _ => self.first.swap(NONE, Ordering::Acquire),
-        };
-        Chain { first, _of: std::marker::PhantomData }
-    }
-}
-
-impl<T: Tenant> Drop for Returned<T> {
-    fn drop(&mut self) {
-        drop(self.take());
     }
 }
 

@@ -14,7 +14,7 @@ mod atomic {
 #[path = "../src/slot/word.rs"]
 mod word;
 
-use word::{Left, Word};
+use word::{Left, Taken, Word};
 
 /// A slot whose body loom watches.
 struct Slot {
@@ -114,12 +114,35 @@ fn a_stale_number_never_leads_to_who_comes_next() {
 }
 
 #[test]
+fn two_want_the_sole_reference_while_the_number_is_taken_back() {
+    loom::model(|| {
+        let slot = Slot::new();
+        slot.word.lend();
+        let other = slot.clone();
+        // Whoever has it writes; loom panics if both do.
+        let work = |slot: &Slot| match slot.word.take_sole(1) {
+            Taken::Yes => {
+                slot.write(7);
+                slot.word.leave_sole() != Left::ToOthers
+            }
+            Taken::Busy | Taken::No => false,
+        };
+        let thread = thread::spawn(move || work(&other));
+        let mut lasts = u32::from(work(&slot));
+        assert!(slot.word.take_back(1));
+        lasts += u32::from(slot.word.leave() != Left::ToOthers);
+        lasts += u32::from(thread.join().expect("no panic"));
+        assert_eq!(lasts, 1, "the slot has one owner");
+    });
+}
+
+#[test]
 fn generations_are_used_up_once() {
     loom::model(|| {
         let slot = Slot::new();
         slot.word.begin_at(u32::MAX);
         assert_eq!(slot.word.lend(), u32::MAX);
-        assert!(slot.word.take_back(u32::MAX));
+        assert!(slot.word.take_back(u32::MAX) && slot.word.is_last());
         assert_eq!(slot.word.leave(), Left::UsedUp);
         assert!(!slot.word.take_reference(u32::MAX));
     });

@@ -90,10 +90,10 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
         Some(frame)
     }
 
-    /// Takes back a frame that is not needed any more: the next ones use the memory of its lists, so that in the
-    /// steady state none is allocated. It lets go of the frame's packets.
-    pub fn recycle(&mut self, frame: Frame<P>) {
-        match (&mut self.payloads, frame.payload) {
+    /// Takes the lists of a frame that is not needed any more, for the next ones, so that in the steady state no memory
+    /// is allocated. It lets go of the frame's packets, and leaves it empty.
+    pub fn recycle(&mut self, frame: &mut Frame<P>) {
+        match (&mut self.payloads, &mut frame.payload) {
             (Payloads::H264(depacketizer), Payload::H264(unit)) => depacketizer.recycle(unit),
             (Payloads::Aac(depacketizer), Payload::Aac(slices)) => depacketizer.recycle(slices),
             (Payloads::Opaque(depacketizer), Payload::Opaque(slices)) => {

@@ -99,9 +99,9 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
         self.ready.pop_front()
     }
 
-    /// Takes back the payloads of a frame that is not needed any more: the next ones use their memory.
-    pub fn recycle(&mut self, payloads: Vec<Slice<P>>) {
-        self.spare.keep(payloads);
+    /// Takes the payloads of a frame that is not needed any more: the next ones use their memory.
+    pub fn recycle(&mut self, payloads: &mut Vec<Slice<P>>) {
+        self.spare.keep(std::mem::take(payloads));
     }
 
     /// The stream ends, or starts anew: what is there comes out.

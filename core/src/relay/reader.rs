@@ -182,11 +182,11 @@ impl FrameReader {
         self.ready.is_empty() && self.ring.park(self.cursor)
     }
 
-    /// Takes back a frame that is not needed any more: the next ones use the memory of its lists, so that in the
-    /// steady state none is allocated. Optional.
-    pub fn recycle(&mut self, frame: Frame) {
+    /// Takes the lists of a frame that is not needed any more, for the next ones, so that in the steady state no memory
+    /// is allocated. It leaves the frame empty. Optional.
+    pub fn recycle(&mut self, frame: &mut Frame) {
         if let Some(track) = self.tracks.get_mut(frame.track) {
-            track.depacketizer.recycle(frame.data);
+            track.depacketizer.recycle(&mut frame.data);
         }
     }
 

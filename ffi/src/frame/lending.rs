@@ -1,10 +1,10 @@
 //! How frames are lent out, and come back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rillcast::media::Payload;
-use rillcast::relay::{self, Packet};
+use rillcast::relay::{self, FrameReader, Packet};
 
 use crate::failure::Failure;
 use crate::slot::{Chain, Lent, Returned, Slots, Tenant, Vacancy};
@@ -21,8 +21,10 @@ pub(super) struct Body {
     content: Content,
     /// Into the buffers and lists that `content` holds, which do not move while it is here.
     spans: Vec<rill_span>,
-    /// Where it comes from, while it is out.
+    /// Where it comes from, and goes back to. Of a second reference, where the first comes from.
     home: Option<Arc<Home>>,
+    /// Its number was taken back while somebody still had a reference: see [`Home::held`].
+    lingers: AtomicBool,
 }
 
 #[derive(Default)]
@@ -36,22 +38,27 @@ enum Content {
 }
 
 impl Tenant for Body {
+    type Own = ();
+
     fn slots() -> &'static Slots<Body> {
         &FRAMES
     }
 
     fn leave(mut vacancy: Vacancy<Body>) {
         let body = vacancy.body();
-        body.spans.clear();
         match &mut body.content {
             Content::Packets(packets) => packets.clear(),
             Content::Frame(frame) => frame.data.clear(),
             // Its slot was anybody's, and is again.
             Content::None | Content::Again(_) => return,
         }
-        if let Some(home) = body.home.take() {
-            home.returned.push(vacancy);
+        let Some(home) = &body.home else { return };
+        if std::mem::take(body.lingers.get_mut()) {
+            home.lingering.fetch_sub(1, Ordering::Relaxed);
         }
+        let returned: *const Returned<Body> = &home.returned;
+        // SAFETY: the slot itself keeps its home alive until it is in there, and nothing of it is touched after that.
+        unsafe { (*returned).push(vacancy) };
     }
 }
 
@@ -62,29 +69,34 @@ pub(crate) enum Framing {
     Avcc,
 }
 
-/// What frames that are out know of their reader.
+/// What frames know of their reader. Its slots, which keep it alive, are in use for it alone until the reader is freed.
+///
+/// Those that are held are not counted one by one, as that would take two more atomic steps for each frame: what was lent is
+/// counted by the reader alone, what came back by the step that puts it into the chain.
 struct Home {
-    limit: usize,
-    /// Numbers that lead to its frames.
-    held: AtomicUsize,
+    limit: u32,
+    /// Frames lent out since the beginning. Written by the reader alone; it wraps.
+    lent: AtomicU32,
+    /// Second references that are out.
+    seconds: AtomicU32,
+    /// Frames that were released and have not come back, since somebody has another reference.
+    lingering: AtomicU32,
     returned: Returned<Body>,
 }
 
 impl Home {
-    /// Counts one more frame as held.
-    fn hold(&self) -> Result<(), Failure> {
-        // Relaxed: it is a count; nothing else is read by it.
-        if self.held.fetch_add(1, Ordering::Relaxed) >= self.limit {
-            self.let_go();
-            let text = format!("all {} frames of the reader are held; release some", self.limit);
-            return Err(Failure::new(rill_status::RILL_ERROR_FRAMES_HELD, text));
-        }
-        Ok(())
+    /// Numbers that lead to its frames.
+    fn held(&self) -> u32 {
+        // Relaxed: they are counts; nothing else is read by them. None is below 0 for longer than a moment.
+        let lent = self.lent.load(Ordering::Relaxed).wrapping_sub(self.returned.added());
+        let seconds = self.seconds.load(Ordering::Relaxed);
+        let held = lent.wrapping_add(seconds);
+        held.wrapping_sub(self.lingering.load(Ordering::Relaxed))
     }
 
-    /// One frame less is held. Relaxed, as above.
-    fn let_go(&self) {
-        self.held.fetch_sub(1, Ordering::Relaxed);
+    fn spent(&self) -> Failure {
+        let text = format!("all {} frames of the reader are held; release some", self.limit);
+        Failure::new(rill_status::RILL_ERROR_FRAMES_HELD, text)
     }
 }
 
@@ -95,139 +107,143 @@ pub(crate) struct Lender {
 }
 
 impl Lender {
-    pub(crate) fn new(limit: usize) -> Lender {
-        let home = Home { limit, held: AtomicUsize::new(0), returned: Returned::default() };
+    pub(crate) fn new(limit: u32) -> Lender {
+        let (lent, seconds, lingering) = Default::default();
+        let home = Home { limit, lent, seconds, lingering, returned: Returned::default() };
         Lender { home: Arc::new(home), spare: Chain::default() }
     }
 
-    /// Counts one more frame as held, and finds something to keep it in.
+    /// Finds something to keep one more frame in.
+    #[inline]
     pub(crate) fn claim(&mut self) -> Result<Claim<'_>, Failure> {
+        if self.home.held() >= self.home.limit {
+            return Err(self.home.spent());
+        }
         let slot = match self.spare.pop() {
             Some(slot) => slot,
             None => {
                 self.spare = self.home.returned.take();
-                self.spare.pop().map_or_else(Vacancy::any, Ok)?
+                self.spare.pop().map_or_else(|| self.make(), Ok)?
             }
         };
-        if let Err(failure) = self.home.hold() {
-            self.spare.push(slot);
-            return Err(failure);
-        }
-        let home = Some(self.home.clone());
-        Ok(Claim { home, slot: Some(slot), spare: &mut self.spare })
+        Ok(Claim { lender: self, slot })
+    }
+
+    #[cold]
+    fn make(&self) -> Result<Vacancy<Body>, Failure> {
+        let mut slot = Vacancy::<Body>::any()?;
+        slot.body().home = Some(self.home.clone());
+        Ok(slot)
     }
 }
 
-/// The right to hold one frame; given back when dropped, unless a frame was lent out under it: then
-/// that frame's release gives it back.
-pub(crate) struct Claim<'a> {
-    /// Both are there until a frame is lent out.
-    home: Option<Arc<Home>>,
-    slot: Option<Vacancy<Body>>,
-    spare: &'a mut Chain<Body>,
-}
-
-impl Drop for Claim<'_> {
+impl Drop for Lender {
     fn drop(&mut self) {
-        if let (Some(home), Some(slot)) = (&self.home, self.slot.take()) {
-            home.let_go();
-            self.spare.push(slot);
-        }
+        // What is out still is dropped when it comes back.
+        drop(self.home.returned.close());
     }
+}
+
+/// The right to hold one frame, and the slot for it.
+pub(crate) struct Claim<'a> {
+    lender: &'a mut Lender,
+    slot: Vacancy<Body>,
 }
 
 impl Claim<'_> {
+    /// Nothing came.
+    pub(crate) fn put_back(self) {
+        self.lender.spare.push(self.slot);
+    }
+
+    /// Gives the reader the lists of the frame that was released, for the next one.
+    #[inline]
+    pub(crate) fn recycle(&mut self, reader: &mut FrameReader) {
+        if let Content::Frame(frame) = &mut self.slot.body().content {
+            reader.recycle(frame);
+        }
+    }
+
     /// Lends a frame out.
+    #[inline]
     pub(crate) fn frame(
-        self,
+        mut self,
         frame: relay::Frame,
         framing: Framing,
         clock_rate: u32,
-    ) -> Result<rill_frame, Failure> {
-        let flags = (RILL_FRAME_KEY * u32::from(frame.data.key))
-            | (RILL_FRAME_DAMAGED * u32::from(frame.data.damaged))
-            | match &frame.data.payload {
-                Payload::H264(unit) if unit.parameter_sets_changed => RILL_FRAME_NEW_PARAMETERS,
-                _ => 0,
-            };
+    ) -> rill_frame {
+        let body = self.slot.body();
+        body.content = Content::Frame(frame);
+        let Content::Frame(frame) = &body.content else { return rill_frame::EMPTY };
+        let spans = &mut body.spans;
+        spans.clear();
+        // `for_each`, as `extend` would go through these nested iterators one `next` at a time.
+        let mut add = |bytes: &[u8]| spans.push(span(bytes));
+        let mut flags = (RILL_FRAME_KEY * u32::from(frame.data.key))
+            | (RILL_FRAME_DAMAGED * u32::from(frame.data.damaged));
+        let size = match &frame.data.payload {
+            Payload::H264(unit) => {
+                match framing {
+                    Framing::AnnexB => unit.annex_b().for_each(&mut add),
+                    Framing::Avcc => unit.avcc().for_each(&mut add),
+                }
+                flags |= RILL_FRAME_NEW_PARAMETERS * u32::from(unit.parameter_sets_changed);
+                // A start code or a length before each.
+                unit.size() + 4 * unit.len()
+            }
+            Payload::Aac(slices) | Payload::Opaque(slices) => {
+                slices.iter().for_each(|slice| add(slice.bytes()));
+                size(spans)
+            }
+        };
         let seen = rill_frame {
+            spans: spans.as_ptr(),
+            span_count: spans.len(),
+            size,
             time: frame.time,
             arrival_ns: u64::try_from(frame.arrival.as_nanos()).unwrap_or(u64::MAX),
             clock_rate,
             track: u32::try_from(frame.track).unwrap_or(u32::MAX),
             flags,
             lost: u32::try_from(frame.data.lost).unwrap_or(u32::MAX),
-            ..rill_frame::EMPTY
+            owner: 0,
+            reserved: [0; 3],
         };
-        self.lend(seen, Content::Frame(frame), |content, spans| {
-            let Content::Frame(frame) = content else { return };
-            // `for_each`, as `extend` would go through these nested iterators one `next` at a time.
-            let mut add = |bytes: &[u8]| spans.push(span(bytes));
-            match (&frame.data.payload, framing) {
-                (Payload::H264(unit), Framing::AnnexB) => unit.annex_b().for_each(&mut add),
-                (Payload::H264(unit), Framing::Avcc) => unit.avcc().for_each(&mut add),
-                (Payload::Aac(slices) | Payload::Opaque(slices), _) => {
-                    slices.iter().for_each(|slice| add(slice.bytes()));
-                }
-            }
-        })
-    }
-
-    /// Lends packets out; `seen` says what is to be said of them.
-    pub(crate) fn packets(
-        self,
-        packets: Vec<Packet>,
-        seen: rill_frame,
-    ) -> Result<rill_frame, Failure> {
-        self.lend(seen, Content::Packets(packets), |content, spans| {
-            let Content::Packets(packets) = content else { return };
-            spans.extend(packets.iter().map(|packet| span(packet.data())));
-        })
-    }
-
-    /// A frame that was released, for its memory.
-    pub(crate) fn released(&mut self) -> Option<relay::Frame> {
-        let body = self.slot.as_mut()?.body();
-        match std::mem::take(&mut body.content) {
-            Content::Frame(frame) => Some(frame),
-            other => {
-                body.content = other;
-                None
-            }
-        }
+        self.lend(seen)
     }
 
     /// A list for packets, with memory from before.
     pub(crate) fn list(&mut self) -> Vec<Packet> {
-        match self.slot.as_mut().map(|slot| &mut slot.body().content) {
-            Some(Content::Packets(list)) => std::mem::take(list),
+        match &mut self.slot.body().content {
+            Content::Packets(list) => std::mem::take(list),
             _ => Vec::new(),
         }
     }
 
-    /// Takes such a list back unused.
-    pub(crate) fn keep(&mut self, list: Vec<Packet>) {
-        if let Some(slot) = &mut self.slot {
-            slot.body().content = Content::Packets(list);
-        }
-    }
-
-    fn lend(
-        mut self,
-        mut seen: rill_frame,
-        content: Content,
-        list: impl FnOnce(&Content, &mut Vec<rill_span>),
-    ) -> Result<rill_frame, Failure> {
-        let mut slot = self.slot.take().map_or_else(Vacancy::any, Ok)?;
-        let body = slot.body();
-        body.content = content;
-        body.home = self.home.take();
-        list(&body.content, &mut body.spans);
-        seen.size = size(&body.spans);
+    /// Lends packets out; `seen` says what is to be said of them.
+    pub(crate) fn packets(mut self, packets: Vec<Packet>, mut seen: rill_frame) -> rill_frame {
+        let body = self.slot.body();
+        body.spans.clear();
+        body.spans.extend(packets.iter().map(|packet| span(packet.data())));
+        body.content = Content::Packets(packets);
         seen.spans = body.spans.as_ptr();
         seen.span_count = body.spans.len();
-        seen.owner = slot.lend();
-        Ok(seen)
+        seen.size = size(&body.spans);
+        self.lend(seen)
+    }
+
+    /// Takes a list for packets back unused.
+    pub(crate) fn put_back_with(mut self, list: Vec<Packet>) {
+        self.slot.body().content = Content::Packets(list);
+        self.put_back();
+    }
+
+    #[inline]
+    fn lend(self, seen: rill_frame) -> rill_frame {
+        let lent = &self.lender.home.lent;
+        // Relaxed, as in `held`.
+        lent.store(lent.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        rill_frame { owner: self.slot.lend(), ..seen }
     }
 }
 
@@ -258,7 +274,12 @@ impl Body {
     pub(super) fn again(first: Lent<Body>) -> Result<u64, Failure> {
         let mut slot = Vacancy::<Body>::any()?;
         if let Some(home) = &first.home {
-            home.hold()?;
+            // Relaxed: it is a count, as in `held`.
+            home.seconds.fetch_add(1, Ordering::Relaxed);
+            if home.held() > home.limit {
+                home.seconds.fetch_sub(1, Ordering::Relaxed);
+                return Err(home.spent());
+            }
         }
         let body = slot.body();
         body.home = first.home.clone();
@@ -269,8 +290,13 @@ impl Body {
     /// Takes back what was lent out under this number.
     pub(super) fn take_back(owner: u64) -> Result<(), Failure> {
         let body = Lent::<Body>::take_back(owner)?;
-        if let Some(home) = &body.home {
-            home.let_go();
+        let Some(home) = &body.home else { return Ok(()) };
+        // Relaxed: counts, as in `held`. Who clears the flag has the slot to himself, after all have left it.
+        if let Content::Again(_) = &body.content {
+            home.seconds.fetch_sub(1, Ordering::Relaxed);
+        } else if !body.is_last() {
+            home.lingering.fetch_add(1, Ordering::Relaxed);
+            body.lingers.store(true, Ordering::Relaxed);
         }
         Ok(())
     }

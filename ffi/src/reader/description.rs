@@ -91,11 +91,10 @@ pub unsafe extern "C" fn rill_reader_clock(
     guard(|| {
         // SAFETY: the caller's, both.
         let (time, ntp) = unsafe { (Out::claim(time, "time")?, Out::claim(ntp, "ntp")?) };
-        let reference = Reader::with(reader, |reader| {
+        let reference = Reader::at_desk(reader, |reader, desk| {
             if track >= reader.tracks.len() {
                 return Err(Failure::no_track(track));
             }
-            let desk = reader.lock()?;
             let Reading::Frames(frames, _) = &desk.reading else {
                 let text = "the reports are among the packets of a reader with RILL_FORMAT_RTP";
                 return Err(Failure::new(rill_status::RILL_ERROR_UNSUPPORTED, text));

@@ -1,14 +1,15 @@
 //! What lies behind a reader's handle: one thread at a time takes from it, any may free it.
 
 use std::ffi::CString;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use rillcast::media::rtp;
 use rillcast::relay::{FrameReader, Kind, Next, NextPackets, Packet, PacketReader, ReaderOptions};
 use rillcast::ring::Wake;
 
+use crate::args::Out;
 use crate::config::start_of;
 use crate::engine::Bell;
 use crate::failure::Failure;
@@ -17,7 +18,7 @@ use crate::frame::{
     rill_frame,
 };
 use crate::handle;
-use crate::slot::{Lent, Slots, Tenant, Vacancy};
+use crate::slot::{Lent, Slots, Sole, Tenant, Vacancy};
 use crate::status::rill_status;
 use crate::track::Described;
 
@@ -38,6 +39,8 @@ const SLICE: Duration = Duration::from_millis(100);
 struct Seat(Option<Reader>);
 
 impl Tenant for Seat {
+    type Own = Option<Desk>;
+
     fn slots() -> &'static Slots<Seat> {
         &READERS
     }
@@ -47,9 +50,8 @@ impl Tenant for Seat {
     }
 }
 
-/// A stream's reader, and what is told of the stream.
+/// What any thread may look at of a reader.
 pub(super) struct Reader {
-    desk: Mutex<Desk>,
     pub(super) bell: Arc<Bell>,
     pub(super) freed: AtomicBool,
     pub(super) tracks: Vec<Described>,
@@ -59,7 +61,7 @@ pub(super) struct Reader {
 /// What one thread at a time works with.
 pub(super) struct Desk {
     pub(super) reading: Reading,
-    lender: Lender,
+    pub(super) lender: Lender,
 }
 
 pub(super) enum Reading {
@@ -69,19 +71,20 @@ pub(super) enum Reading {
 
 /// What one wait came to.
 pub(super) enum Found {
-    Frame(rill_frame),
+    /// A frame was lent out.
+    Frame,
     Lagged(u64),
     TimedOut,
     Ended,
 }
 
 impl Reader {
-    /// Waits for the stream to come as long as `config` says.
+    /// A handle of a new one, for C. Waits for the stream to come as long as `config` says.
     pub(super) fn open(
         engine: &rillcast::engine::Engine,
         path: &str,
         config: &rill_reader_config,
-    ) -> Result<Reader, Failure> {
+    ) -> Result<u64, Failure> {
         const ANNEX_B: i32 = rill_format::RILL_FORMAT_ANNEX_B as i32;
         const AVCC: i32 = rill_format::RILL_FORMAT_AVCC as i32;
         const RTP: i32 = rill_format::RILL_FORMAT_RTP as i32;
@@ -121,15 +124,10 @@ impl Reader {
         };
         let tracks = session.media.iter().map(|media| Described::new(media, framing)).collect();
         let sdp = CString::new(session.to_string()).unwrap_or_default();
-        let desk = Mutex::new(Desk { reading, lender: Lender::new(config.max_frames as usize) });
         let freed = AtomicBool::new(false);
-        Ok(Reader { desk, bell, freed, tracks, sdp })
-    }
-
-    /// A handle of it, for C.
-    pub(super) fn lend(self) -> Result<u64, Failure> {
         let mut vacancy = Vacancy::<Seat>::any()?;
-        vacancy.body().0 = Some(self);
+        vacancy.body().0 = Some(Reader { bell, freed, tracks, sdp });
+        *vacancy.own() = Some(Desk { reading, lender: Lender::new(config.max_frames) });
         Ok(vacancy.lend())
     }
 
@@ -148,51 +146,65 @@ impl Reader {
         reader: *const rill_reader,
         work: impl FnOnce(&Reader) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let number = handle::number(reader);
-        match &*Lent::<Seat>::of(number)? {
+        match &*Lent::<Seat>::of(handle::number(reader))? {
             Seat(Some(reader)) => work(reader),
-            // Cannot be: none is lent without a reader.
-            Seat(None) => Err(Failure::new(rill_status::RILL_ERROR_HANDLE, "there is no reader")),
+            Seat(None) => Err(Reader::absent()),
         }
     }
 
-    pub(super) fn lock(&self) -> Result<MutexGuard<'_, Desk>, Failure> {
-        match self.desk.try_lock() {
-            Ok(guard) => Ok(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(Failure::busy("the reader")),
+    /// Works with the reader of a handle; RILL_ERROR_BUSY while another thread does.
+    pub(super) fn at_desk<T>(
+        reader: *const rill_reader,
+        work: impl FnOnce(&Reader, &mut Desk) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match Sole::<Seat>::of(handle::number(reader))?.parts() {
+            (Seat(Some(reader)), Some(desk)) => work(reader, desk),
+            _ => Err(Reader::absent()),
         }
     }
 
-    fn find(&self, desk: &mut Desk, patience: Duration) -> Result<Found, Failure> {
+    /// Cannot be: none is lent without a reader.
+    fn absent() -> Failure {
+        Failure::new(rill_status::RILL_ERROR_HANDLE, "there is no reader")
+    }
+
+    #[inline]
+    fn find(
+        &self,
+        desk: &mut Desk,
+        patience: Duration,
+        out: &Out<rill_frame>,
+    ) -> Result<Found, Failure> {
         let mut claim = desk.lender.claim()?;
         match &mut desk.reading {
             Reading::Frames(reader, framing) => {
-                if let Some(frame) = claim.released() {
-                    reader.recycle(frame);
-                }
-                Ok(match reader.next(patience) {
+                claim.recycle(reader);
+                let found = match reader.next(patience) {
                     Next::Frame(frame) => {
                         let rate = self.tracks.get(frame.track).map_or(0, Described::clock_rate);
-                        Found::Frame(claim.frame(frame, *framing, rate)?)
+                        out.set(claim.frame(frame, *framing, rate));
+                        return Ok(Found::Frame);
                     }
                     Next::Lagged(packets) => Found::Lagged(packets),
                     Next::TimedOut => Found::TimedOut,
                     Next::Ended => Found::Ended,
-                })
+                };
+                claim.put_back();
+                Ok(found)
             }
             Reading::Packets(reader) => {
                 let mut packets = claim.list();
                 let found = match reader.next(patience, RUN, &mut packets) {
                     NextPackets::Packets(_) => {
                         let seen = self.describe(&packets);
-                        return Ok(Found::Frame(claim.packets(packets, seen)?));
+                        out.set(claim.packets(packets, seen));
+                        return Ok(Found::Frame);
                     }
                     NextPackets::Lagged(packets) => Found::Lagged(packets),
                     NextPackets::TimedOut => Found::TimedOut,
                     NextPackets::Ended => Found::Ended,
                 };
-                claim.keep(packets);
+                claim.put_back_with(packets);
                 Ok(found)
             }
         }
@@ -232,10 +244,16 @@ impl Reader {
         }
     }
 
-    pub(super) fn next(&self, patience: Option<Duration>) -> Result<Found, Failure> {
-        let mut desk = self.lock()?;
+    /// Lends the next frame out, to `out`.
+    #[inline]
+    pub(super) fn next(
+        &self,
+        desk: &mut Desk,
+        patience: Option<Duration>,
+        out: &Out<rill_frame>,
+    ) -> Result<Found, Failure> {
         let first = patience.map_or(SLICE, |patience| patience.min(SLICE));
-        match self.find(&mut desk, first)? {
+        match self.find(desk, first, out)? {
             Found::TimedOut => {}
             found => return Ok(found),
         }
@@ -254,7 +272,7 @@ impl Reader {
                 let text = "the reader was freed while it was waiting";
                 return Err(Failure::new(rill_status::RILL_ERROR_HANDLE, text));
             }
-            match self.find(&mut desk, left.unwrap_or(SLICE).min(SLICE))? {
+            match self.find(desk, left.unwrap_or(SLICE).min(SLICE), out)? {
                 Found::TimedOut => {}
                 found => return Ok(found),
             }

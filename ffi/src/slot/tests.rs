@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::*;
 
@@ -13,6 +13,8 @@ static GUESTS: Slots<Guest> = Slots::new(0x41, "guest");
 static LEFT: AtomicUsize = AtomicUsize::new(0);
 
 impl Tenant for Guest {
+    type Own = u64;
+
     fn slots() -> &'static Slots<Guest> {
         &GUESTS
     }
@@ -38,6 +40,26 @@ fn lend(number: u64) -> u64 {
 
 fn refused(number: u64) -> String {
     Lent::<Guest>::of(number).err().map(|failure| failure.text).unwrap_or_default()
+}
+
+#[test]
+fn one_at_a_time_works_with_what_is_its_own() {
+    let _alone = alone();
+    let number = lend(7);
+    let mut sole = Sole::<Guest>::of(number).expect("lent");
+    *sole.parts().1 += 5;
+    let busy = Sole::<Guest>::of(number).err().expect("another one has it");
+    assert_eq!(busy.status, rill_status::RILL_ERROR_BUSY);
+    // Others look at it, and take its number back, meanwhile.
+    assert_eq!(Lent::<Guest>::of(number).expect("lent").number, 7);
+    drop(sole);
+    let mut sole = Sole::<Guest>::of(number).expect("nobody else has it");
+    assert!(!Lent::<Guest>::take_back(number).expect("lent").is_last());
+    assert_eq!((sole.parts().0.number, *sole.parts().1), (7, 5));
+    let left = LEFT.load(Ordering::Relaxed);
+    drop(sole);
+    assert_eq!(LEFT.load(Ordering::Relaxed), left + 1);
+    assert!(Sole::<Guest>::of(number).is_err());
 }
 
 #[test]
@@ -114,7 +136,14 @@ fn chains_give_back_what_was_put_in() {
         returned.push(vacancy);
     }
     seen.reverse();
+    assert_eq!((seen.len() as u32, returned.added()), (100, 200));
     assert_eq!(seen, indices);
+    drop(returned.close());
+    // What comes later is dropped.
+    let late = Vacancy::any().expect("room");
+    let index = late.index;
+    returned.push(late);
+    assert_eq!(Vacancy::<Guest>::any().expect("room").index, index);
 }
 
 /// Threads that look at, and take back, numbers that others lend and take back too: each is taken back once, and whoever

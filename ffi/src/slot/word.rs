@@ -1,25 +1,39 @@
 //! Whose a slot is: its generation, whether a number leads to it, and how many references there are, in one word.
 //!
 //! ```text
-//!   63          32 31  30            0
-//!   ┌─────────────┬──────┬────────────┐
-//!   │ generation  │ lent │ references │
-//!   └─────────────┴──────┴────────────┘
+//!   63          32 31    30   29            0
+//!   ┌─────────────┬──────┬──────┬────────────┐
+//!   │ generation  │ lent │ sole │ references │
+//!   └─────────────┴──────┴──────┴────────────┘
 //! ```
 //!
 //! What lies in the slot is written before [`Word::lend`] and after [`Word::leave`] has said that nobody is left, and read
-//! between [`Word::take_reference`] or [`Word::take_back`] and [`Word::leave`]. `tests/slot_models.rs` has loom look for an
+//! between [`Word::take_reference`] or [`Word::take_back`] and [`Word::leave`]. A part of it is only for who has the *sole*
+//! reference of that kind ([`Word::take_sole`]). `tests/slot_models.rs` has loom look for an
 //! interleaving in which the two meet.
 
 use super::atomic::{AtomicU64, Ordering};
 
 const GENERATION_SHIFT: u32 = 32;
 const LENT: u64 = 1 << 31;
+/// One of the references is the sole one.
+const SOLE: u64 = 1 << 30;
 /// References, the number's own among them: never as many as there is room for.
-const REFERENCES: u64 = LENT - 1;
+const REFERENCES: u64 = SOLE - 1;
 
 /// The word of a slot.
 pub(crate) struct Word(AtomicU64);
+
+/// Whether a reference was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It was.
+    Yes,
+    /// Somebody has the sole one.
+    Busy,
+    /// No number of this generation leads there.
+    No,
+}
 
 /// What is left when a reference is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,25 +69,33 @@ impl Word {
 
     /// Takes a reference, if a number of this generation leads there.
     pub(crate) fn take_reference(&self, generation: u32) -> bool {
-        self.change(generation, |word| word + 1)
+        self.change(generation, |word| Some(word + 1)) == Taken::Yes
+    }
+
+    /// As [`take_reference`](Word::take_reference), for one at a time. To be given up by
+    /// [`leave_sole`](Word::leave_sole).
+    pub(crate) fn take_sole(&self, generation: u32) -> Taken {
+        self.change(generation, |word| (word & SOLE == 0).then_some((word + 1) | SOLE))
     }
 
     /// Takes the number's own reference, if it leads there: from now on it does not.
     pub(crate) fn take_back(&self, generation: u32) -> bool {
-        self.change(generation, |word| word & !LENT)
+        self.change(generation, |word| Some(word & !LENT)) == Taken::Yes
     }
 
-    fn change(&self, generation: u32, change: impl Fn(u64) -> u64) -> bool {
+    /// `change` gives what the word is to be; `None` when somebody has the sole reference.
+    fn change(&self, generation: u32, change: impl Fn(u64) -> Option<u64>) -> Taken {
         let mut word = self.0.load(Ordering::Relaxed);
         while word >> GENERATION_SHIFT == u64::from(generation) && word & LENT != 0 {
-            // Acquire: see `lend`.
+            let Some(next) = change(word) else { return Taken::Busy };
+            // Acquire: see `lend`, and for the sole reference `leave`.
             let step = (Ordering::Acquire, Ordering::Relaxed);
-            match self.0.compare_exchange_weak(word, change(word), step.0, step.1) {
-                Ok(_) => return true,
+            match self.0.compare_exchange_weak(word, next, step.0, step.1) {
+                Ok(_) => return Taken::Yes,
                 Err(now) => word = now,
             }
         }
-        false
+        Taken::No
     }
 
     /// One more reference, for who has one.
@@ -82,12 +104,28 @@ impl Word {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether there is no other reference than the caller's, and none can be made any more. Only for who has taken the
+    /// number back.
+    pub(crate) fn is_last(&self) -> bool {
+        // Relaxed: what others have seen there matters only to who changes it, after `leave`.
+        self.0.load(Ordering::Relaxed) & REFERENCES == 1
+    }
+
     /// Gives a reference up.
     pub(crate) fn leave(&self) -> Left {
+        self.give_up(1)
+    }
+
+    /// Gives the sole reference up.
+    pub(crate) fn leave_sole(&self) -> Left {
+        self.give_up(SOLE | 1)
+    }
+
+    fn give_up(&self, reference: u64) -> Left {
         // A single reference that is not the number's own is this one, and nobody can take another. Acquire, and Release
         // of those who are not the last: all others' looks at what lies there are over before it is changed.
         let alone = self.0.load(Ordering::Acquire) & REFERENCES == 1;
-        if !alone && self.0.fetch_sub(1, Ordering::AcqRel) & REFERENCES != 1 {
+        if !alone && self.0.fetch_sub(reference, Ordering::AcqRel) & REFERENCES != 1 {
             return Left::ToOthers;
         }
         let generation = self.0.load(Ordering::Relaxed) >> GENERATION_SHIFT;

@@ -282,9 +282,9 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
         self.ready.pop_front()
     }
 
-    /// Takes back the slices of an access unit that is not needed any more: the next ones use their memory.
-    pub fn recycle(&mut self, slices: Vec<Slice<P>>) {
-        self.spare.keep(slices);
+    /// Takes the slices of an access unit that is not needed any more: the next ones use their memory.
+    pub fn recycle(&mut self, slices: &mut Vec<Slice<P>>) {
+        self.spare.keep(std::mem::take(slices));
     }
 
     /// The stream ends, or starts anew with other sequence numbers: what is there comes out.

@@ -79,9 +79,10 @@ impl<P: AsRef<[u8]>> AccessUnit<P> {
         self.size = 0;
     }
 
-    /// Its lists, for another one.
-    pub(super) fn into_lists(self) -> Lists<P> {
-        (self.units, self.parts)
+    /// Its lists, for another one. What is left says nothing.
+    pub(super) fn take_lists(&mut self) -> Lists<P> {
+        self.size = 0;
+        (std::mem::take(&mut self.units), std::mem::take(&mut self.parts))
     }
 
     /// Appends a NAL unit: its header byte, when no part holds it, and its parts (drained).

@@ -279,8 +279,8 @@ impl<P: AsRef<[u8]>> Assembler<P> {
     }
 
     /// Takes back an access unit, for its memory.
-    pub(super) fn recycle(&mut self, unit: AccessUnit<P>) {
-        let (units, parts) = unit.into_lists();
+    pub(super) fn recycle(&mut self, unit: &mut AccessUnit<P>) {
+        let (units, parts) = unit.take_lists();
         self.spare.0.keep(units);
         self.spare.1.keep(parts);
     }

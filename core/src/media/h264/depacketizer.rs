@@ -120,8 +120,8 @@ impl<P: AsRef<[u8]> + Clone> Depacketizer<P> {
         self.assembler.pop()
     }
 
-    /// Takes back an access unit that is not needed any more: the next ones use its memory.
-    pub fn recycle(&mut self, unit: AccessUnit<P>) {
+    /// Takes the lists of an access unit that is not needed any more, for the next ones, and leaves it empty.
+    pub fn recycle(&mut self, unit: &mut AccessUnit<P>) {
         self.assembler.recycle(unit);
     }
 
