@@ -40,7 +40,6 @@ impl Worker {
         }
         let path = live.path.clone();
         self.paths.remove(&path);
-        self.fan_out(id);
         self.forget_stand_ins(id);
         self.say_bye(id, now);
         self.tell(Event::StreamEnded { path, reason: reason.to_owned() });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::io::{Run, Token, UdpOptions};
 use crate::media::sdp;
-use crate::relay::Kind;
+use crate::relay::{Kind, MAX_BACKLOG};
 
 use super::asking::Feeder;
 use super::children::{ChildOptions, Receiver};
@@ -20,9 +20,10 @@ pub(super) type Inlet = ((u16, u16), [(Token, u8, Kind); 2]);
 
 /// How often those who send to us over UDP are told what arrives.
 const REPORTS: Duration = Duration::from_secs(5);
-/// How much is still read from the socket of a source that is gone: more than socket buffers hold, and
-/// not without end when somebody goes on sending.
-const LAST_BATCHES: usize = 1024;
+/// What is still read from the socket of a source that is gone, in batches and bytes: more than its buffer
+/// holds, and not without end when somebody goes on sending.
+const LAST_BATCHES: usize = 512;
+const LAST_BYTES: u64 = 8 << 20;
 
 fn cannot_bind(source: std::io::Error) -> Error {
     Error::Io { doing: "bind a pair of UDP ports", source }
@@ -63,10 +64,27 @@ impl Worker {
         let fed = self.ingests.iter().filter(|(_, ingest)| ingest.stream == id);
         let sockets: Vec<Token> = fed.map(|(socket, _)| *socket).collect();
         for socket in &sockets {
-            let mut batches = 0..LAST_BATCHES;
-            while batches.next().is_some() && self.receive(*socket) {}
+            self.empty_inlet(*socket, id);
         }
+        if let Some(live) = self.streams.get_mut(&id).filter(|_| !sockets.is_empty()) {
+            // Nobody is left to send what is missing.
+            live.stream.release_held();
+        }
+        self.fan_out(id);
         self.close_inlets(sockets);
+    }
+
+    fn empty_inlet(&mut self, socket: Token, id: StreamId) {
+        let mut bytes = 0;
+        for _ in 0..LAST_BATCHES {
+            match self.take_batch(socket).filter(|taken| !taken.empty) {
+                Some(taken) if bytes < LAST_BYTES => bytes += taken.bytes,
+                Some(_) | None => return,
+            }
+            if self.streams.get(&id).is_some_and(|live| live.stream.backlog() >= MAX_BACKLOG) {
+                self.fan_out(id);
+            }
+        }
     }
 
     /// As [`close_inlets`](Worker::close_inlets), for all those that an RTSP connection has agreed on.

@@ -190,8 +190,15 @@ impl Sender {
 pub(super) struct Taken {
     /// Something of the publisher's was there.
     pub(super) heard: bool,
-    /// Nothing was there, of nobody.
+    /// Nothing was there, of nobody, and nothing is on its way from the kernel.
     pub(super) empty: bool,
+    pub(super) bytes: u64,
+}
+
+impl Taken {
+    fn of(received: &Received, heard: bool) -> Taken {
+        Taken { heard, empty: received.is_empty() && !received.more, bytes: received.bytes }
+    }
 }
 
 /// A UDP socket from which a stream is fed.
@@ -271,7 +278,7 @@ impl Ingest {
         if received.no_buffer > 0 {
             live.stream.make_room();
         }
-        Ok(Taken { heard: received.packets > 0, empty: received.is_empty() })
+        Ok(Taken::of(&received, received.packets > 0))
     }
 
     fn receive_reports(
@@ -293,7 +300,7 @@ impl Ingest {
         })?;
         count_losses(live, &received);
         self.reports_to = self.reports_to.or(heard);
-        Ok(Taken { heard: heard.is_some(), empty: received.is_empty() })
+        Ok(Taken::of(&received, heard.is_some()))
     }
 }
 

@@ -169,6 +169,18 @@ impl Upstreams {
         })
     }
 
+    /// The first link is to feed, if another does now; it need not wait to be tried.
+    fn wish_first(&mut self, flows: bool, now: Duration) {
+        let feeding = self.feeding().map(|(fed, _)| fed);
+        let first = self.links.first().map(|link| link.id);
+        self.wanted = first.filter(|_| flows && first != feeding);
+        if let Some(link) = self.wanted.and_then(|id| self.link(id))
+            && let State::Down(_) = link.state
+        {
+            link.state = State::Down(now);
+        }
+    }
+
     /// Whether a link will be warm again in a moment.
     fn is_pausing(&self) -> bool {
         self.links.iter().any(|link| link.state == State::Pausing)
@@ -224,37 +236,18 @@ impl Worker {
     /// From now on the first of the remotes is to feed the stream at a path, and the others stand by. The one
     /// that feeds now does so until the other has begun.
     pub(super) fn set_upstreams(&mut self, path: &str, remotes: Vec<Remote>) -> Result<(), Error> {
+        let flows = self.paths.contains_key(path);
+        let fed = self.upstreams.get(path).is_some_and(|upstreams| upstreams.feeding().is_some());
+        if fed && !flows {
+            // It is forgotten soon, anyway.
+            self.forget_upstreams(path, "the stream has ended");
+        }
         let Some(mut upstreams) = self.upstreams.remove(path) else {
             return Err(Error::NoStream(path.to_owned()));
         };
-        let mut former = std::mem::take(&mut upstreams.links);
         let now = self.io.now();
-        for remote in remotes {
-            let known = former.iter().position(|link| link.is(&remote));
-            let link = match known {
-                Some(at) => former.swap_remove(at),
-                None => self.new_link(remote),
-            };
-            upstreams.links.push(Link { retired: false, ..link });
-        }
-        let flows = self.paths.contains_key(path);
-        let first = upstreams.links.first().map(|link| link.id);
-        let feeding = upstreams.feeding().map(|(fed, _)| fed);
-        upstreams.wanted = first.filter(|_| flows && first != feeding);
-        if let Some(link) = upstreams.wanted.and_then(|id| upstreams.link(id))
-            && let State::Down(_) = link.state
-        {
-            link.state = State::Down(now);
-        }
-        let mut leaving = Vec::new();
-        for link in former {
-            let switches = upstreams.switch.as_ref().is_some_and(|switch| switch.involves(link.id));
-            if switches || matches!(link.state, State::Feeding(_)) {
-                upstreams.links.push(Link { retired: true, ..link });
-            } else {
-                leaving.push(link.id);
-            }
-        }
+        let mut leaving = self.relink(&mut upstreams, remotes);
+        upstreams.wish_first(flows, now);
         let waits = upstreams.links.first().is_some_and(|link| link.state == State::Opening);
         let begins = !flows && !waits;
         if begins {
@@ -268,6 +261,27 @@ impl Worker {
         self.follow_wish(path);
         self.tend_upstreams(now);
         Ok(())
+    }
+
+    /// Makes these remotes the links, in this order: those that there are stay as they are, and behind them those
+    /// that feed until another does. Returns the links that are not needed any more.
+    fn relink(&mut self, upstreams: &mut Upstreams, remotes: Vec<Remote>) -> Vec<LinkId> {
+        let mut former = std::mem::take(&mut upstreams.links);
+        for remote in remotes {
+            let link = match former.iter().position(|link| link.is(&remote)) {
+                Some(at) => former.swap_remove(at),
+                None => self.new_link(remote),
+            };
+            upstreams.links.push(Link { retired: false, ..link });
+        }
+        let switch = upstreams.switch.as_ref();
+        let needed = |link: &Link| {
+            let switches = switch.is_some_and(|switch| switch.involves(link.id));
+            switches || matches!(link.state, State::Feeding(_))
+        };
+        let (kept, left): (Vec<_>, Vec<_>) = former.into_iter().partition(needed);
+        upstreams.links.extend(kept.into_iter().map(|link| Link { retired: true, ..link }));
+        left.into_iter().map(|link| link.id).collect()
     }
 
     /// Nothing has come yet, and is to come from elsewhere: all links are as if none had been tried. Returns those

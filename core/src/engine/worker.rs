@@ -253,9 +253,7 @@ impl Worker {
             Some(Owner::Listener(acceptor)) => self.accept(token, acceptor.clone()),
             Some(Owner::Connection) => self.connection_ready(token, &event),
             Some(Owner::Pair) => self.hear_receivers(token),
-            Some(Owner::Ingest) => {
-                self.receive(token);
-            }
+            Some(Owner::Ingest) => self.receive(token),
             None => {}
         }
     }

@@ -13,11 +13,11 @@ use super::packet::Packet;
 const MAX_HELD: u16 = 512;
 /// How long a hole is kept open for packets that the network has put out of order.
 const REORDER: Duration = Duration::from_millis(20);
-/// How long it is kept open, at least, when the source sends again what it is asked for; and longer, until
-/// something has come from the source that it sent after the last request: a machine that has no time for it,
-/// or for us, is not deaf.
+/// How long it is kept open, at least, when the source sends again what it is asked for; and longer, until it
+/// was asked [`QUICKLY`] times and something has come that the source sent after that: one that the machine has
+/// no time for, or that it has no time for us to ask, is not deaf.
 const REPAIR: Duration = Duration::from_millis(250);
-/// How long it is kept open at most.
+/// And then.
 const LONGEST: Duration = Duration::from_secs(1);
 /// How long a packet may be overtaken before it is asked for.
 const OVERTAKEN: Duration = Duration::from_millis(3);
@@ -158,6 +158,7 @@ impl Inbox {
             let could_answer = self.heard >= *asked_at + self.round_trip;
             let over = match asked {
                 0 => open >= REORDER,
+                1..QUICKLY => open >= LONGEST,
                 _ => open >= LONGEST || open >= REPAIR && could_answer,
             };
             if !over {
@@ -187,7 +188,9 @@ impl Inbox {
             let due = match asked {
                 0 => now.saturating_sub(*since) >= OVERTAKEN,
                 1..QUICKLY => now.saturating_sub(*asked_at) >= quickly,
-                QUICKLY..MAX_ASKED => now.saturating_sub(*asked_at) >= quickly.max(PATIENTLY),
+                QUICKLY..MAX_ASKED if now.saturating_sub(*since) < REPAIR => {
+                    now.saturating_sub(*asked_at) >= quickly.max(PATIENTLY)
+                }
                 _ => false,
             };
             if due && wanted.len() < MAX_REQUEST {

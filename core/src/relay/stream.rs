@@ -305,9 +305,7 @@ impl Stream {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        for number in 0..self.tracks.len() {
-            self.empty_inbox(number);
-        }
+        self.release_held();
         for (number, track) in (0u8..).zip(&self.tracks) {
             let Some(ssrc) = track.ssrc() else { continue };
             let bye = ring::Span::copy_from_slice(&rtcp::bye(ssrc));

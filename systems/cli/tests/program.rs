@@ -246,7 +246,6 @@ fn a_demonstration_is_json_from_end_to_end_and_ends_when_asked() {
     assert!(demo.next().is_none());
 }
 
-/// What systemd expects of a service of `Type=notify` with `WatchdogSec=`.
 /// A shell that starts a server in the background, tells it that it is tied to `owner`, and waits.
 fn shell_with_a_server(owner: &str) -> Running {
     let script = format!("RILLCAST_TETHER={owner} \"$0\" \"$@\" & wait");
@@ -271,6 +270,7 @@ fn a_role_does_not_begin_when_the_process_that_it_is_tied_to_is_gone() {
     assert!(shell_with_a_server("1").next().is_none());
 }
 
+/// What systemd expects of a service of `Type=notify` with `WatchdogSec=`.
 #[test]
 fn systemd_is_told_of_beginning_life_and_end() {
     let path = std::env::temp_dir().join(format!("rillcast-notify-{}", std::process::id()));

@@ -97,7 +97,7 @@ fn what_was_sent_before_the_teardown_arrives() {
     server.process().signal("STOP");
     let mut source = Source::new();
     let mut sent = source.key_frame(5);
-    sent.extend((0..40).flat_map(|_| source.frame(5)));
+    sent.extend((0..20).flat_map(|_| source.frame(5)));
     for packet in &sent {
         media.send_to(packet, to).expect("sending to the server");
     }

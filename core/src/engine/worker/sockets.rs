@@ -11,7 +11,7 @@ use super::super::cipher::Acceptor;
 use super::super::connection::Connection;
 use super::super::egress::{Pair, Sockets};
 use super::super::error::Error;
-use super::super::media::Ingest;
+use super::super::media::{Ingest, Taken};
 use super::super::role::Role;
 use super::super::shards::Order;
 use super::super::wire::{Flushed, why_lost};
@@ -147,23 +147,13 @@ impl Worker {
         self.heard = heard;
     }
 
-    /// A socket that feeds a stream has something: takes one batch. False when nothing was there.
-    pub(in crate::engine) fn receive(&mut self, token: Token) -> bool {
+    /// A socket that feeds a stream has something.
+    pub(super) fn receive(&mut self, token: Token) {
         let now = self.io.now();
-        let Some(ingest) = self.ingests.get(&token) else { return false };
-        let session = ingest.session;
+        let Some(ingest) = self.ingests.get(&token) else { return };
+        let (id, session) = (ingest.stream, ingest.session);
         let before = session.and_then(|session| Some((session, self.fed_before(session)?)));
-        let Some(ingest) = self.ingests.get_mut(&token) else { return false };
-        let id = ingest.stream;
-        let Some(live) = self.streams.get_mut(&id) else { return false };
-        let taken = match ingest.receive(token, live, &mut *self.io, &mut self.datagrams) {
-            Ok(taken) => taken,
-            Err(error) => {
-                tracing::debug!(%error, "a media socket cannot be read");
-                return false;
-            }
-        };
-        if taken.heard
+        if self.take_batch(token).is_some_and(|taken| taken.heard)
             && let Some(connection) = session.and_then(|token| self.connections.get_mut(&token))
         {
             connection.role.alive(now);
@@ -172,6 +162,14 @@ impl Worker {
         if let Some((session, before)) = before {
             self.fed(session, before);
         }
-        !taken.empty
+    }
+
+    /// Takes one batch from a socket into the stream that it feeds. `None` when it feeds none, or cannot be
+    /// read.
+    pub(in crate::engine) fn take_batch(&mut self, token: Token) -> Option<Taken> {
+        let ingest = self.ingests.get_mut(&token)?;
+        let live = self.streams.get_mut(&ingest.stream)?;
+        let taken = ingest.receive(token, live, &mut *self.io, &mut self.datagrams);
+        taken.inspect_err(|error| tracing::debug!(%error, "a media socket cannot be read")).ok()
     }
 }

@@ -73,7 +73,8 @@ pub struct Ring {
     calls: Batches<State>,
     /// The ring belongs to a thread.
     started: bool,
-    /// Why the kernel has refused a call into the ring for good.
+    /// Why the kernel has refused a call into the ring for good, or, when there is none any more, why sockets
+    /// cannot be waited for.
     failure: Option<io::Error>,
 }
 
@@ -159,29 +160,33 @@ impl Ring {
         if !state.arrived.is_empty() || self.ring.is_none() {
             return Ok(());
         }
-        match self.turn(false, None, sockets) {
-            Err(error) => self.do_without(&error, sockets),
-            Ok(()) => Ok(()),
+        if let Err(error) = self.turn(false, None, sockets) {
+            self.do_without(&error, sockets);
         }
+        Ok(())
     }
 
     /// The ring has failed: from now on sockets are waited for, received from and sent by as
     /// [`Mmsg`](super::Mmsg) does it. What the ring has received is kept.
-    fn do_without(&mut self, error: &io::Error, sockets: &mut Table<State>) -> io::Result<()> {
+    /// Should epoll refuse one of them, the next wait says so: it would never be heard of.
+    fn do_without(&mut self, error: &io::Error, sockets: &mut Table<State>) {
         self.complete(sockets);
         // What may be queued for sending points to what is gone: it is not handed over.
         self.retire(false);
-        for (token, entry) in sockets.iter_mut() {
-            self.watch.release(&mut entry.state);
-            // Epoll tells it again.
-            entry.state.polled = 0;
-            self.calls.add(token, entry)?;
-        }
+        // It was the ring's.
+        self.failure = None;
         self.watch.warning = Some(format!(
             "io_uring has failed ({error}), so sockets are served by epoll, recvmmsg and sendmmsg \
              from now on"
         ));
-        Ok(())
+        for (token, entry) in sockets.iter_mut() {
+            self.watch.release(&mut entry.state);
+            // Epoll tells it again.
+            entry.state.polled = 0;
+            if let Err(error) = self.calls.add(token, entry) {
+                self.failure.get_or_insert(error);
+            }
+        }
     }
 
     /// Ends the ring, and what the kernel still does with its sockets. `orderly`: what is queued may
@@ -267,8 +272,11 @@ impl Driver for Ring {
                     self.watch.report(sockets, events);
                     return Ok(());
                 }
-                Err(error) => self.do_without(&error, sockets)?,
+                Err(error) => self.do_without(&error, sockets),
             }
+        }
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
         }
         // What the ring had received before it failed.
         let left = self.watch.has_answers(sockets);

@@ -125,9 +125,7 @@ impl Stream {
     }
 
     fn expect(&mut self, session: &sdp::Session, other: bool) {
-        for number in 0..self.tracks.len() {
-            self.empty_inbox(number);
-        }
+        self.release_held();
         for (track, theirs) in self.tracks.iter_mut().zip(&session.media) {
             track.expect(theirs, other);
         }
@@ -164,7 +162,14 @@ impl Stream {
         }
     }
 
-    pub(super) fn empty_inbox(&mut self, number: usize) {
+    /// Lets all packets go on that wait for others. [`fan_out`](Stream::fan_out) is to follow.
+    pub fn release_held(&mut self) {
+        for number in 0..self.tracks.len() {
+            self.empty_inbox(number);
+        }
+    }
+
+    fn empty_inbox(&mut self, number: usize) {
         if let Some(track) = self.tracks.get_mut(number) {
             track.inbox.give_up_all();
         }
