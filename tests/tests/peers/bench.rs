@@ -43,6 +43,21 @@ fn every_relay_delivers_by_tcp() {
 }
 
 #[test]
+fn frames_and_the_ring_have_their_times() {
+    let short = ["--children", "8", "--bitrate", "500000", "--seconds", "1", "--repetitions", "1"];
+    let latency = result(&[&["latency"][..], &short].concat());
+    for relay in latency["relays"].as_array().expect("the result has relays") {
+        assert!(relay["frames"].as_u64() > Some(0), "{latency}");
+        assert!(relay["ms"][0].as_f64() <= relay["ms"][5].as_f64(), "{latency}");
+    }
+    let ring = result(&["ring", "--repetitions", "1"]);
+    let rows = ring["rows"].as_array().expect("the result has rows");
+    assert_eq!(rows.len(), 6, "{ring}");
+    let known = |row: &Value| row["figures"][0]["ns"].as_f64().is_some_and(|ns| ns > 0.0);
+    assert!(rows.iter().all(known), "{ring}");
+}
+
+#[test]
 fn nodes_tell_what_the_paper_measured() {
     let experiment = ["omnicast", "--experiment"];
     let chain = ["connection", "--nodes", "3", "--rounds", "1"];
