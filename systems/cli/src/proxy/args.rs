@@ -57,10 +57,20 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME", default_value_t)]
     pub(super) topology: Kind,
 
-    /// The accounts: a file, made when there is none, or postgres://USER@HOST/DATABASE, which several
-    /// proxy servers can share
+    /// The accounts: a file, made when there is none, or postgres://USER@HOST/DATABASE, by which several
+    /// proxy servers share them, and the trees of their channels
     #[arg(long, value_name = "FILE|URL", default_value = DIRECTORY)]
     pub(super) directory: String,
+
+    /// Where nodes reach this proxy server that have turned to another one of the same PostgreSQL
+    /// [default: the address of --listen, if it is not that of all]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) advertise: Option<String>,
+
+    /// How many seconds another proxy server of the same PostgreSQL waits for a sign of life of this one
+    /// until it places the nodes itself
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(super) lease: u32,
 
     /// Let nodes make themselves accounts
     #[arg(long)]

@@ -76,6 +76,8 @@ fn config(options: &Options) -> Result<Config, Failure> {
         listen: options.listen,
         tls,
         directory: options.directory.clone(),
+        advertise: options.advertise.clone(),
+        lease: Duration::from_secs(options.lease.into()),
         subscription: options.allow_subscription,
         max_connections: options.max_connections,
         max_connections_per_address: options.max_connections_per_address,

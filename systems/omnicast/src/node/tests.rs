@@ -28,6 +28,8 @@ fn proxy() -> Proxy {
         listen: anywhere(),
         tls: None,
         directory: ":memory:".into(),
+        advertise: None,
+        lease: Duration::from_secs(5),
         subscription: true,
         max_connections: 10,
         max_connections_per_address: 10,

@@ -51,6 +51,20 @@ pub enum Event {
         /// Why, as a sentence for people.
         reason: String,
     },
+    /// This proxy server places the nodes of a channel from now on, of those that share its tree.
+    ChannelOpened {
+        /// Which.
+        channel: String,
+        /// So many nodes are in the tree already.
+        nodes: usize,
+    },
+    /// This proxy server does not place the nodes of a channel any more.
+    ChannelClosed {
+        /// Which.
+        channel: String,
+        /// Why, as a sentence for people.
+        reason: String,
+    },
     /// A request was refused.
     RequestRefused {
         /// Where it came from.
@@ -91,6 +105,12 @@ impl fmt::Display for Event {
                 write!(f, "the connection of node {node} is lost: {reason}")
             }
             Event::NodeLeft { node, reason } => write!(f, "node {node} has left: {reason}"),
+            Event::ChannelOpened { channel, nodes } => {
+                write!(f, "this proxy server places the nodes of {channel} now, {nodes} of before")
+            }
+            Event::ChannelClosed { channel, reason } => {
+                write!(f, "this proxy server does not place the nodes of {channel} now: {reason}")
+            }
             Event::RequestRefused { peer, code, reason } => {
                 write!(f, "a request of {peer} was refused: {reason} ({code})")
             }

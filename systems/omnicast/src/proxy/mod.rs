@@ -12,6 +12,8 @@ pub mod pluggable;
 mod server;
 pub mod service;
 #[cfg(test)]
+mod test_server;
+#[cfg(test)]
 mod tests;
 
 pub use event::Event;

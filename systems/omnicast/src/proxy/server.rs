@@ -5,17 +5,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rillcast::engine::rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use super::event::{Event, Events};
 use super::interface::{Limits, Listener};
-use super::pluggable::directory::{self, Directory};
+use super::pluggable::directory::{self, Directory, Opened, Registry};
 use super::service::authentication::{self, AuthenticationManager};
 use super::service::connections::ProxyServiceManager;
 use super::service::responses::ResponseManager;
+use super::service::sharing::{Journal, Seats};
 use super::service::topology::{Now, Settings, TopologyConfiguration};
 use crate::ticket::Signer;
 
@@ -35,8 +38,14 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How it speaks TLS; `None`: it does not.
     pub tls: Option<Arc<ServerConfig>>,
-    /// The accounts: a file of SQLite, or `postgres://…`.
+    /// The accounts: a file of SQLite, or `postgres://…`, where other proxy servers may share them, and the trees
+    /// of the channels.
     pub directory: String,
+    /// HOST:PORT at which nodes reach this proxy server that have turned to another one of the directory; `None`:
+    /// where it listens, if that is one address.
+    pub advertise: Option<String>,
+    /// How long another proxy server waits for a sign of life until it takes a shared tree over.
+    pub lease: Duration,
     /// Whether nodes may make themselves accounts.
     pub subscription: bool,
     /// Connections at once.
@@ -83,8 +92,18 @@ impl std::error::Error for Error {}
 pub struct Proxy {
     address: SocketAddr,
     events: Receiver<Event>,
+    /// Where the trees are shared with others.
+    shared: Option<Shared>,
     /// Taken when it is dropped.
     runtime: Option<Runtime>,
+}
+
+/// What has to be given back.
+#[derive(Debug)]
+struct Shared {
+    registry: Registry,
+    responses: Arc<ResponseManager>,
+    seats: AbortHandle,
 }
 
 impl Proxy {
@@ -101,17 +120,30 @@ impl Proxy {
         };
         let runtime = runtime.map_err(io("start threads"))?;
         let (sender, events) = sync_channel(EVENTS);
-        let address = runtime.block_on(async {
-            let directory = directory::open(&config.directory).await.map_err(Error::Directory)?;
+        let (address, shared) = runtime.block_on(async {
+            let opened = directory::open_with_trees(&config.directory).await;
+            let Opened { directory, registry } = opened.map_err(Error::Directory)?;
             let signer = signer(&*directory).await?;
             let authentication = AuthenticationManager::new(directory, config.subscription);
             let authentication = authentication.map_err(Error::Authentication)?;
-            let started = Instant::now();
+            let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let clock = (Instant::now(), epoch);
             let keepalive = config.topology.keepalive;
-            let topology = TopologyConfiguration::new(config.topology, signer, Now::default());
+            let channels = config.topology.channels.iter().map(|channel| channel.name.clone());
+            let channels: Vec<String> = channels.collect();
+            let now = Now { time: epoch, date: epoch.as_secs() };
+            let topology = TopologyConfiguration::new(config.topology, signer, now);
             let topology = topology.ok_or_else(|| Error::Key("the key is damaged".into()))?;
+            let (topology, journal, writer) = match registry.clone() {
+                None => (topology, None, None),
+                Some(registry) => {
+                    let (journal, writer) = Journal::new(registry);
+                    (topology.shared(), Some(journal), Some(writer))
+                }
+            };
+            let events = Events(sender);
             let responses =
-                ResponseManager::new(authentication, topology, Events(sender), started, keepalive);
+                ResponseManager::new(authentication, topology, events, clock, keepalive, journal);
             let responses = Arc::new(responses);
             let limits = Limits {
                 connections: config.max_connections,
@@ -120,11 +152,18 @@ impl Proxy {
             let listener = Listener::bind(config.listen, config.tls, limits).await;
             let listener = listener.map_err(io(&format!("listen at {}", config.listen)))?;
             let address = listener.address().map_err(io("find the address in use"))?;
+            let advertise = config.advertise.or_else(|| reachable(address));
+            let shared = registry.zip(writer).map(|(registry, writer)| {
+                tokio::spawn(writer.run(responses.clone()));
+                let seats = Seats::new(registry.clone(), channels, advertise, config.lease);
+                let seats = tokio::spawn(seats.run(responses.clone())).abort_handle();
+                Shared { registry, responses: responses.clone(), seats }
+            });
             tokio::spawn(responses.clone().watch());
             tokio::spawn(ProxyServiceManager::new(listener, responses).run());
-            Ok(address)
+            Ok((address, shared))
         })?;
-        Ok(Proxy { address, events, runtime: Some(runtime) })
+        Ok(Proxy { address, events, shared, runtime: Some(runtime) })
     }
 
     /// The address in use.
@@ -141,10 +180,20 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(GOODBYE);
+        let Some(runtime) = self.runtime.take() else { return };
+        if let Some(Shared { registry, responses, seats }) = self.shared.take() {
+            seats.abort();
+            // Whoever takes the trees over need not wait. If this fails, he waits.
+            let _ = runtime
+                .block_on(async { timeout(GOODBYE, registry.release(&responses.seats())).await });
         }
+        runtime.shutdown_timeout(GOODBYE);
     }
+}
+
+/// Where others find who listens there, if that can be told.
+fn reachable(address: SocketAddr) -> Option<String> {
+    (!address.ip().is_unspecified()).then(|| address.to_string())
 }
 
 /// The key of the tickets, made when this is the first proxy server of the directory.

@@ -13,6 +13,8 @@ const MAX_USER: usize = 64;
 const MAX_PASSWORD: usize = 1024;
 const MAX_CHANNEL: usize = 128;
 const MAX_HOST: usize = 255;
+/// With a port behind it.
+const MAX_PROXY: usize = MAX_HOST + 8;
 const MAX_URL: usize = 2048;
 const MAX_TICKET: usize = 1024;
 const MAX_TEXT: usize = 1024;
@@ -78,10 +80,12 @@ fn element(message: &Message) -> Element {
         Message::ReStreamingConnection(connection) | Message::Reassign(connection) => {
             connection_parts(connection)
         }
-        Message::Error(ErrorReport { code, text, retry_after }) => {
+        Message::Error(ErrorReport { code, text, retry_after, proxy }) => {
             let retry = retry_after.map(|seconds| Element::of_text("RetryAfter", seconds));
+            let proxy = proxy.as_ref().map(|proxy| Element::of_text("Proxy", proxy));
             let code = Element::of_text("Code", code.name());
-            [code, Element::of_text("Text", text)].into_iter().chain(retry).collect()
+            let said = [code, Element::of_text("Text", text)];
+            said.into_iter().chain(retry).chain(proxy).collect()
         }
     };
     element
@@ -106,6 +110,7 @@ fn message(element: &Element) -> Result<Option<Message>, Error> {
             code: ErrorCode::of(&required(element, "Code", MAX_TEXT)?),
             text: optional(element, "Text", MAX_TEXT)?.unwrap_or_default(),
             retry_after: parsed(element, "RetryAfter")?,
+            proxy: optional(element, "Proxy", MAX_PROXY)?,
         }),
         "Reassign" => Message::Reassign(connection(element)?),
         _ => return Ok(None),

@@ -169,6 +169,21 @@ pub struct ErrorReport {
     pub text: String,
     /// *Extension.* It may be tried again after so many seconds.
     pub retry_after: Option<u32>,
+    /// *Extension.* HOST:PORT of the proxy server to turn to instead, with
+    /// [`Elsewhere`](ErrorCode::Elsewhere), if it is known.
+    pub proxy: Option<String>,
+}
+
+impl ErrorReport {
+    /// A reason, without more.
+    pub fn new(code: ErrorCode, text: impl Into<String>) -> ErrorReport {
+        ErrorReport { code, text: text.into(), retry_after: None, proxy: None }
+    }
+
+    /// As this one; it may be tried again after so many seconds.
+    pub fn after(self, seconds: u32) -> ErrorReport {
+        ErrorReport { retry_after: Some(seconds), ..self }
+    }
 }
 
 /// Why a request cannot be met, in a word.
@@ -195,13 +210,15 @@ pub enum ErrorCode {
     TooManyRequests,
     /// The proxy cannot do it now.
     Unavailable,
+    /// *Extension.* Another proxy server places the nodes of this channel.
+    Elsewhere,
     /// A code that is not known here: the other side is newer.
     Other,
 }
 
 impl ErrorCode {
     /// All that can be told.
-    pub const ALL: [ErrorCode; 11] = [
+    pub const ALL: [ErrorCode; 12] = [
         ErrorCode::BadRequest,
         ErrorCode::UnsupportedVersion,
         ErrorCode::NotLoggedIn,
@@ -212,6 +229,7 @@ impl ErrorCode {
         ErrorCode::NoServerNode,
         ErrorCode::TooManyRequests,
         ErrorCode::Unavailable,
+        ErrorCode::Elsewhere,
         ErrorCode::Other,
     ];
 
@@ -228,6 +246,7 @@ impl ErrorCode {
             ErrorCode::NoServerNode => "NoServerNode",
             ErrorCode::TooManyRequests => "TooManyRequests",
             ErrorCode::Unavailable => "Unavailable",
+            ErrorCode::Elsewhere => "Elsewhere",
             ErrorCode::Other => "Other",
         }
     }

@@ -7,6 +7,8 @@ pub(super) struct Proxies {
     /// Never empty.
     addresses: Vec<String>,
     present: usize,
+    /// One that another one has named: it has its turn before those.
+    named: Option<String>,
     /// How many in a row were away.
     away: usize,
 }
@@ -14,12 +16,30 @@ pub(super) struct Proxies {
 impl Proxies {
     /// `None`: there are none.
     pub(super) fn new(addresses: Vec<String>) -> Option<Proxies> {
-        (!addresses.is_empty()).then_some(Proxies { addresses, present: 0, away: 0 })
+        let named = None;
+        (!addresses.is_empty()).then_some(Proxies { addresses, present: 0, named, away: 0 })
     }
 
     /// HOST:PORT of the one to turn to.
     pub(super) fn present(&self) -> &str {
-        self.addresses.get(self.present).map_or("", String::as_str)
+        let told = self.addresses.get(self.present).map_or("", String::as_str);
+        self.named.as_deref().unwrap_or(told)
+    }
+
+    /// The present one says that it is for another one, which is there if that is known. True when that may be
+    /// tried at once; false when they only send the node to and fro.
+    pub(super) fn is_elsewhere(&mut self, proxy: Option<String>) -> bool {
+        let proxy = proxy.filter(|proxy| self.named.is_none() && proxy != self.present());
+        match proxy {
+            Some(proxy) => {
+                self.named = Some(proxy);
+                true
+            }
+            None => {
+                self.is_away();
+                false
+            }
+        }
     }
 
     /// The present one is there.
@@ -30,6 +50,7 @@ impl Proxies {
     /// The present one is away: the next has its turn. True when it may be tried at once; false when all of
     /// them were away, one after the other.
     pub(super) fn is_away(&mut self) -> bool {
+        self.named = None;
         self.present = (self.present + 1) % self.addresses.len().max(1);
         self.away += 1;
         if self.away < self.addresses.len() {
@@ -68,6 +89,26 @@ mod tests {
         assert_eq!(proxies.present(), "b:1");
         assert!(proxies.is_away() && proxies.is_away());
         assert!(!proxies.is_away());
+    }
+
+    #[test]
+    fn one_that_was_named_has_its_turn_first() {
+        let mut proxies = three();
+        assert!(proxies.is_elsewhere(Some("d:1".to_owned())));
+        assert_eq!(proxies.present(), "d:1");
+        proxies.is_there();
+        assert_eq!(proxies.present(), "d:1");
+        // When it is gone, those that the user has named.
+        assert!(proxies.is_away());
+        assert_eq!(proxies.present(), "b:1");
+        // Who names itself, or is named and names another, has nothing to say.
+        assert!(!proxies.is_elsewhere(Some("b:1".to_owned())));
+        assert_eq!(proxies.present(), "c:1");
+        assert!(proxies.is_elsewhere(Some("d:1".to_owned())));
+        assert!(!proxies.is_elsewhere(Some("c:1".to_owned())));
+        assert_eq!(proxies.present(), "a:1");
+        assert!(!proxies.is_elsewhere(None));
+        assert_eq!(proxies.present(), "b:1");
     }
 
     #[test]

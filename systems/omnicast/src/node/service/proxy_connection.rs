@@ -163,6 +163,14 @@ impl ProxyConnection {
         };
         let (mut client, connection) = match answer {
             Ok(answer) => answer,
+            Err(interface::Error::Refused(report)) if report.code == ErrorCode::Elsewhere => {
+                let proxy = report.proxy.clone();
+                match self.proxies.is_elsewhere(proxy) {
+                    true => self.due = Instant::now(),
+                    false => self.lost_proxy(&interface::Error::Refused(report)),
+                }
+                return Ok(());
+            }
             Err(interface::Error::Refused(report))
                 if self.ticket.is_none() && is_final(report.code) =>
             {

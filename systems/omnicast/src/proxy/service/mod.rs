@@ -3,4 +3,5 @@
 pub mod authentication;
 pub(crate) mod connections;
 pub(crate) mod responses;
+pub(crate) mod sharing;
 pub mod topology;

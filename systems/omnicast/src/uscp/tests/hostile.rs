@@ -125,11 +125,11 @@ fn what_is_not_known_is_passed_over() {
 #[test]
 fn what_xml_cannot_say_is_not_sent() {
     let text = "a\u{0}b".to_owned();
-    let report = ErrorReport { code: ErrorCode::Other, text, retry_after: None };
+    let report = ErrorReport::new(ErrorCode::Other, text);
     let envelope = Envelope { id: 1, message: Message::Error(report) };
     assert_eq!(frame(&envelope), Err(Error::Forbidden("control characters")));
     let text = "x".repeat(MAX_MESSAGE);
-    let report = ErrorReport { code: ErrorCode::Other, text, retry_after: None };
+    let report = ErrorReport::new(ErrorCode::Other, text);
     let envelope = Envelope { id: 1, message: Message::Error(report) };
     assert!(matches!(frame(&envelope), Err(Error::TooLong(_))));
 }

@@ -75,9 +75,11 @@ fn message() -> impl Strategy<Value = Message> {
         Just(Message::Keepalive),
         connection().prop_map(Message::ReStreamingConnection),
         Just(Message::Ok),
-        (codes, text, option::of(any::<u32>())).prop_map(|(code, text, retry_after)| {
-            Message::Error(ErrorReport { code, text, retry_after })
-        }),
+        (codes, text, option::of(any::<u32>()), option::of("[a-z0-9.]{1,40}:[0-9]{1,5}")).prop_map(
+            |(code, text, retry_after, proxy)| {
+                Message::Error(ErrorReport { code, text, retry_after, proxy })
+            }
+        ),
         connection().prop_map(Message::Reassign),
     ]
 }

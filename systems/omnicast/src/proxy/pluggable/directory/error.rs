@@ -14,6 +14,8 @@ pub enum Error {
     },
     /// Its tables cannot be brought up to date.
     Migrate(sqlx::migrate::MigrateError),
+    /// The system gives no randomness.
+    Randomness,
     /// It did not answer.
     Query(sqlx::Error),
 }
@@ -25,6 +27,7 @@ impl fmt::Display for Error {
             Error::Migrate(error) => {
                 write!(f, "cannot bring the directory's tables up to date: {error}")
             }
+            Error::Randomness => f.write_str("the system gives no randomness"),
             Error::Query(error) => write!(f, "the directory does not answer: {error}"),
         }
     }
@@ -35,6 +38,7 @@ impl std::error::Error for Error {
         match self {
             Error::Open { source, .. } | Error::Query(source) => Some(source),
             Error::Migrate(error) => Some(error),
+            Error::Randomness => None,
         }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! [`open`] finds the implementation by URL: a file of SQLite, which is inside the program, or a PostgreSQL
 //! that several proxy servers share. The accounts survive whatever happens to the proxy server: a change
-//! has reached the disk before it is told done.
+//! has reached the disk before it is told done. Proxy servers that share a PostgreSQL share their trees, too.
 
 mod error;
+mod registry;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use error::Error;
+pub(crate) use registry::{Claimed, Registry};
 
 /// What comes of a question to a directory.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -60,14 +62,35 @@ pub trait Directory: fmt::Debug + Send + Sync {
     fn shared_value<'a>(&'a self, name: &'a str, proposal: &'a str) -> Answer<'a, String>;
 }
 
+/// A directory that is open, and what proxy servers share of their trees beside it.
+pub(crate) struct Opened {
+    pub(crate) directory: Arc<dyn Directory>,
+    /// `None`: there is one proxy server only.
+    pub(crate) registry: Option<Registry>,
+}
+
 /// Opens a directory, and brings its tables up to date: `postgres://…` is a PostgreSQL server, anything
 /// else the path of a file of SQLite, made when there is none, or `:memory:`.
 ///
 /// # Errors
 /// When it cannot be reached or written, or is of a later version of this program.
 pub async fn open(name: &str) -> Result<Arc<dyn Directory>, Error> {
+    Ok(open_with_trees(name).await?.directory)
+}
+
+/// As [`open`], for a proxy server.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn open_with_trees(name: &str) -> Result<Opened, Error> {
     if name.starts_with("postgres://") || name.starts_with("postgresql://") {
-        return Ok(Arc::new(sql::postgres(name).await?));
+        let pool = sql::postgres(name).await?;
+        let options = (*pool.connect_options()).clone();
+        let mut holder = [0; 8];
+        aws_lc_rs::rand::fill(&mut holder).map_err(|_| Error::Randomness)?;
+        let holder = i64::from_be_bytes(holder);
+        let registry = Some(Registry::new(options, sql::PATIENCE, holder));
+        return Ok(Opened { directory: Arc::new(pool), registry });
     }
-    Ok(Arc::new(sql::sqlite(name).await?))
+    Ok(Opened { directory: Arc::new(sql::sqlite(name).await?), registry: None })
 }

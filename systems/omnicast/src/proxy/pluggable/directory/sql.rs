@@ -19,7 +19,7 @@ use super::{Account, Answer, Directory, Error};
 /// Connections to a PostgreSQL, and readers of an SQLite file.
 const CONNECTIONS: u32 = 4;
 /// How long a question waits for one of them.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 const ADD: &str =
     "INSERT INTO account (name, hash, created) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING";
@@ -31,17 +31,18 @@ const PROPOSE: &str =
     "INSERT INTO shared_value (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 const SHARED: &str = "SELECT value FROM shared_value WHERE name = $1";
 
-/// The changes of the tables since the first version, in order.
-fn migrations() -> Migrator {
+/// The changes of the tables since the first version, in order; with those that are for PostgreSQL alone.
+fn migrations(postgres: bool) -> Migrator {
     let migration = |version, description: &'static str, sql: &'static str| {
         let sql = sql.into_sql_str();
         Migration::new(version, description.into(), MigrationType::Simple, sql, false)
     };
-    Migrator::with_migrations(vec![migration(
-        1,
-        "accounts",
-        include_str!("migrations/0001_accounts.sql"),
-    )])
+    let mut all = vec![migration(1, "accounts", include_str!("migrations/0001_accounts.sql"))];
+    if postgres {
+        let shared = include_str!("migrations/0002_shared_trees.sql");
+        all.push(migration(2, "shared trees", shared));
+    }
+    Migrator::with_migrations(all)
 }
 
 /// Opens a file of SQLite.
@@ -72,7 +73,7 @@ pub(super) async fn sqlite(name: &str) -> Result<SqlitePool, Error> {
         .max_lifetime(None)
         .acquire_timeout(PATIENCE);
     let pool = pool.connect_with(options).await.map_err(open)?;
-    migrations().run(&pool).await.map_err(Error::Migrate)?;
+    migrations(false).run(&pool).await.map_err(Error::Migrate)?;
     Ok(pool)
 }
 
@@ -88,7 +89,7 @@ pub(super) async fn postgres(url: &str) -> Result<PgPool, Error> {
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
     let pool = pool.connect_with(options).await.map_err(|source| Error::Open { name, source })?;
     // Takes a lock in the server, so that two proxy servers may start at once.
-    migrations().run(&pool).await.map_err(Error::Migrate)?;
+    migrations(true).run(&pool).await.map_err(Error::Migrate)?;
     Ok(pool)
 }
 

@@ -1,9 +1,11 @@
 //! Both directories do the same.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::*;
+use crate::NodeId;
+use crate::proxy::service::topology::{Entry, Term};
+use crate::proxy::test_server::{Folder, Server};
 
 fn account(user: &str) -> Account {
     Account { user: user.into(), hash: format!("hash of {user}"), created: 7 }
@@ -30,23 +32,6 @@ async fn conforms(directory: &dyn Directory) {
     assert_eq!(directory.shared_value("key", "second").await.unwrap(), "first");
 }
 
-/// A folder that is gone at the end of the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("rillcast-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[tokio::test]
 async fn sqlite_in_memory() {
     conforms(&*open(":memory:").await.unwrap()).await;
@@ -55,7 +40,7 @@ async fn sqlite_in_memory() {
 #[tokio::test]
 async fn sqlite_keeps_what_was_told_done() {
     let folder = Folder::new("directory");
-    let file = folder.0.join("directory.sqlite");
+    let file = folder.path().join("directory.sqlite");
     let file = file.to_str().unwrap();
     let first = open(file).await.unwrap();
     conforms(&*first).await;
@@ -75,87 +60,70 @@ async fn what_cannot_be_opened_is_named_without_its_password() {
     assert!(error.contains("127.0.0.1:port/db") && !error.contains("tulip"), "{error}");
 }
 
-/// A PostgreSQL server of this test's own, in a folder.
-struct Server {
-    child: Child,
-    folder: Folder,
-}
-
-impl Server {
-    /// `None` where there is no PostgreSQL.
-    fn start() -> Option<Server> {
-        let initdb = find("initdb")?;
-        let postgres = find("postgres")?;
-        let folder = Folder::new("postgres");
-        let data = folder.0.join("data");
-        let run = |program: &Path| {
-            // PostgreSQL refuses to run as root.
-            let mut command = Command::new("runuser");
-            let root = std::fs::metadata("/proc/self")
-                .is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
-            if root {
-                let owner = Command::new("chown").args(["-R", "nobody"]).arg(&folder.0).status();
-                owner.unwrap();
-                command.args(["-u", "nobody", "--"]).arg(program);
-            } else {
-                command = Command::new(program);
-            }
-            command.current_dir(&folder.0).stdout(Stdio::null()).stderr(Stdio::null());
-            command
-        };
-        let made =
-            run(&initdb).args(["-A", "trust", "-U", "rill", "--no-sync", "-D"]).arg(&data).status();
-        if !made.is_ok_and(|status| status.success()) {
-            return None;
-        }
-        let mut server = run(&postgres);
-        server.arg("-D").arg(&data).args(["-c", "listen_addresses=", "-c", "fsync=off", "-k"]);
-        let child = server.arg(&folder.0).spawn().ok()?;
-        Some(Server { child, folder })
-    }
-
-    fn url(&self) -> String {
-        format!("postgres://rill@localhost/postgres?host={}", self.folder.0.display())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let file = std::fs::read_to_string(self.folder.0.join("data/postmaster.pid"));
-        if let Some(pid) = file.ok().and_then(|text| text.lines().next().map(str::to_owned)) {
-            let _ = Command::new("kill").args(["-QUIT", &pid]).status();
-        }
-        let _ = self.child.wait();
-    }
-}
-
-/// A program of PostgreSQL, which Debian keeps out of the path.
-fn find(program: &str) -> Option<PathBuf> {
-    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let debian = debian.map(|version| version.path().join("bin"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = debian.chain(std::env::split_paths(&path)).collect::<Vec<_>>();
-    folders.into_iter().map(|folder| folder.join(program)).find(|file| file.is_file())
-}
-
 #[tokio::test]
 async fn postgres_shared_by_two() {
-    let Some(server) = Server::start() else {
-        println!("skipped: no PostgreSQL can be started here (Debian's postgresql)");
-        return;
-    };
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    let first = loop {
-        match open(&server.url()).await {
-            Ok(directory) => break directory,
-            Err(error) if std::time::Instant::now() > end => panic!("{error}"),
-            // It is not there yet; it gives no sign when it is.
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
-        }
-    };
+    let Some(server) = Server::start() else { return };
+    let first = open(&server.url()).await.unwrap();
     conforms(&*first).await;
     let second = open(&server.url()).await.unwrap();
     assert_eq!(second.shared_value("key", "other").await.unwrap(), "first");
     assert!(second.remove("c").await.unwrap());
     assert_eq!(first.look_up("c").await.unwrap(), None);
+    let registry = || async { open_with_trees(&server.url()).await.unwrap().registry.unwrap() };
+    seats(&registry().await, &registry().await).await;
+}
+
+const LEASE: Duration = Duration::from_secs(3600);
+
+fn entry(server: Option<u64>, capacity: u32) -> Entry {
+    let url = (capacity > 0).then(|| "rtsp://10.0.0.5:8554/live".to_owned());
+    Entry { server: server.map(NodeId), user: "alice".into(), url, capacity, joined: 7 }
+}
+
+/// Whoever takes a seat over knows all that was written, and nothing is written after that.
+async fn seats(one: &Registry, other: &Registry) {
+    let channels = ["live", "tv"].map(str::to_owned);
+    let address = Some("10.0.0.1:8500");
+    // As of one that dies at once.
+    let mut first = one.claim(&channels, address, Duration::ZERO).await.unwrap().taken;
+    first.sort();
+    assert_eq!(first, [("live".to_owned(), Term(1)), ("tv".to_owned(), Term(1))]);
+    let nodes = [
+        (NodeId(u64::MAX), Some(entry(Some(0), 4))),
+        (NodeId(2), Some(entry(None, 0))),
+        (NodeId(3), Some(entry(Some(2), 1))),
+    ];
+    assert!(one.save("live", Term(1), &nodes.clone().into()).await.unwrap());
+    let changes = [(NodeId(3), None), (NodeId(2), Some(entry(Some(u64::MAX), 1)))];
+    assert!(one.save("live", Term(1), &changes.into()).await.unwrap());
+    // Time alone takes nothing from it while nobody else is there.
+    let kept = one.renew(&first, Duration::ZERO).await.unwrap();
+    assert_eq!(kept.len(), 2);
+
+    let heir = other.claim(&channels, address, LEASE).await.unwrap();
+    assert_eq!(heir.taken.len(), 2);
+    assert!(heir.taken.iter().all(|(_, term)| *term == Term(2)));
+    let mut found = other.load("live").await.unwrap();
+    found.sort_by_key(|(node, _)| *node);
+    let [largest, ..] = nodes;
+    let expected = [(NodeId(2), entry(Some(u64::MAX), 1)), (largest.0, largest.1.unwrap())];
+    assert_eq!(found, expected);
+    assert_eq!(other.load("tv").await.unwrap(), []);
+
+    // The first was only stopped, and goes on.
+    let late = [(NodeId(9), Some(entry(Some(0), 1))), (NodeId(2), None)];
+    assert!(!one.save("live", Term(1), &late.into()).await.unwrap());
+    assert!(one.renew(&first, LEASE).await.unwrap().is_empty());
+    one.release(&first).await.unwrap();
+    assert_eq!(one.load("live").await.unwrap().len(), 2);
+    let in_vain = one.claim(&channels, None, LEASE).await.unwrap();
+    assert_eq!(in_vain.taken, []);
+    assert_eq!(in_vain.elsewhere["live"].as_deref(), address);
+    // Who has not heard that the seat is his asks again.
+    let again = other.claim(&channels, address, LEASE).await.unwrap().taken;
+    assert!(again.len() == 2 && again.iter().all(|(_, term)| *term == Term(3)));
+    // What is given back is free at once.
+    other.release(&again).await.unwrap();
+    let back = one.claim(&channels, address, LEASE).await.unwrap().taken;
+    assert!(back.len() == 2 && back.iter().all(|(_, term)| *term == Term(4)));
 }

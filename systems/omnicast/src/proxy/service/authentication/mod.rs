@@ -70,7 +70,7 @@ impl Error {
             }
             other => other.to_string(),
         };
-        ErrorReport { code, text, retry_after }
+        ErrorReport { retry_after, ..ErrorReport::new(code, text) }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Requests and their answers: the paper's `SResponseManager` (section 3.3.3).
 //!
 //! It keeps the list of sessions, reads requests, asks the authentication manager and the topology
-//! configuration, and answers.
+//! configuration, and answers. Where the tree is shared with other proxy servers, what was decided is written
+//! down first ([`sharing`](super::sharing)).
 
 mod refusals;
 mod service_point;
 mod session;
+mod trees;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 use super::authentication::AuthenticationManager;
+use super::sharing::Journal;
 use super::topology::{Notice, Now, SessionId, TopologyConfiguration};
 use crate::proxy::event::{Event, Events};
 use crate::uscp::ReStreamingConnection;
@@ -30,24 +33,47 @@ const QUEUE: usize = 16;
 /// What a session is told by others.
 #[derive(Debug)]
 pub(super) enum Push {
-    Reassign(Box<ReStreamingConnection>),
+    Reassign(Box<ReStreamingConnection>, Serial),
     /// As `Reassign`, and it has to be confirmed soon.
-    Probe(Box<ReStreamingConnection>),
+    Probe(Box<ReStreamingConnection>, Serial),
     /// End: its node has logged in over another connection.
     Replaced,
+    /// End: another proxy server places its node.
+    Closed,
+}
+
+/// Says which of two places of a node was decided later.
+pub(super) type Serial = u64;
+
+/// Something to tell, and when it was decided.
+#[derive(Debug)]
+pub(crate) struct Told {
+    notice: Notice,
+    serial: Serial,
+}
+
+/// The topology, and how often something was done with it.
+#[derive(Debug)]
+struct Trees {
+    topology: TopologyConfiguration,
+    serial: Serial,
 }
 
 /// The paper's `SResponseManager`.
 #[derive(Debug)]
 pub(crate) struct ResponseManager {
     pub(super) authentication: AuthenticationManager,
-    topology: Mutex<TopologyConfiguration>,
+    trees: Mutex<Trees>,
+    /// Where the tree is shared with other proxy servers.
+    journal: Option<Journal>,
     sessions: Mutex<HashMap<SessionId, mpsc::Sender<Push>>>,
     pub(super) events: Events,
     next_session: AtomicU64,
     /// Since it was last told.
     refused_connections: AtomicU64,
     started: Instant,
+    /// The date then, since 1970.
+    epoch: Duration,
     keepalive: Duration,
 }
 
@@ -56,17 +82,20 @@ impl ResponseManager {
         authentication: AuthenticationManager,
         topology: TopologyConfiguration,
         events: Events,
-        started: Instant,
+        (started, epoch): (Instant, Duration),
         keepalive: Duration,
+        journal: Option<Journal>,
     ) -> ResponseManager {
         ResponseManager {
             authentication,
-            topology: Mutex::new(topology),
+            trees: Mutex::new(Trees { topology, serial: 0 }),
+            journal,
             sessions: Mutex::new(HashMap::new()),
             events,
             next_session: AtomicU64::new(1),
             refused_connections: AtomicU64::new(0),
             started,
+            epoch,
             keepalive,
         }
     }
@@ -87,7 +116,8 @@ impl ResponseManager {
         let mut ticks = tokio::time::interval(LOOK);
         loop {
             ticks.tick().await;
-            for node in self.topology(TopologyConfiguration::expire) {
+            // What could not be written down has not happened.
+            for node in self.topology(TopologyConfiguration::expire).await.unwrap_or_default() {
                 let reason = "its connection was lost and it has not come back".to_owned();
                 self.events.tell(Event::NodeLeft { node, reason });
             }
@@ -104,44 +134,12 @@ impl ResponseManager {
         self.refused_connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Does something with the topology, and tells all whom it concerns.
-    pub(super) fn topology<T>(&self, work: impl FnOnce(&mut TopologyConfiguration, Now) -> T) -> T {
-        let now = self.now();
-        let mut topology = self.topology.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = work(&mut topology, now);
-        let notices: Vec<Notice> = std::iter::from_fn(|| topology.poll_notice()).collect();
-        drop(topology);
-        for notice in notices {
-            self.push(notice);
-        }
-        result
-    }
-
-    fn push(&self, notice: Notice) {
-        let (session, push) = match notice {
-            Notice::Reassign { session, connection, moved } => {
-                if moved {
-                    self.events.tell(Event::moved(&connection));
-                }
-                (session, Push::Reassign(connection))
-            }
-            Notice::Probe { session, connection } => (session, Push::Probe(connection)),
-            Notice::Replaced(session) => (session, Push::Replaced),
-        };
-        let mut sessions = self.sessions();
-        let taken = sessions.get(&session).map(|sender| sender.try_send(push).is_ok());
-        if taken == Some(false) {
-            // It does not read what it is told. Without its sender it ends.
-            sessions.remove(&session);
-        }
-    }
-
     fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, mpsc::Sender<Push>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> Now {
         let date = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { time: self.started.elapsed(), date: date.as_secs() }
+        Now { time: self.epoch + self.started.elapsed(), date: date.as_secs() }
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn believed(
     service: &ServicePoint,
     peer: SocketAddr,
 ) -> Result<(String, u16), ErrorReport> {
-    let refused = |code, text: String| ErrorReport { code, text, retry_after: None };
+    let refused = |code, text: String| ErrorReport::new(code, text);
     let from = peer.ip().to_canonical();
     let host = match &service.host {
         None => from,

@@ -10,11 +10,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::refusals::{logged_in_already, not_logged_in, too_much, unasked, unreadable};
 use super::service_point::believed;
-use super::{Push, ResponseManager};
+use super::{Push, ResponseManager, Serial};
 use crate::NodeId;
 use crate::bucket::Bucket;
 use crate::proxy::event::Event;
-use crate::proxy::service::topology::{Arrival, SessionId};
+use crate::proxy::service::topology::{Arrival, SessionId, TopologyConfiguration};
 use crate::uscp::{
     Credentials, Envelope, ErrorReport, Login, Message, NodeInformation, ReConfiguration,
     ReStreamingConnection, RequestIds,
@@ -51,6 +51,8 @@ pub(super) struct Session {
     ids: RequestIds,
     /// Of ours.
     own_ids: RequestIds,
+    /// When the place was decided that the node was told last.
+    said: Serial,
     /// Those of ours that are without an answer.
     unanswered: VecDeque<u64>,
     /// The one of ours that has to be confirmed, and by when.
@@ -68,6 +70,7 @@ impl Session {
             member: None,
             ids: RequestIds::default(),
             own_ids: RequestIds::default(),
+            said: 0,
             unanswered: VecDeque::new(),
             probe: None,
             requests: Bucket::new(REQUESTS.0, REQUESTS.1),
@@ -106,9 +109,17 @@ impl Session {
                     Err(error) => break error.to_string(),
                 },
                 push = pushes.recv() => match push {
-                    Some(Push::Reassign(connection)) => (Some(self.reassign(*connection)), None),
-                    Some(Push::Probe(connection)) => {
-                        let envelope = self.reassign(*connection);
+                    // It asked meanwhile, and was told what was decided later.
+                    Some(Push::Reassign(_, serial)) if serial < self.said => (None, None),
+                    Some(Push::Probe(_, serial)) if serial < self.said => {
+                        self.confirm().await;
+                        (None, None)
+                    }
+                    Some(Push::Reassign(connection, serial)) => {
+                        (Some(self.reassign(*connection, serial)), None)
+                    }
+                    Some(Push::Probe(connection, serial)) => {
+                        let envelope = self.reassign(*connection, serial);
                         self.probe.get_or_insert((envelope.id, Instant::now() + PROBE));
                         (Some(envelope), None)
                     }
@@ -116,6 +127,11 @@ impl Session {
                         // The node is somebody else's from now on.
                         self.member = None;
                         (None, Some("its node has come by another connection"))
+                    }
+                    Some(Push::Closed) => {
+                        // The node stays in the tree: whoever places it now knows it.
+                        self.member = None;
+                        (None, Some("another proxy server places the nodes of its channel"))
                     }
                     None => (None, Some("it does not take in what it is told")),
                 },
@@ -137,7 +153,9 @@ impl Session {
         };
         if let Some(Member { node, .. }) = self.member.take() {
             let id = self.id;
-            let gone = self.manager.topology(|topology, now| topology.lost(node, id, now));
+            let lost = self.manager.topology(|topology, now| topology.lost(node, id, now)).await;
+            // What could not be written down has not happened.
+            let gone = lost.unwrap_or(false);
             let reason = reason.clone();
             self.manager.events.tell(match gone {
                 true => Event::NodeLeft { node, reason },
@@ -148,7 +166,8 @@ impl Session {
     }
 
     /// What tells the node of another place.
-    fn reassign(&mut self, connection: ReStreamingConnection) -> Envelope {
+    fn reassign(&mut self, connection: ReStreamingConnection, serial: Serial) -> Envelope {
+        self.said = serial;
         let id = self.own_ids.next_id();
         self.unanswered.push_back(id);
         if self.unanswered.len() > UNANSWERED {
@@ -167,11 +186,8 @@ impl Session {
                     // It is we who have asked.
                     self.requests.put_back();
                 }
-                if self.probe.take_if(|(probe, _)| *probe <= id).is_some()
-                    && let Some(Member { node, .. }) = &self.member
-                {
-                    let (node, id) = (*node, self.id);
-                    self.manager.topology(|topology, _| topology.confirmed(node, id));
+                if self.probe.take_if(|(probe, _)| *probe <= id).is_some() {
+                    self.confirm().await;
                 }
                 return (None, None);
             }
@@ -192,6 +208,14 @@ impl Session {
         (Some(Envelope { id, message }), end)
     }
 
+    /// The node is there, whatever its children say.
+    async fn confirm(&self) {
+        let Some(Member { node, .. }) = &self.member else { return };
+        let (node, id) = (*node, self.id);
+        // Nothing is told of it that would have to be written down.
+        let _ = self.manager.topology(|topology, _| topology.confirmed(node, id)).await;
+    }
+
     /// Whether it is the id of a request of ours that had no answer yet.
     fn is_confirmed(&mut self, id: u64) -> bool {
         let place = self.unanswered.iter().position(|own| *own == id);
@@ -208,17 +232,19 @@ impl Session {
             Message::Login(login) => self.log_in(login, false).await,
             Message::Subscription(login) => self.log_in(login, true).await,
             Message::Logout => {
-                let Member { node, .. } = self.leave()?;
+                let Member { node, .. } = self.leave().await?;
                 let reason = "it has logged out".to_owned();
                 self.manager.events.tell(Event::NodeLeft { node, reason });
                 Ok((Message::Ok, Some("it has logged out")))
             }
-            Message::ReConfiguration(request) => self.reconfigure(request),
-            Message::NodeInformation(information) => self.inform(information),
+            Message::ReConfiguration(request) => self.reconfigure(request).await,
+            Message::NodeInformation(information) => self.inform(information).await,
             Message::Unsubscription(password) => self.unsubscribe(password).await,
             Message::Keepalive => {
                 let (node, id) = (self.member()?.node, self.id);
-                let fresh = self.manager.topology(|topology, now| topology.keep(node, id, now))?;
+                let kept =
+                    self.manager.numbered(|topology, now| topology.keep(node, id, now)).await?;
+                let fresh = self.placed(kept)?;
                 Ok((fresh.map_or(Message::Ok, Message::ReStreamingConnection), None))
             }
             Message::Reassign(_)
@@ -234,6 +260,8 @@ impl Session {
         }
         let Login { credentials, channel, service, resume } = login;
         let service = service.map(|service| believed(&service, self.peer)).transpose()?;
+        // Before any work is spent on the password.
+        self.manager.topology(|topology, _| topology.is_here(&channel)).await??;
         let authentication = &self.manager.authentication;
         let known = match subscribe {
             true => authentication.subscribe(&credentials, self.peer.ip()).await,
@@ -251,7 +279,8 @@ impl Session {
             service,
             resume,
         };
-        let connection = self.manager.topology(|topology, now| topology.join(arrival, now))?;
+        let joined = self.manager.numbered(|topology, now| topology.join(arrival, now)).await?;
+        let connection = self.placed(joined)?;
         let node = connection.node;
         self.manager.events.tell(Event::NodeJoined {
             node,
@@ -265,17 +294,31 @@ impl Session {
         Ok((Message::ReStreamingConnection(connection), None))
     }
 
-    fn reconfigure(&mut self, request: ReConfiguration) -> Result<Outcome, ErrorReport> {
+    /// What was decided of the node, which it is told now.
+    fn placed<T>(
+        &mut self,
+        (decided, serial): (Result<T, ErrorReport>, Serial),
+    ) -> Result<T, ErrorReport> {
+        self.said = serial;
+        decided
+    }
+
+    async fn reconfigure(&mut self, request: ReConfiguration) -> Result<Outcome, ErrorReport> {
         let (node, id) = (self.member()?.node, self.id);
-        let connection =
-            self.manager.topology(|topology, now| topology.reconfigure(node, id, request, now))?;
+        let work = |topology: &mut TopologyConfiguration, now| {
+            topology.reconfigure(node, id, request, now)
+        };
+        let reconfigured = self.manager.numbered(work).await?;
+        let connection = self.placed(reconfigured)?;
         self.manager.events.tell(Event::moved(&connection));
         Ok((Message::ReStreamingConnection(connection), None))
     }
 
-    fn inform(&mut self, information: NodeInformation) -> Result<Outcome, ErrorReport> {
+    async fn inform(&mut self, information: NodeInformation) -> Result<Outcome, ErrorReport> {
         let (node, id) = (self.member()?.node, self.id);
-        self.manager.topology(|topology, now| topology.inform(node, id, information, now))?;
+        let work =
+            |topology: &mut TopologyConfiguration, now| topology.inform(node, id, information, now);
+        self.manager.topology(work).await??;
         Ok((Message::Ok, None))
     }
 
@@ -285,17 +328,18 @@ impl Session {
         let authentication = &self.manager.authentication;
         let done = authentication.unsubscribe(&credentials, self.peer.ip()).await;
         done.map_err(|error| error.report())?;
-        let Member { node, .. } = self.leave()?;
+        let Member { node, .. } = self.leave().await?;
         let reason = "its account was deleted".to_owned();
         self.manager.events.tell(Event::NodeLeft { node, reason });
         Ok((Message::Ok, Some("its account was deleted")))
     }
 
-    fn leave(&mut self) -> Result<Member, ErrorReport> {
+    async fn leave(&mut self) -> Result<Member, ErrorReport> {
         let member = self.member()?.clone();
-        self.member = None;
         let id = self.id;
-        self.manager.topology(|topology, now| topology.leave(member.node, id, now));
+        let node = member.node;
+        self.manager.topology(|topology, now| topology.leave(node, id, now)).await?;
+        self.member = None;
         Ok(member)
     }
 

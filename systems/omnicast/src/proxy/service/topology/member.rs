@@ -49,13 +49,23 @@ enum State {
 
 impl Member {
     pub(super) fn new(arrival: &Arrival) -> Member {
+        let state = State::Connected(arrival.session);
+        Member::of(arrival.user.clone(), service_url(arrival), state)
+    }
+
+    /// One that another proxy server has written down; its connection is lost since then.
+    pub(super) fn restored(user: String, url: Option<String>, lost: Duration) -> Member {
+        Member::of(user, url, State::Lost(lost))
+    }
+
+    fn of(user: String, url: Option<String>, state: State) -> Member {
         Member {
-            user: arrival.user.clone(),
+            user,
             issued: 0,
-            url: service_url(arrival),
+            url,
             reports: Bucket::new(REPORTS.0, REPORTS.1),
             suspected: false,
-            state: State::Connected(arrival.session),
+            state,
             told: Vec::new(),
             told_before: Vec::new(),
             rests_until: Duration::ZERO,

@@ -21,10 +21,19 @@
 //! knows the accounts and the key of the tickets, but no node. The nodes come back with their tickets,
 //! children perhaps before their server node. Such a child is asked to come again in a second, until
 //! its server node is there or the time to settle is over. The streams flow on meanwhile.
+//!
+//! # Proxy servers that share a tree
+//!
+//! place the nodes of a channel one after the other (`service/sharing`): each begins with the nodes that
+//! the one before has written down, at their places ([`open`](TopologyConfiguration::open)), and none of these
+//! places is given to anybody else until its node had time to come back. What happens is to be written down
+//! ([`poll_record`](TopologyConfiguration::poll_record)) before anybody is told.
 
 mod channel;
+mod entry;
 mod member;
 mod settings;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -32,6 +41,7 @@ mod types;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+pub use entry::{Entry, Record, Term};
 pub use settings::{ChannelSettings, Settings};
 pub use types::{Arrival, Notice, Now, SessionId};
 
@@ -61,6 +71,8 @@ pub struct TopologyConfiguration {
     /// How many nodes a user has.
     users: HashMap<String, usize>,
     notices: VecDeque<Notice>,
+    /// The channels whose nodes another proxy server places, and where that is, if it is known.
+    elsewhere: HashMap<String, Option<String>>,
     /// When this proxy server began.
     started: Duration,
 }
@@ -80,6 +92,7 @@ impl TopologyConfiguration {
             places: HashMap::new(),
             users: HashMap::new(),
             notices: VecDeque::new(),
+            elsewhere: HashMap::new(),
             started: now.time,
             settings,
         })
@@ -94,6 +107,7 @@ impl TopologyConfiguration {
         arrival: Arrival,
         now: Now,
     ) -> Result<ReStreamingConnection, ErrorReport> {
+        self.is_here(&arrival.channel)?;
         let unknown = || {
             let text = format!("there is no channel {:?} here", arrival.channel);
             report(ErrorCode::UnknownChannel, text, None)
@@ -123,7 +137,9 @@ impl TopologyConfiguration {
                 let text = "this node is there already, in another channel".to_owned();
                 return Err(report(ErrorCode::Forbidden, text, None));
             }
-            let settling = now.time.saturating_sub(self.started) < self.settings.settling;
+            // Of what is written down nothing is unknown.
+            let settling = channel.term().is_none()
+                && now.time.saturating_sub(self.started) < self.settings.settling;
             let server = former.map(|ticket| ticket.server);
             channel.join(node, &arrival, server, settling, now.time)?;
             self.places.insert(node, arrival.channel.clone());
@@ -360,7 +376,7 @@ fn random_node() -> Result<NodeId, ErrorReport> {
 }
 
 fn report(code: ErrorCode, text: String, retry_after: Option<u32>) -> ErrorReport {
-    ErrorReport { code, text, retry_after }
+    ErrorReport { retry_after, ..ErrorReport::new(code, text) }
 }
 
 fn not_there() -> ErrorReport {

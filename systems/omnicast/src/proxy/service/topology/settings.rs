@@ -23,7 +23,8 @@ pub struct Settings {
     pub keepalive: Duration,
     /// How long a node stays in the tree whose connection was lost.
     pub grace: Duration,
-    /// For how long after the start nodes of before may wait for their server nodes.
+    /// For how long after the start nodes of before may wait for their server nodes; and how long a proxy server
+    /// that takes a shared tree over waits for its nodes.
     pub settling: Duration,
 }
 

@@ -7,7 +7,8 @@ use crate::uscp::ReStreamingConnection;
 /// A moment, on both clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Now {
-    /// Since any fixed beginning.
+    /// Since any fixed beginning; among proxy servers that share a tree, since 1970 as near as their clocks
+    /// agree.
     pub time: Duration,
     /// Seconds since 1970.
     pub date: u64,
@@ -54,4 +55,6 @@ pub enum Notice {
     },
     /// Its node has logged in over another connection.
     Replaced(SessionId),
+    /// Another proxy server places its node from now on.
+    Closed(SessionId),
 }

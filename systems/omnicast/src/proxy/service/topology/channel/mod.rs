@@ -1,5 +1,7 @@
 //! One channel: its tree and its nodes.
 
+mod book;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use crate::ticket::{Signer, Ticket};
 use crate::uscp::{
     ErrorCode, ErrorReport, Quality, ReConfiguration, ReStreamingConnection, ServerNode,
 };
+use book::Book;
 
 /// How long a node gets no more places that has sent children away.
 const REST: Duration = Duration::from_secs(30);
@@ -27,6 +30,8 @@ pub(super) struct Channel {
     members: HashMap<NodeId, Member>,
     /// Makes numbers of users for the algorithm.
     owners: RandomState,
+    /// What is written down; `None`: nothing is, the tree is nobody else's.
+    book: Option<Book>,
 }
 
 impl std::fmt::Debug for Channel {
@@ -44,7 +49,7 @@ impl Channel {
             tracing::error!("channel {}: {error}", settings.name);
         }
         let (url, members) = (settings.url.clone(), HashMap::new());
-        Channel { algorithm, url, members, owners: RandomState::new() }
+        Channel { algorithm, url, members, owners: RandomState::new(), book: None }
     }
 
     pub(super) fn member(&self, node: NodeId) -> Option<&Member> {
@@ -54,6 +59,7 @@ impl Channel {
     /// A node that is still in the tree logs in again. `None`: it is not in the tree; otherwise the
     /// session that this one takes the place of.
     pub(super) fn rejoin(&mut self, node: NodeId, arrival: &Arrival) -> Option<Option<SessionId>> {
+        self.touch(node);
         let member = self.members.get_mut(&node)?;
         let replaced = member.rejoin(arrival);
         // Whatever is a member is in the tree.
@@ -93,6 +99,7 @@ impl Channel {
             return placed;
         }
         self.members.insert(node, Member::new(arrival));
+        self.touch(node);
         Ok(())
     }
 
@@ -105,6 +112,7 @@ impl Channel {
         now: Duration,
     ) -> (Option<String>, Result<(), ErrorReport>) {
         let ReConfiguration { gone, at } = request;
+        self.touch(node);
         let Some(member) = self.members.get_mut(&node) else { return (None, Err(not_there())) };
         if let Err(wait) = member.reports.take(now) {
             let text = "you lose your server node too often".to_owned();
@@ -152,7 +160,8 @@ impl Channel {
         self.algorithm.pass_time(now);
         let rested = self.members.iter_mut().filter(|(_, member)| member.rests_until <= now);
         let wishes = rested.filter_map(|(node, member)| Some((*node, member.wish.take()?)));
-        for (node, capacity) in wishes {
+        for (node, capacity) in wishes.collect::<Vec<_>>() {
+            self.touch(node);
             // Whatever is a member is in the tree.
             let _ = self.algorithm.set_capacity(node, capacity);
         }
@@ -166,6 +175,7 @@ impl Channel {
         quality: Option<Quality>,
         now: Duration,
     ) -> bool {
+        self.touch(node);
         self.set_capacity(node, capacity, now);
         let server = self.server_of(node);
         let Some(quality) = quality.filter(|quality| server == Some(quality.server)) else {
@@ -198,6 +208,7 @@ impl Channel {
 
     pub(super) fn remove(&mut self, node: NodeId) -> Option<Member> {
         let member = self.members.remove(&node)?;
+        self.touch(node);
         // Whatever is a member is in the tree.
         let _ = self.algorithm.remove(node);
         Some(member)
@@ -237,7 +248,9 @@ impl Channel {
     }
 
     pub(super) fn poll_changed(&mut self) -> Option<NodeId> {
-        self.algorithm.poll_changed()
+        let node = self.algorithm.poll_changed()?;
+        self.touch(node);
+        Some(node)
     }
 
     /// Where a node takes the stream; a place is looked for when it has none.
@@ -249,6 +262,7 @@ impl Channel {
         expiry: u64,
         date: u64,
     ) -> Result<ReStreamingConnection, ErrorReport> {
+        self.touch(node);
         let Placement { server, hops, standbys } =
             self.algorithm.choose_server(node).map_err(told)?;
         let member = self.members.get_mut(&node).ok_or_else(not_there)?;

@@ -1,5 +1,7 @@
 //! Who is sent where, over joins, losses, and a new beginning.
 
+mod takeover;
+
 use std::collections::HashSet;
 
 use super::*;

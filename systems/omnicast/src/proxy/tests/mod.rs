@@ -1,5 +1,7 @@
 //! The proxy server over real connections.
 
+mod shared;
+
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -10,7 +12,7 @@ use super::*;
 use crate::NodeId;
 use crate::uscp::*;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn config(directory: &str) -> Config {
     let channel = ChannelSettings {
@@ -22,6 +24,8 @@ fn config(directory: &str) -> Config {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         tls: None,
         directory: directory.to_owned(),
+        advertise: None,
+        lease: Duration::from_secs(5),
         subscription: true,
         max_connections: 100,
         max_connections_per_address: 20,
@@ -38,7 +42,11 @@ struct Node {
 
 impl Node {
     fn connect(proxy: &Proxy) -> Node {
-        let stream = TcpStream::connect(proxy.address()).unwrap();
+        Node::connect_to(proxy.address())
+    }
+
+    fn connect_to(proxy: SocketAddr) -> Node {
+        let stream = TcpStream::connect(proxy).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Node { stream, decoder: FrameDecoder::default(), ids: RequestIds::default() }
     }
