@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use rillcast::engine::{self, Backoff};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Error;
 use super::engine_events::Children;
 use super::proxies::Proxies;
-use super::quality::{Finding, QualityMeter};
+use super::quality::{Counts, Finding, QualityMeter};
 use super::relay::TicketGate;
 use super::streaming::{Change, StreamingConnection, bare};
+use crate::NodeId;
 use crate::node::config::Config;
 use crate::node::event::Event;
 use crate::node::interface::{self, ProxyClient};
@@ -59,6 +61,8 @@ pub(super) struct ProxyConnection {
     quality: QualityMeter,
     /// When it is looked again how well the server node serves.
     measure_due: Instant,
+    /// Which server node it is that is being looked at, and what comes of that.
+    measuring: Option<(NodeId, JoinHandle<Option<Counts>>)>,
     /// When this node turned to the proxy server, and when that had named a server node; until the first
     /// stream comes.
     joining: Option<(Instant, Instant)>,
@@ -92,6 +96,7 @@ impl ProxyConnection {
             report_due: Instant::now(),
             quality: QualityMeter::default(),
             measure_due: Instant::now(),
+            measuring: None,
             joining: None,
         }
     }
@@ -118,10 +123,13 @@ impl ProxyConnection {
                     Some(_) => self.keep().await,
                     None => self.log_in().await?,
                 },
+                (server, counts) = measured(&mut self.measuring) => {
+                    self.observe(server, counts).await;
+                }
                 () = sleep_until(look) => self.stream.retry(),
             }
             self.confirm().await;
-            self.measure().await;
+            self.measure();
             self.report().await;
         }
         if let Some(mut client) = self.client.take() {
@@ -205,16 +213,22 @@ impl ProxyConnection {
         Message::NodeInformation(NodeInformation { capacity, quality, ..Default::default() })
     }
 
-    /// Looks how well the server node serves, and tells the proxy server what it has to know.
-    async fn measure(&mut self) {
+    /// Looks from time to time how well the server node serves.
+    fn measure(&mut self) {
         let now = Instant::now();
-        if now < self.measure_due {
+        if now < self.measure_due || self.measuring.is_some() {
             return;
         }
         self.measure_due = now + MEASURE;
         let Some(server) = self.stream.server() else { return self.quality.pause() };
-        let Some(counts) = self.stream.counts() else { return };
-        match self.quality.observe(server, counts, now) {
+        self.measuring = Some((server, self.stream.count()));
+    }
+
+    /// So much has come from the server node: tells the proxy server what it has to know.
+    async fn observe(&mut self, server: NodeId, counts: Option<Counts>) {
+        // It may be another one by now.
+        let Some(counts) = counts.filter(|_| self.stream.server() == Some(server)) else { return };
+        match self.quality.observe(server, counts, Instant::now()) {
             // Reported like one that is gone.
             Some(Finding::Silent(server)) => self.stream.is_silent(server),
             Some(Finding::Tell(quality)) => self.inform(quality).await,
@@ -361,6 +375,18 @@ async fn hear(client: &mut Option<ProxyClient>) -> Result<ReStreamingConnection,
         Some(client) => client.reassigned().await,
         None => std::future::pending().await,
     }
+}
+
+/// What was counted of a server node; never, while nothing is.
+async fn measured(
+    measuring: &mut Option<(NodeId, JoinHandle<Option<Counts>>)>,
+) -> (NodeId, Option<Counts>) {
+    let Some((server, counting)) = measuring else { return std::future::pending().await };
+    // It ends before it is done only when the node does.
+    let counts = counting.await.unwrap_or(None);
+    let server = *server;
+    *measuring = None;
+    (server, counts)
 }
 
 /// Whether asking again is of no use.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rillcast::engine::{self, Engine, Sources, StreamFigures, Transport, Upstream, Why};
 use rillcast::rtsp::Url;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::quality::Counts;
 use crate::NodeId;
@@ -37,7 +38,7 @@ pub(super) struct StreamingConnection {
 }
 
 /// How long the engine may take to tell its figures.
-const FIGURES: Duration = Duration::from_millis(100);
+const FIGURES: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -190,14 +191,18 @@ impl StreamingConnection {
         self.present.filter(|_| self.state == State::Flowing)
     }
 
-    /// What has come of the stream so far; `None` when that cannot be told now.
-    pub(super) fn counts(&self) -> Option<Counts> {
-        let figures = self.engine.figures_within(FIGURES).ok()??;
-        let own = |stream: &&StreamFigures| stream.path == self.channel && !stream.ended;
-        let tracks = &figures.streams.iter().find(own)?.tracks;
-        let received = tracks.iter().map(|track| track.packets).sum();
-        let lost = tracks.iter().map(|track| track.lost).sum();
-        Some(Counts { received, lost })
+    /// Asks the engine what has come of the stream so far; `None` when that cannot be told now. The engine's thread
+    /// may take a while, for which another one waits than that which obeys the proxy server.
+    pub(super) fn count(&self) -> JoinHandle<Option<Counts>> {
+        let (engine, channel) = (self.engine.clone(), self.channel.clone());
+        spawn_blocking(move || {
+            let figures = engine.figures_within(FIGURES).ok()??;
+            let own = |stream: &&StreamFigures| stream.path == channel && !stream.ended;
+            let tracks = &figures.streams.iter().find(own)?.tracks;
+            let received = tracks.iter().map(|track| track.packets).sum();
+            let lost = tracks.iter().map(|track| track.lost).sum();
+            Some(Counts { received, lost })
+        })
     }
 
     /// The stream comes from this server node, and yet nothing comes.
