@@ -39,7 +39,7 @@ pub(crate) struct Engine {
     /// Questions of who may play and publish, if the program is to be asked.
     pub(crate) asked: Option<Arc<Asked>>,
     /// Each source owns it while it is not freed: so they are counted.
-    sources: Place,
+    sources: Mutex<Place>,
 }
 
 /// The place that a source takes in its engine until it is freed.
@@ -98,16 +98,17 @@ impl Engine {
     /// A place for one more source. There are as many as streams, though a source whose stream was ended has none:
     /// a program that never frees them is told so.
     pub(crate) fn place(&self) -> Result<Place, Failure> {
-        let place = self.sources.clone();
-        // The engine and this are two of the owners.
-        if Arc::strong_count(&place) > self.config.max_streams.saturating_add(1) {
+        // Locked, so that two who ask for the last one do not keep each other from it.
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        // The engine is one of the owners.
+        if Arc::strong_count(&sources) > self.config.max_streams {
             let text = format!(
                 "the engine has {} sources, as many as streams (max_streams); free some",
                 self.config.max_streams
             );
             return Err(Failure::new(rill_status::RILL_ERROR_TOO_MANY, text));
         }
-        Ok(place)
+        Ok(sources.clone())
     }
 
     fn start(&self) -> Result<(), Failure> {
@@ -180,7 +181,7 @@ pub unsafe extern "C" fn rill_engine_new(
             taker: Mutex::new(()),
             bell,
             asked,
-            sources: Place::default(),
+            sources: Mutex::default(),
         };
         out.set(handle::pointer(ENGINES.insert(Arc::new(engine))?));
         Ok(())

@@ -307,6 +307,8 @@ pub unsafe extern "C" fn rill_source_push_rtp_batch(
 
 /// Pushes one frame: a whole H.264 access unit with start codes (annex B), or one AAC access unit
 /// without ADTS header. It is packetised and sent on at once. Bytes before the first start code are passed over.
+/// (Units with their lengths in front, as in MP4, are refused where they can be told; a length of 256 to 511 looks
+/// like a start code.)
 /// For one thread at a time.
 ///
 /// @param track    index of its track
