@@ -270,7 +270,8 @@ impl ProxyConnection {
 
     /// Tells the proxy server when the server node is gone.
     async fn report(&mut self) {
-        if Instant::now() < self.report_due {
+        // What there is to report is kept until it can be told.
+        if Instant::now() < self.report_due || self.client.is_none() {
             return;
         }
         let Some(report) = self.stream.report() else { return };

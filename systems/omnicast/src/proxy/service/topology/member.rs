@@ -9,8 +9,10 @@ use crate::uscp::Quality;
 
 /// How often a node may report its server node gone: so many in one go, and one more in each interval.
 const REPORTS: (u32, Duration) = (5, Duration::from_secs(5));
-/// So many packets have to be told of before their quality counts.
-const ENOUGH: u64 = 500;
+/// So many packets have to be lost before it counts.
+const FEW: u64 = 10;
+/// How long it counts what a node has told of its own loss: while there is some it tells it more often.
+const TOLD: Duration = Duration::from_secs(60);
 /// A node is starved that loses so many packets in a thousand more than its server node does.
 const STARVED: u64 = 50;
 
@@ -34,8 +36,8 @@ pub(super) struct Member {
     pub(super) rests_until: Duration,
     /// How many it wants to have then.
     pub(super) wish: Option<u32>,
-    /// Packets in a thousand that it lost, when it last told.
-    loss: u64,
+    /// Packets in a thousand that it lost, when it last told and the time before, and when that was.
+    losses: ([u64; 2], Duration),
     /// The server node by which it was starved then.
     starved_by: Option<NodeId>,
 }
@@ -70,26 +72,27 @@ impl Member {
             told_before: Vec::new(),
             rests_until: Duration::ZERO,
             wish: None,
-            loss: 0,
+            losses: ([0; 2], Duration::ZERO),
             starved_by: None,
         }
     }
 
-    /// Packets in a thousand that it lost, when it last told.
-    pub(super) fn loss(&self) -> u64 {
-        self.loss
+    /// Packets in a thousand that it loses, as it has told twice in a row. Who says so is moved like anybody, so
+    /// that nobody has by it an excuse for what he does to his children.
+    pub(super) fn loss(&self, now: Duration) -> u64 {
+        let ([last, before], told) = self.losses;
+        if now.saturating_sub(told) > TOLD { 0 } else { last.min(before) }
     }
 
     /// It tells how its server node serves it, which itself loses `excused` packets in a thousand. Whether it
     /// is starved, now and when it told last: the loss of a moment is no reason, and the server node may not
     /// have had its say of a loss that both have.
-    pub(super) fn starves(&mut self, quality: Quality, excused: u64) -> bool {
+    pub(super) fn starves(&mut self, quality: Quality, excused: u64, now: Duration) -> bool {
         let all = quality.received.saturating_add(quality.lost);
-        if all < ENOUGH {
-            return false;
-        }
-        self.loss = quality.lost.saturating_mul(1000) / all;
-        let starved = self.loss > excused.saturating_add(STARVED);
+        let loss = quality.lost.saturating_mul(1000) / all.max(1);
+        let ([before, _], _) = self.losses;
+        self.losses = ([loss, before], now);
+        let starved = quality.lost >= FEW && loss > excused.saturating_add(STARVED);
         let by = starved.then_some(quality.server);
         let again = starved && self.starved_by == by;
         // When nothing comes of it, it is said again only after that many reports more.
@@ -103,6 +106,7 @@ impl Member {
         self.state = State::Connected(arrival.session);
         self.suspected = false;
         self.url = service_url(arrival);
+        (self.losses, self.starved_by) = (([0; 2], Duration::ZERO), None);
         replaced
     }
 

@@ -122,7 +122,7 @@ impl TopologyConfiguration {
             Some(ticket) => ticket.node,
             None => random_node()?,
         };
-        let rejoined = channel.rejoin(node, &arrival);
+        let rejoined = channel.rejoin(node, &arrival, now.time);
         if let Some(replaced) = rejoined {
             if let Some(session) = replaced {
                 self.notices.push_back(Notice::Replaced(session));

@@ -58,7 +58,12 @@ impl Channel {
 
     /// A node that is still in the tree logs in again. `None`: it is not in the tree; otherwise the
     /// session that this one takes the place of.
-    pub(super) fn rejoin(&mut self, node: NodeId, arrival: &Arrival) -> Option<Option<SessionId>> {
+    pub(super) fn rejoin(
+        &mut self,
+        node: NodeId,
+        arrival: &Arrival,
+        now: Duration,
+    ) -> Option<Option<SessionId>> {
         self.touch(node);
         let member = self.members.get_mut(&node)?;
         let replaced = member.rejoin(arrival);
@@ -66,8 +71,7 @@ impl Channel {
         let _ = self.algorithm.set_connected(node, true);
         if member.url.is_none() {
             // Nobody can be sent there any more.
-            member.wish = None;
-            let _ = self.algorithm.set_capacity(node, 0);
+            self.set_capacity(node, 0, now);
         }
         Some(replaced)
     }
@@ -182,9 +186,9 @@ impl Channel {
             return false;
         };
         // What its server node does not get it cannot hand on.
-        let excused = self.members.get(&quality.server).map_or(0, Member::loss);
+        let excused = self.members.get(&quality.server).map_or(0, |server| server.loss(now));
         let Some(member) = self.members.get_mut(&node) else { return false };
-        member.starves(quality, excused)
+        member.starves(quality, excused, now)
             && member.reports.take(now).is_ok()
             && self.algorithm.report_server(node).is_ok()
     }
