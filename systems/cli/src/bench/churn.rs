@@ -1,10 +1,11 @@
 //! `rillcast bench churn`: players that come all at once, and that come and go.
 
 use clap::Args;
-use rillcast_bench::churn::{self, Phase, Plan, Report};
+use rillcast_bench::churn::{self, Phase, Plan};
 use rillcast_bench::fanout;
 use serde::Serialize;
 
+use super::Outcome;
 use super::fanout::Transport;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -64,7 +65,7 @@ pub(super) fn run(args: ChurnArgs, output: Output) -> Result<(), Failure> {
     let mut told = |phase: Phase| output.line(&Progress { event: "phase", phase });
     let report = churn::run(&plan, &mut told);
     let report = report.map_err(|error| Failure::runtime(error.to_string()))?;
-    output.line(&Outcome { event: "result", report });
+    output.line(&Outcome::of(report));
     Ok(())
 }
 
@@ -87,19 +88,5 @@ struct Progress {
 impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "  {} …", self.phase)
-    }
-}
-
-/// All of it.
-#[derive(Serialize)]
-struct Outcome {
-    event: &'static str,
-    #[serde(flatten)]
-    report: Report,
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.report.fmt(f)
     }
 }

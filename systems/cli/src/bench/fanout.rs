@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use rillcast_bench::fanout::{self, Error, Growth, Peer, Plan, Round};
 use serde::Serialize;
 
+use super::Outcome;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -123,7 +124,7 @@ pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
             output.line(&Progress { event: "round", relay, round });
         };
         let report = fanout::run(&plan, &mut told).map_err(failed)?;
-        output.line(&Outcome { event: "result", report: &report });
+        output.line(&Outcome::of(&report));
         reports.push(report);
     }
     if let Some(growth) = Growth::of(&reports) {
@@ -179,20 +180,6 @@ impl std::fmt::Display for Progress<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (Round { repetition, cpu_ns, lost, .. }, name) = (self.round, self.relay);
         write!(f, "  {:>2} {name:<9} {cpu_ns:>6.0} ns/packet, {lost} lost", repetition + 1)
-    }
-}
-
-/// All of it.
-#[derive(Serialize)]
-struct Outcome<'a> {
-    event: &'static str,
-    #[serde(flatten)]
-    report: &'a fanout::Report,
-}
-
-impl std::fmt::Display for Outcome<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.report.fmt(f)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use clap::Args;
 use rillcast_bench::fanout::{Plan, Round};
-use rillcast_bench::latency::{self, Report};
+use rillcast_bench::latency;
 use serde::Serialize;
 
+use super::Outcome;
 use super::fanout::{Transport, failed, room_for, this_program};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -67,7 +68,7 @@ pub(super) fn run(args: LatencyArgs, output: Output) -> Result<(), Failure> {
         output.line(&Progress { event: "round", relay, repetition, lost: round.lost });
     };
     let report = latency::run(&plan, &mut told).map_err(failed)?;
-    output.line(&Outcome { event: "result", report });
+    output.line(&Outcome::of(report));
     Ok(())
 }
 
@@ -83,19 +84,5 @@ struct Progress<'a> {
 impl std::fmt::Display for Progress<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "  {:>2} {:<9} {} lost", self.repetition + 1, self.relay, self.lost)
-    }
-}
-
-/// All of it.
-#[derive(Serialize)]
-struct Outcome {
-    event: &'static str,
-    #[serde(flatten)]
-    report: Report,
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.report.fmt(f)
     }
 }

@@ -7,7 +7,10 @@ mod omnicast;
 mod ring;
 mod topology;
 
+use std::fmt;
+
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -48,5 +51,25 @@ pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
         Measurement::Topology(args) => topology::run(args, output),
         Measurement::Omnicast(args) => omnicast::run(args, output),
         Measurement::Relay => fanout::relay(),
+    }
+}
+
+/// All of a measurement.
+#[derive(Serialize)]
+struct Outcome<R> {
+    event: &'static str,
+    #[serde(flatten)]
+    report: R,
+}
+
+impl<R> Outcome<R> {
+    fn of(report: R) -> Outcome<R> {
+        Outcome { event: "result", report }
+    }
+}
+
+impl<R: fmt::Display> fmt::Display for Outcome<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.report.fmt(f)
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use rillcast_bench::omnicast::{Chart, Error, Setting, connection, frame_rate, recovery};
 use serde::Serialize;
 
+use super::Outcome;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
@@ -107,7 +108,7 @@ fn conclude<R: Chart + fmt::Display + Serialize>(
             .write_chart(path)
             .map_err(|error| Failure::runtime(format!("{}: {error}", path.display())))?;
     }
-    output.line(&Outcome { event: "result", report });
+    output.line(&Outcome::of(report));
     Ok(())
 }
 
@@ -125,19 +126,5 @@ struct Progress {
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  {}", self.text)
-    }
-}
-
-/// All of it.
-#[derive(Serialize)]
-struct Outcome<'a, R> {
-    event: &'static str,
-    #[serde(flatten)]
-    report: &'a R,
-}
-
-impl<R: fmt::Display> fmt::Display for Outcome<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.report.fmt(f)
     }
 }

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use rillcast_bench::ring::{Contestant, Report, Ring};
-use serde::Serialize;
 
+use super::Outcome;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -17,20 +17,6 @@ pub(super) struct RingArgs {
 
 pub(super) fn run(args: RingArgs, output: Output) -> Result<(), Failure> {
     let report = Report::of(&[Contestant::of::<Ring>()], args.repetitions as usize);
-    output.line(&Outcome { event: "result", report });
+    output.line(&Outcome::of(report));
     Ok(())
-}
-
-/// All of it.
-#[derive(Serialize)]
-struct Outcome {
-    event: &'static str,
-    #[serde(flatten)]
-    report: Report,
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.report.fmt(f)
-    }
 }

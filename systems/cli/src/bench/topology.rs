@@ -7,6 +7,7 @@ use rillcast_bench::topology::{self, Figures, Plan, Report};
 use rillcast_omnicast::proxy::pluggable::topology::{Config, Kind};
 use serde::Serialize;
 
+use super::Outcome;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -71,7 +72,7 @@ pub(super) fn run(args: TopologyArgs, output: Output) -> Result<(), Failure> {
         topology::write_chart(&report, path)
             .map_err(|error| Failure::runtime(format!("{}: {error}", path.display())))?;
     }
-    output.line(&Outcome { event: "result", report });
+    output.line(&Outcome::of(report));
     Ok(())
 }
 
@@ -87,19 +88,5 @@ impl std::fmt::Display for Progress<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Figures { topology, nodes, seconds, .. } = self.figures;
         write!(f, "  {topology:<10} {nodes:>9} nodes in {seconds:.1} s")
-    }
-}
-
-/// All of it.
-#[derive(Serialize)]
-struct Outcome {
-    event: &'static str,
-    #[serde(flatten)]
-    report: Report,
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.report.fmt(f)
     }
 }
