@@ -6,6 +6,7 @@ mod failover;
 mod fallback;
 mod key_frames;
 mod multicast;
+mod net;
 mod on_demand;
 mod pulls;
 mod simulated;

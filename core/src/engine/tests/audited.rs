@@ -30,7 +30,8 @@ impl Audited {
     }
 
     /// At a host of a simulated network. It has to be dropped while no clock is held.
-    pub(in crate::engine) fn start_at(host: &Host, config: Config) -> Audited {
+    pub(in crate::engine) fn start_at(host: &Host, mut config: Config) -> Audited {
+        config.workers = config.workers.max(WORKERS.get());
         Audited(Engine::start_at(host, config).expect("an engine"))
     }
 }

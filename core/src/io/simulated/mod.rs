@@ -127,6 +127,8 @@ impl Network {
     /// Breaks all connections between two hosts, as a router does that has forgotten them.
     pub fn reset(&self, one: &Host, other: &Host) {
         self.shared.with(|world| world.reset_between(one.id, other.id));
+        // Nothing was under way that would have told them.
+        self.shared.changed.notify_all();
     }
 
     /// A hold on time: see [the module](self#time).
