@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use crate::io::Token;
 use crate::media::sdp;
 use crate::rtsp::client::{ClientError, Negotiated, Transports};
-use crate::rtsp::{ClientConfig, ClientEvent, ClientSession, Message, Resumed, Status, Url, Via};
+use crate::rtsp::{
+    ClientConfig, ClientEvent, ClientSession, Message, Resumed, RtpInfo, Status, Url, Via,
+};
 
 use super::cipher::Cipher;
 use super::command::{Remote, StreamId};
@@ -174,7 +176,9 @@ impl Worker {
                 self.track_ready(token, track, transport, ssrc);
             }
             ClientEvent::Held => self.held(token),
-            ClientEvent::Started { resumed, via, .. } => self.started(token, resumed, &via),
+            ClientEvent::Started { rtp_info, resumed, via, .. } => {
+                self.started(token, &rtp_info, resumed, &via);
+            }
             ClientEvent::Redirected(url) => self.redirected(token, &url),
             ClientEvent::Closed => {
                 let farewell = self.client(token).and_then(|client| client.farewell.take());
@@ -222,13 +226,19 @@ impl Worker {
         }
     }
 
-    fn started(&mut self, token: Token, resumed: Option<Resumed>, via: &Via) {
+    fn started(
+        &mut self,
+        token: Token,
+        firsts: &[(usize, RtpInfo)],
+        resumed: Option<Resumed>,
+        via: &Via,
+    ) {
         let now = self.io.now();
         let Some(client) = self.client(token) else { return };
         client.started = Some(now);
         client.falling_back = false;
         match client.job {
-            Job::Pull { .. } => self.pull_started(token, resumed, via),
+            Job::Pull { .. } => self.pull_started(token, firsts, resumed, via),
             Job::Push { .. } => self.push_started(token),
         }
     }

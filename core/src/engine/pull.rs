@@ -6,7 +6,7 @@ use crate::io::Token;
 use crate::media::sdp;
 use crate::relay::Kind;
 use crate::rtsp::client::TrackSetup;
-use crate::rtsp::{Resumed, Via};
+use crate::rtsp::{Resumed, RtpInfo, Via};
 
 use super::asking::Feeder;
 use super::client::without_credentials;
@@ -46,7 +46,13 @@ impl Worker {
     }
 
     /// The server plays. `resumed`: what it does about what it was told to be here.
-    pub(super) fn pull_started(&mut self, token: Token, resumed: Option<Resumed>, via: &Via) {
+    pub(super) fn pull_started(
+        &mut self,
+        token: Token,
+        firsts: &[(usize, RtpInfo)],
+        resumed: Option<Resumed>,
+        via: &Via,
+    ) {
         let node = self.node;
         let Some(client) = self.client(token) else { return };
         let (path, url) = (client.remote.path.clone(), client.remote.url.clone());
@@ -72,6 +78,13 @@ impl Worker {
         if let Some(live) = self.streams.get_mut(&id) {
             live.feeder = Feeder::Connection(token);
             live.via = via.clone();
+            // Of others it is not known whether they tell the truth.
+            let firsts = firsts.iter().filter(|_| stream.is_none() && !via.is_empty());
+            for (track, first) in firsts {
+                if let Some(sequence) = first.sequence {
+                    live.stream.begins_with(*track, sequence);
+                }
+            }
         }
         self.link_feeds(&path, link, token);
         self.open_inlets(token, id);

@@ -61,6 +61,8 @@ pub(super) enum Entered {
 /// The packets of one track that wait.
 pub(super) struct Inbox {
     source: Option<u32>,
+    /// It is known with which packet a source that has not been heard yet begins.
+    expects: bool,
     /// Sequence number of the first place, or of the next packet when there is none.
     next: u16,
     places: VecDeque<Place>,
@@ -77,6 +79,7 @@ impl Default for Inbox {
     fn default() -> Inbox {
         Inbox {
             source: None,
+            expects: false,
             next: 0,
             places: VecDeque::new(),
             round_trip: FIRST_ROUND_TRIP,
@@ -212,10 +215,25 @@ impl Inbox {
         self.repaired
     }
 
-    /// What comes next is this packet of this source.
+    /// The source that waits for others' packets, or whose came last.
+    pub(super) fn source(&self) -> Option<u32> {
+        self.source
+    }
+
+    /// The source, of which nothing has come yet, begins with this packet.
+    pub(super) fn expect(&mut self, sequence: u16) {
+        if self.source.is_none() {
+            self.next = sequence;
+            self.expects = true;
+        }
+    }
+
+    /// What comes next is this packet of this source, unless it was [told](Inbox::expect) otherwise.
     pub(super) fn begin(&mut self, ssrc: u32, sequence: u16) {
         self.source = Some(ssrc);
-        self.next = sequence;
+        if !std::mem::take(&mut self.expects) {
+            self.next = sequence;
+        }
         self.places.clear();
     }
 

@@ -105,6 +105,11 @@ impl Via {
         Via(value.split(',').take(MAX_VIA).filter_map(number).collect())
     }
 
+    /// Whether no server has told of itself.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The way that is one server longer.
     pub fn through(&self, server: u64) -> Via {
         Via([server].into_iter().chain(self.0.iter().copied()).take(MAX_VIA).collect())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Audited, PPS, SPS, check, session, slice, time};
+use crate::engine::command::Command;
 use crate::engine::{Config, Engine, Event, Source, Sources, Transport, Upstream};
 use crate::io::simulated::{Clock, Host, Link, Network};
 use crate::media::sdp;
@@ -60,8 +61,11 @@ impl Net {
 
     /// Ends an engine, which takes leave of its peers.
     pub(super) fn end(&mut self, number: usize) {
-        let engine = self.engines[number].take();
-        self.clock.let_pass(|| drop(engine));
+        let engine = self.engines[number].take().expect("it lives");
+        assert!(engine.commands.send(Command::Stop).is_ok());
+        // It needs time for that, and none afterwards.
+        self.clock.sleep(Duration::from_secs(2));
+        drop(engine);
     }
 
     /// Breaks the connections between two; they may connect anew.
@@ -71,8 +75,12 @@ impl Net {
 
     /// Lets nothing through between two any more, which neither is told.
     pub(super) fn silence(&self, one: usize, other: usize) {
-        let link = Link { down: true, ..Link::default() };
-        self.network.join(&self.hosts[one], &self.hosts[other], &link);
+        self.set(one, other, &Link { down: true, ..Link::default() });
+    }
+
+    /// Puts another link between two.
+    pub(super) fn set(&self, one: usize, other: usize, link: &Link) {
+        self.network.join(&self.hosts[one], &self.hosts[other], link);
     }
 
     pub(super) fn wait_for(&self, number: usize, wanted: impl Fn(&Event) -> bool) -> Event {
@@ -183,6 +191,14 @@ impl Play {
         let (sent, had) = (&self.sent.all[begin..], &self.had.all);
         let differs = sent.iter().zip(had).position(|(sent, had)| sent != had);
         assert_eq!((had.len(), differs), (sent.len(), None));
+    }
+
+    /// What was had first are the parameter sets before a key frame, in one packet.
+    pub(super) fn begins_with_a_key_frame(&mut self) {
+        self.had.take();
+        let first = self.had.all.first().expect("it has begun");
+        let nal = crate::media::rtp::parse(first).expect("RTP").payload.start;
+        assert_eq!(first[nal] & 31, 24);
     }
 
     pub(super) fn has_ended(&mut self) -> bool {

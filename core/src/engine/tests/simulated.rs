@@ -1,5 +1,6 @@
 //! Engines over a network that loses packets, in time that passes only when all is done.
 
+use super::net::{Camera, Net, sources};
 use super::*;
 use crate::io::simulated::{Clock, Host, Link, Network};
 use crate::relay::FrameReader;
@@ -163,4 +164,27 @@ fn a_player_of_whom_nothing_is_heard_is_left_after_its_session_has_run_out() {
     assert!(left.is_some(), "it is never left");
     let after = line.course.clock.now() - down;
     assert!(after >= Duration::from_secs(30), "after {after:?}");
+}
+
+#[test]
+fn the_first_packets_of_a_stream_are_sent_again_too() {
+    for seed in 0..20 {
+        let mut net = Net::new(seed);
+        let origin = net.start();
+        let mut camera = Camera::at(net.at(origin));
+        camera.run(&net.clock, 5);
+        let node = net.start();
+        net.set(origin, node, &link(0.3, 5));
+        net.at(node).pull_from("s", &sources(&[origin], Transport::Udp)).expect("begun");
+        while net.at(node).reader("s", Duration::ZERO).is_err() {
+            camera.run(&net.clock, 1);
+        }
+        let mut play = net.play(origin, node);
+        camera.run(&net.clock, 25);
+        net.set(origin, node, &link(0.0, 0));
+        camera.run(&net.clock, 10);
+        net.clock.sleep(Duration::from_secs(2));
+        play.begins_with_a_key_frame();
+        net.check();
+    }
 }

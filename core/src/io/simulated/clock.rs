@@ -12,8 +12,7 @@ use super::world::World;
 /// has come of it, and nothing of what comes later.
 ///
 /// A call that waits for the work of an engine which needs time (dropping an [`Engine`](crate::engine::Engine),
-/// which takes leave of its peers first) never ends while a clock is held by the one who calls: see
-/// [`let_pass`](Clock::let_pass).
+/// which takes leave of its peers first) never ends while a clock is held by the one who calls: let go of it before.
 pub struct Clock {
     shared: Arc<Shared>,
     id: u64,
@@ -23,8 +22,8 @@ pub struct Clock {
 pub(super) enum Holder {
     /// Does something: time stands still.
     Busy,
-    /// Waits for a time, or for nothing that the network knows of.
-    Asleep(Option<Duration>),
+    /// Waits for a time.
+    Asleep(Duration),
 }
 
 impl Clock {
@@ -42,7 +41,9 @@ impl Clock {
     pub fn sleep(&self, time: Duration) {
         let mut world = self.shared.lock();
         let until = world.now.saturating_add(time);
-        self.sleep_until(&mut world, Some(until));
+        if let Some(holder) = world.holders.get_mut(&self.id) {
+            *holder = Holder::Asleep(until);
+        }
         loop {
             if world.settle() {
                 self.shared.changed.notify_all();
@@ -73,26 +74,6 @@ impl Clock {
             self.sleep(step.clamp(Duration::from_nanos(1), left));
         }
     }
-
-    /// Lets time pass as long as `f` runs, however much that is.
-    pub fn let_pass<T>(&self, f: impl FnOnce() -> T) -> T {
-        let mut world = self.shared.lock();
-        self.sleep_until(&mut world, None);
-        world.settle();
-        drop(world);
-        self.shared.changed.notify_all();
-        let result = f();
-        if let Some(holder) = self.shared.lock().holders.get_mut(&self.id) {
-            *holder = Holder::Busy;
-        }
-        result
-    }
-
-    fn sleep_until(&self, world: &mut World, until: Option<Duration>) {
-        if let Some(holder) = world.holders.get_mut(&self.id) {
-            *holder = Holder::Asleep(until);
-        }
-    }
 }
 
 impl Drop for Clock {
@@ -110,7 +91,7 @@ impl World {
             let now = self.now;
             let mut woken = false;
             for holder in self.holders.values_mut() {
-                if matches!(holder, Holder::Asleep(Some(until)) if *until <= now) {
+                if matches!(holder, Holder::Asleep(until) if *until <= now) {
                     *holder = Holder::Busy;
                     woken = true;
                 }
@@ -138,7 +119,7 @@ impl World {
         let arrival = self.next_arrival();
         let timers = self.backends.values().filter_map(|backend| backend.deadline());
         let sleepers = self.holders.values().filter_map(|holder| match holder {
-            Holder::Asleep(until) => *until,
+            Holder::Asleep(until) => Some(*until),
             Holder::Busy => None,
         });
         arrival.into_iter().chain(timers).chain(sleepers).min()

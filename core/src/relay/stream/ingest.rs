@@ -162,6 +162,14 @@ impl Stream {
         }
     }
 
+    /// A source of which nothing has come yet has told with which packet it begins a track: what is lost before
+    /// the first that comes is seen, and can be asked for.
+    pub fn begins_with(&mut self, track: usize, sequence: u16) {
+        if let Some(track) = self.tracks.get_mut(track) {
+            track.inbox.expect(sequence);
+        }
+    }
+
     /// Lets all packets go on that wait for others. [`fan_out`](Stream::fan_out) is to follow.
     pub fn release_held(&mut self) {
         for number in 0..self.tracks.len() {

@@ -103,7 +103,9 @@ impl Track {
     /// What is to be asked of the source now, in one compound packet: packets that are missing
     /// (RFC 4585 §6.2.1), a key frame (§6.3.1).
     pub(in crate::relay) fn request(&mut self, reporter: u32, now: Duration) -> Option<Vec<u8>> {
-        let (ssrc, shift) = self.splice.source().or(self.ssrc.map(|ssrc| (ssrc, 0)))?;
+        // The very first packets may wait for others.
+        let unspliced = self.ssrc.or(self.inbox.source()).map(|ssrc| (ssrc, 0));
+        let (ssrc, shift) = self.splice.source().or(unspliced)?;
         let mut missing = self.inbox.requests(now);
         missing.iter_mut().for_each(|sequence| *sequence = sequence.wrapping_sub(shift));
         let nack = Feedback::Nack { media: ssrc, lost: &missing };
