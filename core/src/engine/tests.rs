@@ -1,6 +1,7 @@
 //! Whole engines over loopback: everything but the codecs is real.
 
 mod audited;
+mod by_hand;
 mod end;
 mod failover;
 mod fallback;
@@ -8,16 +9,18 @@ mod key_frames;
 mod multicast;
 mod net;
 mod on_demand;
+mod publishers;
 mod pulls;
 mod simulated;
 mod sources;
 mod workers;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 pub(super) use audited::{Audited, audit, with_workers};
+use by_hand::{Client, Publisher, next_packet, play, session_of};
 
 use super::{Config, Engine, Event, Source, Transport};
 use crate::io::Backend;
@@ -175,68 +178,6 @@ fn a_backend_is_shown_with_the_reason() {
     assert_eq!((figures.backend, figures.backend_reason.as_str()), ("mio", "it was asked for"));
 }
 
-/// A client by hand.
-struct Client {
-    stream: TcpStream,
-    sequence: u32,
-}
-
-impl Client {
-    fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        Client { stream, sequence: 0 }
-    }
-
-    fn send(&mut self, line: &str, headers: &str, body: &str) {
-        self.sequence += 1;
-        let length = if body.is_empty() {
-            String::new()
-        } else {
-            format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n", body.len())
-        };
-        let request =
-            format!("{line} RTSP/1.0\r\nCSeq: {}\r\n{headers}{length}\r\n{body}", self.sequence);
-        self.stream.write_all(request.as_bytes()).expect("written");
-    }
-
-    /// Head and body of the next message.
-    fn receive(&mut self) -> String {
-        let mut bytes = Vec::new();
-        while !bytes.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            self.stream.read_exact(&mut byte).expect("an answer");
-            bytes.push(byte[0]);
-        }
-        let head = String::from_utf8_lossy(&bytes).into_owned();
-        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
-        let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a number"))];
-        self.stream.read_exact(&mut body).expect("a body");
-        head + &String::from_utf8_lossy(&body)
-    }
-
-    fn ask(&mut self, line: &str, headers: &str, body: &str) -> String {
-        self.send(line, headers, body);
-        self.receive()
-    }
-
-    /// The next interleaved frame: channel and packet.
-    fn frame(&mut self) -> (u8, Vec<u8>) {
-        let mut head = [0; 4];
-        self.stream.read_exact(&mut head).expect("a frame");
-        assert_eq!(head[0], b'$', "a message where a frame was awaited");
-        let mut data = vec![0; usize::from(u16::from_be_bytes([head[2], head[3]]))];
-        self.stream.read_exact(&mut data).expect("a packet");
-        (head[1], data)
-    }
-}
-
-fn session_of(answer: &str) -> String {
-    let line = answer.lines().find(|line| line.starts_with("Session: ")).expect("a session");
-    let id = line["Session: ".len()..].split(';').next().expect("an id");
-    format!("Session: {id}\r\n")
-}
-
 #[test]
 fn a_player_begins_at_the_key_frame_that_rtp_info_names() {
     let engine = engine();
@@ -306,51 +247,6 @@ fn first_packet_of_a_frame_reaches_a_player_before_the_second_is_sent() {
 
 /// What FFmpeg does when UDP was refused on its way, and a player that drops one of its tracks.
 #[test]
-fn a_publisher_sets_up_anew_and_a_player_gives_up_a_track() {
-    let engine = engine();
-    let address = serve(&engine);
-    let url = format!("rtsp://{address}/s");
-    let mut publisher = Client::connect(address);
-    let sdp = session().for_announce(address.ip()).to_string();
-    assert!(publisher.ask(&format!("ANNOUNCE {url}"), "", &sdp).contains("200 OK"));
-    let mut set_up = String::new();
-    for transport in ["unicast;client_port=40000-40001", "unicast;client_port=40000-40001"] {
-        let transport = format!("Transport: RTP/AVP;{transport};mode=record\r\n");
-        set_up = publisher.ask(&format!("SETUP {url}/streamid=0"), &transport, "");
-        assert!(set_up.starts_with("RTSP/1.0 200"), "{set_up}");
-    }
-    for (track, channels) in [(0, "0-1"), (1, "2-3")] {
-        let known = if track == 0 { String::new() } else { session_of(&set_up) };
-        set_up = publisher.ask(
-            &format!("SETUP {url}/streamid={track}"),
-            &format!("Transport: RTP/AVP/TCP;interleaved={channels};mode=record\r\n{known}"),
-            "",
-        );
-        assert!(set_up.starts_with("RTSP/1.0 200"), "{set_up}");
-    }
-    assert!(publisher.ask(&format!("RECORD {url}"), &session_of(&set_up), "").contains("200 OK"));
-    let packet = |channel: u8, sequence: u8| {
-        let mut data = vec![b'$', channel, 0, 16, 0x80, 0x80 | (96 + channel / 2), 0, sequence];
-        data.extend([0, 0, 0, 1, 0, 0, 0, 9 + channel, 0x65, 0x88, 1, 1]);
-        data
-    };
-    publisher.stream.write_all(&packet(0, 0)).expect("written");
-
-    let mut player = Client::connect(address);
-    let setup = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
-    let session = session_of(&player.ask(&format!("SETUP {url}/trackID=0"), setup, ""));
-    let setup = format!("Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n{session}");
-    player.ask(&format!("SETUP {url}/trackID=1"), &setup, "");
-    player.ask(&format!("PLAY {url}"), &session, "");
-    assert_eq!(player.frame().0, 0);
-    player.send(&format!("TEARDOWN {url}/trackID=0"), &session, "");
-    assert!(player.receive().starts_with("RTSP/1.0 200"));
-    publisher.stream.write_all(&[packet(0, 1), packet(2, 0)].concat()).expect("written");
-    assert_eq!(player.frame().0, 2, "only the track that is left");
-    check(&engine);
-}
-
-#[test]
 fn plain_rtp_is_taken_in_as_described_and_sent_on() {
     let engine = engine();
     // The pair above a port that was free a moment ago: another one when somebody took it since.
@@ -383,24 +279,6 @@ fn plain_rtp_is_taken_in_as_described_and_sent_on() {
 }
 
 #[test]
-fn a_path_that_is_taken_is_refused_and_the_first_publisher_goes_on() {
-    let engine = engine();
-    let url = format!("rtsp://{}/s", serve(&engine));
-    let mut source = engine.source("s", session()).expect("a source");
-    assert!(engine.source("/s/", session()).is_err());
-    let address = url["rtsp://".len()..url.len() - 2].parse().expect("an address");
-    let sdp = session().for_announce(SocketAddr::ip(&address)).to_string();
-    let refused = Client::connect(address).ask(&format!("ANNOUNCE {url}"), "", &sdp);
-    assert!(refused.starts_with("RTSP/1.0 403 Forbidden: somebody publishes"), "{refused}");
-    let told = wait_for(&engine, |event| matches!(event, Event::PublisherRefused { .. }));
-    assert!(
-        told.to_string().ends_with("may not publish at s: somebody publishes at this path already")
-    );
-    write(&mut source, 0);
-    check(&engine);
-}
-
-#[test]
 fn the_books_of_a_stream_are_closed_when_its_last_player_has_gone() {
     let engine = engine();
     let address = serve(&engine);
@@ -425,129 +303,6 @@ fn the_books_of_a_stream_are_closed_when_its_last_player_has_gone() {
     let Event::StreamClosed(stream) = closed else { unreachable!() };
     assert!(stream.ended && stream.balances() && stream.children.is_empty(), "{stream:?}");
     assert!(stream.ledger.published > 150 && stream.former_children.sent > 0, "{stream:?}");
-}
-
-/// A publisher by hand that sends interleaved.
-struct Publisher {
-    client: Client,
-    session: String,
-    ssrc: u8,
-}
-
-impl Publisher {
-    fn begin(address: SocketAddr, session: &sdp::Session, ssrc: u8) -> Publisher {
-        Publisher::begin_at(address, "s", session, ssrc)
-    }
-
-    fn begin_at(address: SocketAddr, path: &str, session: &sdp::Session, ssrc: u8) -> Publisher {
-        let url = format!("rtsp://{address}/{path}");
-        let mut client = Client::connect(address);
-        let sdp = session.for_announce(address.ip()).to_string();
-        assert!(client.ask(&format!("ANNOUNCE {url}"), "", &sdp).contains("200 OK"));
-        let set_up = client.ask(
-            &format!("SETUP {url}/streamid=0"),
-            "Transport: RTP/AVP/TCP;unicast;interleaved=0-1;mode=record\r\n",
-            "",
-        );
-        let session = session_of(&set_up);
-        assert!(client.ask(&format!("RECORD {url}"), &session, "").contains("200 OK"));
-        Publisher { client, session, ssrc }
-    }
-
-    /// Sends a packet of one NAL unit; the marker is set.
-    fn send(&mut self, sequence: u8, nal: u8) {
-        let mut packet = vec![b'$', 0, 0, 16, 0x80, 0x80 | 96, 0, sequence];
-        packet.extend([0, 0, 1, sequence, 0, 0, 0, self.ssrc, nal, 0x88, 1, 1]);
-        self.client.stream.write_all(&packet).expect("written");
-    }
-}
-
-/// Sequence number, SSRC and NAL unit header of the next packet.
-fn next_packet(player: &mut Client) -> (u16, u8, u8) {
-    let (_, data) = player.frame();
-    (u16::from_be_bytes([data[2], data[3]]), data[11], data[12])
-}
-
-fn play(address: SocketAddr) -> Client {
-    let url = format!("rtsp://{address}/s");
-    let mut player = Client::connect(address);
-    let setup = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
-    let session = session_of(&player.ask(&format!("SETUP {url}/trackID=0"), setup, ""));
-    assert!(player.ask(&format!("PLAY {url}"), &session, "").contains("200 OK"));
-    player
-}
-
-#[test]
-fn players_stay_when_a_publisher_goes_and_comes_back() {
-    let linger = Duration::from_secs(60);
-    let engine = Audited::start(Config { linger, ..Config::default() });
-    let address = serve(&engine);
-    let mut first = Publisher::begin(address, &session(), 1);
-    first.send(200, 0x65);
-    let mut player = play(address);
-    assert_eq!(next_packet(&mut player), (200, 1, 0x65));
-    drop(first);
-    wait_for(&engine, |event| matches!(event, Event::StreamInterrupted { .. }));
-
-    let mut second = Publisher::begin(address, &session(), 2);
-    wait_for(&engine, |event| matches!(event, Event::StreamResumed { .. }));
-    second.send(7, 0x41);
-    second.send(8, 0x65);
-    second.send(9, 0x41);
-    assert_eq!(next_packet(&mut player), (201, 1, 0x65), "on with a key frame, without a hole");
-    assert_eq!(next_packet(&mut player), (202, 1, 0x41));
-    let figures = engine.figures().expect("figures");
-    let dropped = figures.streams[0].ledger.dropped(crate::stats::Cause::AwaitingKey);
-    assert_eq!(dropped, 1, "what came before the key frame");
-    check(&engine);
-
-    // Its own end is an end.
-    let url = format!("rtsp://{address}/s");
-    second.client.send(&format!("TEARDOWN {url}"), &second.session, "");
-    wait_for(&engine, |event| matches!(event, Event::StreamEnded { .. }));
-}
-
-#[test]
-fn a_publisher_with_other_tracks_begins_a_stream_of_its_own() {
-    let linger = Duration::from_secs(60);
-    let engine = Audited::start(Config { linger, ..Config::default() });
-    let address = serve(&engine);
-    drop(Publisher::begin(address, &session(), 1));
-    wait_for(&engine, |event| matches!(event, Event::StreamInterrupted { .. }));
-    let mut other = session();
-    other.media.truncate(1);
-    let _second = Publisher::begin(address, &other, 2);
-    wait_for(&engine, |event| matches!(event, Event::StreamEnded { .. }));
-    wait_for(&engine, |event| matches!(event, Event::StreamStarted { .. }));
-}
-
-#[test]
-fn a_publisher_takes_over_where_that_is_allowed() {
-    let linger = Duration::from_secs(60);
-    let config = Config { linger, takeover: true, ..Config::default() };
-    let engine = Audited::start(config);
-    let address = serve(&engine);
-    let mut first = Publisher::begin(address, &session(), 1);
-    first.send(0, 0x65);
-    let mut player = play(address);
-    assert_eq!(next_packet(&mut player), (0, 1, 0x65));
-    let mut second = Publisher::begin(address, &session(), 2);
-    wait_for(&engine, |event| matches!(event, Event::StreamResumed { .. }));
-    let mut rest = Vec::new();
-    first.client.stream.read_to_end(&mut rest).expect("the first one is sent away");
-    second.send(0, 0x65);
-    assert_eq!(next_packet(&mut player), (1, 1, 0x65));
-    check(&engine);
-}
-
-#[test]
-fn a_stream_whose_source_stays_away_ends() {
-    let linger = Duration::from_millis(1);
-    let engine = Audited::start(Config { linger, ..Config::default() });
-    let address = serve(&engine);
-    drop(Publisher::begin(address, &session(), 1));
-    wait_for(&engine, |event| matches!(event, Event::StreamInterrupted { .. }));
-    wait_for(&engine, |event| matches!(event, Event::StreamEnded { .. }));
 }
 
 /// Packets must not come round to where they are sent from, nor go where nobody has asked for them.

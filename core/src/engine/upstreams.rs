@@ -11,6 +11,7 @@
 //! | `upstreams.rs` | the table of links, and what the program asks for |
 //! | `standbys.rs` | links that are to become warm, are, or fail |
 //! | `switching.rs`, `switched.rs` | from one link to another, and what is told of it |
+//! | `losing.rs` | what follows when one is gone |
 //! | `watch.rs` | what is looked for every few milliseconds |
 //! | `rhythm.rs` | how long a silence means something |
 
@@ -26,6 +27,7 @@ use super::error::Error;
 use super::role::Job;
 use super::worker::Worker;
 
+mod losing;
 mod rhythm;
 mod standbys;
 mod switched;

@@ -21,11 +21,11 @@ with_workers! {
     udp: super::pushed_and_pulled_over_udp;
     begins_where_rtp_info_says: super::a_player_begins_at_the_key_frame_that_rtp_info_names;
     cut_through: super::first_packet_of_a_frame_reaches_a_player_before_the_second_is_sent;
-    a_track_is_given_up: super::a_publisher_sets_up_anew_and_a_player_gives_up_a_track;
+    a_track_is_given_up: super::publishers::a_publisher_sets_up_anew_and_a_player_gives_up_a_track;
     plain_rtp: super::plain_rtp_is_taken_in_as_described_and_sent_on;
     books_are_closed: super::the_books_of_a_stream_are_closed_when_its_last_player_has_gone;
-    publisher_comes_back: super::players_stay_when_a_publisher_goes_and_comes_back;
-    takeover: super::a_publisher_takes_over_where_that_is_allowed;
+    publisher_comes_back: super::publishers::players_stay_when_a_publisher_goes_and_comes_back;
+    takeover: super::publishers::a_publisher_takes_over_where_that_is_allowed;
     own_ports: super::a_player_has_nothing_sent_to_ports_that_are_not_its_own;
     parent_breaks: super::failover::nothing_is_lost_when_the_connection_to_the_parent_breaks;
     parent_is_silent: super::failover::nothing_is_lost_when_the_parent_falls_silent;
