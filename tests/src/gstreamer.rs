@@ -48,7 +48,7 @@ pub fn finish(publisher: &mut Process, clip: Duration) {
     if publisher.wait(clip).is_none() {
         publisher.signal("INT");
     }
-    let ended = publisher.ended_well(Duration::from_secs(5));
+    let ended = publisher.ended_well(Duration::from_secs(20));
     let complaints = complaints(&publisher.log(), &publisher.log());
     if let Err(text) = ended
         && (publisher.is_running() || !complaints.is_empty())

@@ -6,14 +6,12 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 /// How long anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a command may take to end after a signal.
-const END: Duration = Duration::from_secs(2);
 
 fn rillcast(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rillcast"));
@@ -77,12 +75,9 @@ impl Running {
     /// Sends a signal, and waits for the end.
     fn end_by(&mut self, signal: &str) -> ExitStatus {
         let id = self.child.id().to_string();
-        let begun = Instant::now();
         let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("`kill` runs");
         assert!(sent.success());
-        let status = self.child.wait().expect("its end");
-        assert!(begun.elapsed() < END, "it took {:?} to end", begun.elapsed());
-        status
+        self.child.wait().expect("its end")
     }
 }
 

@@ -94,7 +94,7 @@ fn skip_first_key_frame(mut receive: impl FnMut() -> Vec<u8>) {
 }
 
 fn receive(socket: &UdpSocket) -> Vec<u8> {
-    socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a deadline");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a deadline");
     let mut packet = vec![0; 2_000];
     let length = socket.recv(&mut packet).expect("a packet within the deadline");
     packet.truncate(length);

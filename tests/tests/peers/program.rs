@@ -85,7 +85,7 @@ fn publishes_and_records_an_mp4() {
     publisher.succeed(CLIP);
     server.stream_ended("live");
     for player in &mut players {
-        player.succeed(Duration::from_secs(5));
+        player.succeed(Duration::from_secs(20));
     }
     judge_recording(&scene, "play-mp4", &mp4, &clip, true);
     judge_recording(&scene, "play-264", &raw, &clip, false);

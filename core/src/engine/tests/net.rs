@@ -1,14 +1,16 @@
 //! Engines over a network that delays packets and can be cut, in time that passes only when all is done.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Audited, PPS, SPS, check, session, slice, time};
+use super::{Audited, PATIENCE, PPS, SPS, check, session, slice, time};
 use crate::engine::command::Command;
 use crate::engine::{Config, Engine, Event, Source, Sources, Transport, Upstream};
 use crate::io::simulated::{Clock, Host, Link, Network};
 use crate::media::sdp;
 use crate::relay::{Kind, NextPackets, PacketReader, ReaderOptions};
 
+/// How long an engine takes at most to end, whatever its peers do.
+const TO_END: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(1);
 const LIMIT: Duration = Duration::from_secs(60);
 const DELAY: Duration = Duration::from_millis(5);
@@ -63,9 +65,12 @@ impl Net {
     pub(super) fn end(&mut self, number: usize) {
         let engine = self.engines[number].take().expect("it lives");
         assert!(engine.commands.send(Command::Stop).is_ok());
-        // It needs time for that, and none afterwards.
-        self.clock.sleep(Duration::from_secs(2));
-        drop(engine);
+        self.clock.sleep(TO_END);
+        let begun = Instant::now();
+        while engine.is_running() {
+            assert!(begun.elapsed() < PATIENCE, "it needs more than {TO_END:?} to end");
+            std::thread::yield_now();
+        }
     }
 
     /// Breaks the connections between two; they may connect anew.

@@ -188,3 +188,19 @@ fn the_first_packets_of_a_stream_are_sent_again_too() {
         net.check();
     }
 }
+
+#[test]
+fn an_engine_whose_peers_hear_nothing_ends_all_the_same() {
+    for transport in [Transport::Tcp, Transport::Udp] {
+        let mut net = Net::new(9);
+        let origin = net.start();
+        let mut camera = Camera::at(net.at(origin));
+        let (relay, node) = (net.below(&[origin], transport), net.start());
+        net.at(node).pull_from("s", &sources(&[relay], transport)).expect("begun");
+        camera.run(&net.clock, 50);
+        net.silence(origin, relay);
+        net.silence(relay, node);
+        camera.run(&net.clock, 50);
+        net.end(relay);
+    }
+}

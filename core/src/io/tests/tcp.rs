@@ -278,7 +278,6 @@ pub(super) fn with_few_descriptors(io: &mut dyn Io) {
     spare.clear();
     // The connection waited.
     event(io, |event| event.token == listener);
-    assert!(start.elapsed() < Duration::from_secs(2));
     let (_, peer) = io.accept(listener).unwrap().unwrap();
     assert_eq!(peer, client.local_addr().unwrap());
 }
