@@ -28,6 +28,17 @@ pub struct Latency {
     pub lost: u64,
 }
 
+/// What it does to the other receivers that some take nothing.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Stalled {
+    /// The 99th of a hundred of the others' as a multiple of what it is in the same repetition when all take
+    /// everything.
+    pub p99_times: Spread,
+    /// Packets for those that take nothing that were left over or skipped, in all repetitions together: it says that
+    /// they stalled.
+    pub refused: u64,
+}
+
 /// The outcome.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -35,6 +46,8 @@ pub struct Report {
     pub plan: Plan,
     /// The engine's, and the floor's.
     pub relays: Vec<Latency>,
+    /// With receivers that take nothing, where the plan has some.
+    pub stalled: Option<Stalled>,
 }
 
 /// Measures the engine and the floor in turn; `told` is called after each.
@@ -43,10 +56,24 @@ pub struct Report {
 ///
 /// As [`fanout::run`](crate::fanout::run).
 pub fn run(plan: &Plan, told: &mut dyn FnMut(&Round)) -> Result<Report, Error> {
-    let subjects = [Subject::Engine, plan.floor()];
+    let mut subjects = vec![Subject::Engine, plan.floor()];
+    if plan.stalled > 0 {
+        subjects.insert(1, Subject::Stalled);
+    }
     let rounds = measure_each(plan, &subjects, told)?;
     let relays = subjects.iter().map(|subject| of(plan, *subject, &rounds)).collect();
-    Ok(Report { plan: plan.clone(), relays })
+    let stalled = (plan.stalled > 0).then(|| compare(&rounds));
+    Ok(Report { plan: plan.clone(), relays, stalled })
+}
+
+fn compare(rounds: &[Round]) -> Stalled {
+    let of = |subject| rounds.iter().filter(move |round| round.subject == subject);
+    let p99 = |round: &Round| quantile(&round.latencies, 99.0);
+    let pairs = of(Subject::Stalled).zip(of(Subject::Engine));
+    Stalled {
+        p99_times: Spread::of(pairs.map(|(with, without)| p99(with) / p99(without))),
+        refused: of(Subject::Stalled).map(|round| round.refused).sum(),
+    }
 }
 
 fn of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Latency {
@@ -92,6 +119,15 @@ impl fmt::Display for Report {
             ms.iter().try_for_each(|ms| write!(f, " {ms:>8.2}"))?;
             let Spread { median, min, max } = p99_ms;
             writeln!(f, " {:>22} {lost:>6}", format!("{median:.2} ({min:.2}-{max:.2})"))?;
+        }
+        if let Some(Stalled { p99_times, refused }) = self.stalled {
+            let Spread { median, min, max } = p99_times;
+            writeln!(
+                f,
+                "stalled: {} % of the receivers take nothing ({refused} packets stayed behind); p99 of the others {median:.2} \
+                 ({min:.2}-{max:.2}) times what it is when all take everything",
+                self.plan.stalled
+            )?;
         }
         Ok(())
     }

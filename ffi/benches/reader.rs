@@ -39,6 +39,7 @@ fn frames() -> Frames {
     let load = Load {
         streams: 1,
         children: 0,
+        stalled: 0,
         transport: Transport::Udp,
         bitrate: 2_000_000,
         fps: 30,

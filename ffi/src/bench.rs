@@ -89,6 +89,7 @@ impl rill_bench_config {
         Ok(Load {
             streams: 1,
             children: self.children as usize,
+            stalled: 0,
             transport,
             bitrate: self.bitrate,
             fps: self.fps,

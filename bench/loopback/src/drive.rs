@@ -74,7 +74,7 @@ pub fn drive<U, E: From<Error>>(
     let (after, used_after) = (arrived()?, usage()?);
     let elapsed = began.elapsed();
 
-    let expected = first + sent * load.children as u64;
+    let expected = first + sent * load.served() as u64;
     let deadline = Instant::now() + DRAIN;
     let mut packets = after.packets;
     while packets < expected && Instant::now() < deadline {

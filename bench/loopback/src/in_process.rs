@@ -74,6 +74,7 @@ mod tests {
             let load = Load {
                 streams: 2,
                 children: 3,
+                stalled: 0,
                 transport,
                 bitrate: 500_000,
                 fps: 25,

@@ -20,6 +20,7 @@ mod pin;
 mod ports;
 mod receivers;
 mod source;
+mod stalled;
 
 pub use attach::{attach, connect};
 pub use drive::{Driven, drive};
@@ -47,6 +48,9 @@ pub struct Load {
     pub streams: usize,
     /// Receivers of each.
     pub children: usize,
+    /// How many of these take nothing, over TCP: connections that nobody reads. They count neither as receivers that
+    /// are missed something nor otherwise.
+    pub stalled: usize,
     /// How they receive.
     pub transport: Transport,
     /// Bits of RTP payload a second.
@@ -63,6 +67,11 @@ impl Load {
     /// Receivers of all streams.
     pub fn receivers(&self) -> usize {
         self.streams.saturating_mul(self.children)
+    }
+
+    /// Receivers of each stream that take what they are sent.
+    pub fn served(&self) -> usize {
+        self.children.saturating_sub(self.stalled)
     }
 
     /// The same receivers, all of one stream.

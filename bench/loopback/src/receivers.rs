@@ -11,6 +11,7 @@ use rillcast::io::{Io, Lanes, Mmsg, Token, UdpOptions};
 use rillcast::ring::Pool;
 
 use super::source::sent_at;
+use super::stalled::Stalled;
 use super::{Error, Load, Transport, doing};
 
 /// How long arrivals gather before the next look. Without it the relay, on the same machine, would pay
@@ -43,6 +44,8 @@ pub struct Receivers {
     arrived: Arc<Mutex<Arrived>>,
     /// Connections of players that have begun. The thread ends with it.
     connections: Option<Sender<(TcpStream, Vec<u8>)>>,
+    /// Where those connect to that take nothing.
+    _stalled: Option<Stalled>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -55,6 +58,7 @@ impl Receivers {
     pub fn start(load: &Load, epoch: Instant) -> Result<Receivers, Error> {
         let mut thread = Thread::new(epoch)?;
         let mut addresses = Vec::with_capacity(load.receivers());
+        let mut stalled = None;
         match load.transport {
             Transport::Udp => {
                 for _ in 0..load.receivers() {
@@ -72,9 +76,22 @@ impl Receivers {
                     .map_err(doing("listen for the relay's connections"))?;
                 addresses.resize(load.receivers(), address);
                 thread.listener = Some(token);
+                if load.stalled > 0 {
+                    let taker = Stalled::start(load.stalled)?;
+                    // Evenly among the others: a relay serves them in their order.
+                    for number in 0..load.stalled {
+                        let place = number * addresses.len() / load.stalled;
+                        if let Some(address) = addresses.get_mut(place) {
+                            *address = taker.address;
+                        }
+                    }
+                    stalled = Some(taker);
+                }
             }
         }
-        thread.spawn(addresses)
+        let mut receivers = thread.spawn(addresses)?;
+        receivers._stalled = stalled;
+        Ok(receivers)
     }
 
     /// RTSP players: `play` opens the session of each, with the ports that it is to receive at over UDP, and
@@ -176,7 +193,8 @@ impl Thread {
             .name("receivers".into())
             .spawn(move || self.run(&begun))
             .map_err(doing("start the receivers' thread"))?;
-        Ok(Receivers { addresses, arrived, connections: Some(connections), thread: Some(thread) })
+        let connections = Some(connections);
+        Ok(Receivers { addresses, arrived, connections, _stalled: None, thread: Some(thread) })
     }
 
     fn run(mut self, begun: &Receiver<(TcpStream, Vec<u8>)>) {

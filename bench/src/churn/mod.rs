@@ -22,7 +22,7 @@ mod stream;
 
 pub use report::{Report, Times};
 
-use players::Players;
+pub(crate) use players::Players;
 use stream::Stream;
 
 /// What is measured.

@@ -32,6 +32,8 @@ struct Player {
     /// When it connected, or began to leave.
     since: Instant,
     connected: bool,
+    /// Its session is set up, and it does not play.
+    held: bool,
     playing: bool,
     /// A packet has come.
     served: bool,
@@ -42,10 +44,12 @@ struct Player {
     pair: Option<[Token; 2]>,
 }
 
-pub(super) struct Players {
+pub(crate) struct Players {
     io: Mmsg,
     server: SocketAddr,
     transport: Transport,
+    /// Whether those that come do not begin to play.
+    hold: bool,
     epoch: Instant,
     players: HashMap<Token, Player>,
     /// Players by their UDP sockets.
@@ -67,11 +71,12 @@ fn refused(source: std::io::Error) -> Error {
 }
 
 impl Players {
-    pub(super) fn new(server: SocketAddr, transport: Transport) -> Result<Players, Error> {
+    pub(crate) fn new(server: SocketAddr, transport: Transport) -> Result<Players, Error> {
         Ok(Players {
             io: Mmsg::new().map_err(refused)?,
             server,
             transport,
+            hold: false,
             epoch: Instant::now(),
             players: HashMap::new(),
             sockets: HashMap::new(),
@@ -87,15 +92,20 @@ impl Players {
         std::mem::take(&mut self.told)
     }
 
+    /// Whether those that come from now on do not play when their session is set up.
+    pub(crate) fn hold(&mut self, hold: bool) {
+        self.hold = hold;
+    }
+
     /// One more begins to come.
-    pub(super) fn come(&mut self) -> Result<(), Error> {
+    pub(crate) fn come(&mut self) -> Result<(), Error> {
         let url = Url::parse(&format!("rtsp://{}/{PATH}", self.server));
         let url = url.map_err(|error| failed(&error))?;
         let transports = match self.transport {
             Transport::Udp => Transports::Udp,
             Transport::Tcp => Transports::Tcp,
         };
-        let config = ClientConfig { transports, ..ClientConfig::default() };
+        let config = ClientConfig { transports, hold: self.hold, ..ClientConfig::default() };
         // The seed is for Digest authentication, which nobody asks for here.
         let session = ClientSession::play(url, config, [0; 16], self.epoch.elapsed());
         let token = self.io.connect(self.server).map_err(refused)?;
@@ -103,6 +113,7 @@ impl Players {
             session,
             since: Instant::now(),
             connected: false,
+            held: false,
             playing: false,
             served: false,
             leaving: false,
@@ -126,7 +137,7 @@ impl Players {
     }
 
     /// Goes on until a moment.
-    pub(super) fn run_until(&mut self, moment: Instant) -> Result<(), Error> {
+    pub(crate) fn run_until(&mut self, moment: Instant) -> Result<(), Error> {
         loop {
             // At least once: who is late must not leave the players unserved.
             let left = moment.saturating_duration_since(Instant::now());
@@ -137,9 +148,10 @@ impl Players {
         }
     }
 
-    /// Goes on until everybody who came plays and everybody who was to leave has left.
-    pub(super) fn settle(&mut self, deadline: Instant) -> Result<(), Error> {
-        let settled = |player: &Player| player.playing && player.served && !player.leaving;
+    /// Goes on until everybody who came plays, or is there and does not want to, and everybody who was to leave has left.
+    pub(crate) fn settle(&mut self, deadline: Instant) -> Result<(), Error> {
+        let settled =
+            |player: &Player| player.held || (player.playing && player.served && !player.leaving);
         while !self.players.values().all(settled) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -304,7 +316,12 @@ impl Players {
                     self.order.push_back(token);
                 }
             }
-            ClientEvent::TrackReady { .. } | ClientEvent::Announced | ClientEvent::Held => {}
+            ClientEvent::Held => {
+                if let Some(player) = self.players.get_mut(&token) {
+                    player.held = true;
+                }
+            }
+            ClientEvent::TrackReady { .. } | ClientEvent::Announced => {}
             ClientEvent::Closed => self.gone(token),
             ClientEvent::Failed(error) => return Err(failed(&error)),
             ClientEvent::Redirected(_) => return Err(failed(&"it is sent elsewhere")),

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use rillcast::io::Backend;
 use rillcast_loopback::{Load, Processors, pin_to};
 
 mod calls;
@@ -32,19 +33,24 @@ mod relay;
 mod report;
 mod round;
 mod rtsp;
+pub mod scaling;
 mod sink;
 
 pub use growth::Growth;
+pub(crate) use process::Process;
 pub use relay::relay;
 pub use report::{Figures, Report, Spread};
 pub use rillcast_loopback::Transport;
 pub use round::Round;
+pub(crate) use rtsp::play;
 
 /// Who relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Subject {
     /// The engine.
     Engine,
+    /// The engine, while some of the receivers take nothing: see [`Plan::stalled`].
+    Stalled,
     /// The engine, with one stream for all receivers where there are several.
     OneStream,
     /// C, the best for the transport, with one stream for all receivers where there are several.
@@ -79,12 +85,17 @@ pub struct Plan {
     pub streams: usize,
     /// Receivers of each.
     pub children: usize,
+    /// Of a hundred receivers so many take nothing while [`Subject::Stalled`] is measured, over TCP.
+    pub stalled: usize,
     /// How they receive.
     pub transport: Transport,
     /// Bits of RTP payload a second.
     pub bitrate: u32,
     /// Frames a second.
     pub fps: u32,
+    /// What packets are carried by in the engine.
+    #[serde(serialize_with = "by_name")]
+    pub backend: Backend,
     /// Fan-out threads of the engine. With any, the relays are not kept on one processor.
     pub workers: usize,
     /// Whether UDP receivers let the kernel join packets (GRO), as this engine's ingest does.
@@ -111,11 +122,22 @@ impl Plan {
         Load {
             streams: self.streams.max(1),
             children: self.children,
+            stalled: 0,
             transport: self.transport,
             bitrate: self.bitrate,
             fps: self.fps,
             gro: self.gro,
             duration: Duration::from_secs_f64(self.seconds.max(0.1)),
+        }
+    }
+
+    /// What goes to the receivers when this one relays.
+    pub(crate) fn load_of(&self, subject: Subject) -> Load {
+        let load = self.load();
+        match subject {
+            Subject::OneStream | Subject::FloorOneStream => load.of_one_stream(),
+            Subject::Stalled => Load { stalled: self.children * self.stalled / 100, ..load },
+            _ => load,
         }
     }
 
@@ -145,6 +167,7 @@ impl Plan {
     pub fn name(&self, subject: Subject) -> &str {
         match subject {
             Subject::Engine => "engine",
+            Subject::Stalled => "stalled",
             Subject::OneStream => "1 stream",
             Subject::FloorOneStream => "C, 1",
             Subject::Sendto => "sendto",
@@ -159,6 +182,10 @@ impl Plan {
     fn processors(&self) -> Option<Processors> {
         Processors::choose().filter(|_| self.workers == 0)
     }
+}
+
+fn by_name<S: serde::Serializer>(backend: &Backend, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(backend.name())
 }
 
 /// Why nothing could be measured.

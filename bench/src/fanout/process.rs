@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::iter::Sum;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -14,7 +15,7 @@ use super::relay::{Done, Ready, Task};
 use super::{Error, Peer, Plan, doing};
 
 /// A relay that runs. Dropping it ends it.
-pub(super) struct Process {
+pub(crate) struct Process {
     /// What it is called in the report.
     name: String,
     child: Child,
@@ -23,18 +24,28 @@ pub(super) struct Process {
     /// The description of the stream, where it was given one as a file.
     description: Option<PathBuf>,
     /// Where it takes the streams.
-    pub(super) ingests: Vec<SocketAddr>,
+    pub(crate) ingests: Vec<SocketAddr>,
 }
 
 /// What a process has used up so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// Processor time, in nanoseconds.
     pub(super) cpu: u64,
     /// Times that it gave up, or lost, its processor.
     pub(super) switches: u64,
     /// Bytes in memory.
-    pub(super) resident: u64,
+    pub(crate) resident: u64,
+}
+
+impl Sum for Usage {
+    fn sum<I: Iterator<Item = Usage>>(usages: I) -> Usage {
+        usages.fold(Usage::default(), |sum, one| Usage {
+            cpu: sum.cpu + one.cpu,
+            switches: sum.switches + one.switches,
+            resident: sum.resident + one.resident,
+        })
+    }
 }
 
 impl Process {
@@ -59,7 +70,7 @@ impl Process {
     }
 
     /// Starts another relay by its command, and returns where it awaits players.
-    pub(super) fn peer(Peer { name, command }: &Peer) -> Result<(Process, SocketAddr), Error> {
+    pub(crate) fn peer(Peer { name, command }: &Peer) -> Result<(Process, SocketAddr), Error> {
         let (rtp, rtsp) = (free_pair()?, free_tcp_port()?);
         let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let sdp = std::env::temp_dir().join(format!("rillcast-bench-{rtp}.sdp"));
@@ -79,7 +90,7 @@ impl Process {
     }
 
     /// Says who it was that did not do its part, and whether it has ended over it.
-    pub(super) fn blame(&mut self, error: Error) -> Error {
+    pub(crate) fn blame(&mut self, error: Error) -> Error {
         let ended = match self.child.try_wait() {
             Ok(Some(status)) => format!(" has ended ({status})"),
             _ => String::new(),
@@ -88,7 +99,7 @@ impl Process {
     }
 
     /// Whether it has not ended.
-    pub(super) fn runs(&mut self) -> bool {
+    pub(crate) fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
@@ -97,7 +108,7 @@ impl Process {
         Calls::of(self.child.id())
     }
 
-    pub(super) fn usage(&self) -> Result<Usage, Error> {
+    pub(crate) fn usage(&self) -> Result<Usage, Error> {
         let pid = self.child.id();
         let mut usage = Usage::default();
         let tasks = fs::read_dir(format!("/proc/{pid}/task"));

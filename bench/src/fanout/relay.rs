@@ -8,7 +8,7 @@ use rillcast::engine::{Config, Engine};
 use rillcast_loopback::{attach, connect};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Subject, Transport, doing};
+use super::{Error, Plan, Subject, Transport, doing};
 use crate::floor::{self, Children};
 
 /// What a relay is told on its standard input, as one line of JSON. It relays until the input ends.
@@ -16,11 +16,21 @@ use crate::floor::{self, Children};
 pub(super) struct Task {
     pub(super) subject: Subject,
     pub(super) transport: Transport,
+    /// What packets are carried by in the engine, by its name.
+    pub(super) backend: String,
     /// Fan-out threads of the engine.
     pub(super) workers: usize,
     pub(super) streams: usize,
     /// Of all streams, the first one's first.
     pub(super) children: Vec<SocketAddr>,
+}
+
+impl Task {
+    /// One stream to these.
+    pub(super) fn of(plan: &Plan, subject: Subject, children: Vec<SocketAddr>) -> Task {
+        let Plan { transport, backend, workers, .. } = *plan;
+        Task { subject, transport, backend: backend.to_string(), workers, streams: 1, children }
+    }
 }
 
 /// What it says when it is ready, as one line of JSON on its standard output.
@@ -33,7 +43,7 @@ pub(super) struct Ready {
 /// What it says at the end.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Done {
-    /// Packets that it could not hand to the kernel.
+    /// Packets that it could not hand to the kernel, or not yet.
     pub(super) refused: u64,
 }
 
@@ -48,7 +58,7 @@ pub fn relay() -> Result<(), Error> {
     let task: Task = serde_json::from_str(&line)
         .map_err(|error| Error::Relay(format!("what to relay cannot be read: {error}")))?;
     let done = match task.subject {
-        Subject::Engine | Subject::OneStream => by_engine(task)?,
+        Subject::Engine | Subject::Stalled | Subject::OneStream => by_engine(task)?,
         Subject::Peer(_) => return Err(Error::Relay("another relay has a command".into())),
         _ => by_floor(task)?,
     };
@@ -63,6 +73,7 @@ fn say(what: &impl Serialize) -> Result<(), Error> {
 
 fn by_engine(task: Task) -> Result<Done, Error> {
     let config = Config {
+        backend: task.backend.parse().map_err(Error::Relay)?,
         workers: task.workers,
         max_connections: task.children.len().max(100),
         max_streams: task.streams,
@@ -74,7 +85,11 @@ fn by_engine(task: Task) -> Result<Done, Error> {
     until_told();
     let figures = engine.figures()?;
     let children = figures.streams.iter().flat_map(|stream| &stream.children);
-    Ok(Done { refused: children.map(|child| child.ledger.too_slow + child.ledger.refused).sum() })
+    let kept = children.map(|child| {
+        let ledger = child.ledger;
+        ledger.too_slow + ledger.refused + ledger.waiting
+    });
+    Ok(Done { refused: kept.sum() })
 }
 
 fn by_floor(task: Task) -> Result<Done, Error> {

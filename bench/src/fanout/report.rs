@@ -104,8 +104,8 @@ fn figures_of(plan: &Plan, subject: Subject, rounds: &[Round]) -> Figures {
     // The best of what is written in C, repetition by repetition.
     let floor = |repetition: usize| {
         let in_c = |subject| {
-            use Subject::{Engine, FloorOneStream, OneStream, Peer};
-            !matches!(subject, Engine | OneStream | FloorOneStream | Peer(_))
+            use Subject::{Engine, FloorOneStream, OneStream, Peer, Stalled};
+            !matches!(subject, Engine | Stalled | OneStream | FloorOneStream | Peer(_))
         };
         let same = |round: &&Round| round.repetition == repetition && in_c(round.subject);
         rounds.iter().filter(same).map(|round| round.cpu_ns).fold(f64::INFINITY, f64::min)

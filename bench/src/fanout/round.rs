@@ -25,7 +25,7 @@ pub struct Round {
     pub packets: u64,
     /// Packets that did not, from first to last.
     pub lost: u64,
-    /// Packets that the relay could not hand to the kernel.
+    /// Packets that the relay could not hand to the kernel, or not yet at the end.
     pub refused: u64,
     /// The relaying process's processor time for each, in nanoseconds.
     pub cpu_ns: f64,
@@ -81,10 +81,7 @@ pub(super) fn measure(
     processors: Option<Processors>,
 ) -> Result<Round, Error> {
     let epoch = Instant::now();
-    let load = match subject {
-        Subject::OneStream | Subject::FloorOneStream => plan.load().of_one_stream(),
-        _ => plan.load(),
-    };
+    let load = plan.load_of(subject);
     let (process, audience, mut source) = match subject {
         Subject::Peer(index) => {
             let Some(peer) = plan.peers.get(index) else {
@@ -105,8 +102,7 @@ pub(super) fn measure(
         _ => {
             let audience = Audience::of(plan, &load, epoch)?;
             let children = audience.addresses().to_vec();
-            let Plan { transport, workers, .. } = *plan;
-            let task = Task { subject, transport, workers, streams: load.streams, children };
+            let task = Task { streams: load.streams, ..Task::of(plan, subject, children) };
             let process = Processors::at_relay(processors, || Process::start(plan, &task))?;
             let source = Source::new(&load, &process.ingests, epoch)?;
             (process, audience, source)

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Plays the stream at `address`; retries while it is not there yet, and `runs` says that the relay is. Gives the connection, with which the session
 /// ends, and what has come behind the answer to PLAY.
-pub(super) fn play(
+pub(crate) fn play(
     address: SocketAddr,
     transport: Transport,
     ports: Option<(u16, u16)>,

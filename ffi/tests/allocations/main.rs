@@ -28,6 +28,7 @@ fn read(sdp: &CStr, format: rill_format) -> (usize, u64, String) {
     let load = Load {
         streams: 1,
         children: 0,
+        stalled: 0,
         transport: Transport::Udp,
         bitrate: 2_000_000,
         fps: 30,

@@ -58,6 +58,27 @@ fn frames_and_the_ring_have_their_times() {
 }
 
 #[test]
+fn those_that_take_nothing_are_told_apart() {
+    let load = ["latency", "--children", "8", "--transport", "tcp", "--stalled", "25"];
+    let short = ["--seconds", "1", "--repetitions", "1"];
+    let latency = result(&[&load[..], &short].concat());
+    assert!(latency["stalled"]["refused"].as_u64() > Some(0), "{latency}");
+    let relays = latency["relays"].as_array().expect("the result has relays");
+    assert_eq!(relays.len(), 3, "{latency}");
+    // The others get everything.
+    assert!(relays.iter().all(|relay| relay["lost"] == 0), "{latency}");
+}
+
+#[test]
+fn players_have_their_memory() {
+    let memory = ["memory", "--from", "2", "--children", "6", "--repetitions", "1"];
+    let memory = result(&memory);
+    let rows = memory["rows"].as_array().expect("the result has rows");
+    assert_eq!(rows.len(), 4, "{memory}");
+    assert!(rows.iter().all(|row| row["bytes"]["median"].is_number()), "{memory}");
+}
+
+#[test]
 fn nodes_tell_what_the_paper_measured() {
     let experiment = ["omnicast", "--experiment"];
     let chain = ["connection", "--nodes", "3", "--rounds", "1"];

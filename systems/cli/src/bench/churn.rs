@@ -2,11 +2,10 @@
 
 use clap::Args;
 use rillcast_bench::churn::{self, Phase, Plan};
-use rillcast_bench::fanout;
 use serde::Serialize;
 
 use super::Outcome;
-use super::fanout::Transport;
+use super::load::{Transport, failed};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -63,19 +62,9 @@ pub(super) fn run(args: ChurnArgs, output: Output) -> Result<(), Failure> {
         bitrate: args.bitrate,
     };
     let mut told = |phase: Phase| output.line(&Progress { event: "phase", phase });
-    let report = churn::run(&plan, &mut told);
-    let report = report.map_err(|error| Failure::runtime(error.to_string()))?;
+    let report = churn::run(&plan, &mut told).map_err(failed)?;
     output.line(&Outcome::of(report));
     Ok(())
-}
-
-impl From<Transport> for fanout::Transport {
-    fn from(transport: Transport) -> fanout::Transport {
-        match transport {
-            Transport::Udp => fanout::Transport::Udp,
-            Transport::Tcp => fanout::Transport::Tcp,
-        }
-    }
 }
 
 /// Something is measured from now on.

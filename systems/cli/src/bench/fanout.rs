@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use rillcast_bench::fanout::{self, Error, Growth, Peer, Plan, Round};
+use clap::Args;
+use rillcast_bench::fanout::{self, Growth, Peer, Plan, Round};
 use serde::Serialize;
 
 use super::Outcome;
+use super::load::{AudienceArgs, StreamArgs, Transport, failed, room_for};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -22,15 +23,6 @@ Examples:
 
 Close other programs before: the figures are of this machine as it is.";
 
-/// How the packets go to the receivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Transport {
-    /// Datagrams
-    Udp,
-    /// Interleaved RTP in TCP connections
-    Tcp,
-}
-
 /// One stream to many receivers: processor time per packet, beside the floor written in C
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -44,25 +36,8 @@ pub(super) struct FanoutArgs {
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "200", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     children: Vec<u32>,
 
-    /// How they receive
-    #[arg(long, value_enum, default_value_t = Transport::Udp)]
-    transport: Transport,
-
-    /// Bits a second of the stream
-    #[arg(long, value_name = "BITS", default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(10_000..=100_000_000))]
-    bitrate: u32,
-
-    /// Frames a second
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
-    fps: u32,
-
-    /// Let the kernel join packets at the receivers (UDP)
-    #[arg(long)]
-    gro: bool,
-
-    /// Fan-out threads of the engine. With any, the relays are not kept on one processor
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=256))]
-    workers: u16,
+    #[command(flatten)]
+    audience: AudienceArgs,
 
     /// Send to nowhere by a device that segments, instead of to receivers on this machine: a pair of virtual
     /// interfaces, the far one in a network namespace that drops what comes. Needs root, `ip` and `nft` (UDP)
@@ -80,13 +55,8 @@ pub(super) struct FanoutArgs {
     #[arg(long, value_name = "NAME=COMMAND", value_parser = peer)]
     peer: Vec<Peer>,
 
-    /// Seconds that each relay is measured each time
-    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3600))]
-    seconds: u32,
-
-    /// How many times each is measured, in turn
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    repetitions: u32,
+    #[command(flatten)]
+    stream: StreamArgs,
 }
 
 /// What is started as the process that relays.
@@ -95,29 +65,19 @@ pub(super) fn relay() -> Result<(), Failure> {
 }
 
 pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
-    if args.sink && args.transport == Transport::Tcp {
+    if args.sink && args.audience.transport == Transport::Tcp {
         return Err(Failure::usage("--sink takes datagrams only: leave --transport tcp out"));
     }
     let most =
         u64::from(args.children.iter().max().copied().unwrap_or(1)) * u64::from(args.streams);
     room_for(most, args.streams.into())?;
-    let program = this_program()?;
     let mut reports = Vec::new();
     for children in args.children {
         let plan = Plan {
             streams: args.streams as usize,
-            children: children as usize,
-            transport: args.transport.into(),
-            bitrate: args.bitrate,
-            fps: args.fps,
-            workers: args.workers.into(),
-            gro: args.gro,
             sink: args.sink,
-            seconds: f64::from(args.seconds),
-            repetitions: args.repetitions as usize,
             peers: args.peer.clone(),
-            program: program.clone(),
-            arguments: vec!["bench".into(), "relay".into()],
+            ..args.audience.plan(args.stream.plan(children)?)
         };
         let mut told = |round: &Round| {
             let relay = plan.name(round.subject);
@@ -137,23 +97,6 @@ pub(super) fn run(args: FanoutArgs, output: Output) -> Result<(), Failure> {
     }
 }
 
-/// Sees to it that so many receivers and streams can be had.
-pub(super) fn room_for(receivers: u64, streams: u64) -> Result<(), Failure> {
-    // A player has a connection and two sockets, a stream two.
-    let descriptors = receivers * 3 + streams * 2 + 100;
-    if rlimit::increase_nofile_limit(descriptors).is_ok_and(|limit| limit < descriptors) {
-        let text = format!("{receivers} receivers need {descriptors} open files: ulimit -n");
-        return Err(Failure::runtime(text));
-    }
-    Ok(())
-}
-
-/// What is started as a relay.
-pub(super) fn this_program() -> Result<PathBuf, Failure> {
-    std::env::current_exe()
-        .map_err(|error| Failure::runtime(format!("this program cannot be found: {error}")))
-}
-
 fn peer(text: &str) -> Result<Peer, String> {
     match text.split_once('=') {
         Some((name, command)) if !name.is_empty() && !command.trim().is_empty() => {
@@ -161,10 +104,6 @@ fn peer(text: &str) -> Result<Peer, String> {
         }
         _ => Err("write it as NAME=COMMAND".into()),
     }
-}
-
-pub(super) fn failed(error: Error) -> Failure {
-    Failure::runtime(error.to_string())
 }
 
 /// One relay was measured once.

@@ -6,63 +6,45 @@ use rillcast_bench::latency;
 use serde::Serialize;
 
 use super::Outcome;
-use super::fanout::{Transport, failed, room_for, this_program};
+use super::load::{AudienceArgs, StreamArgs, Transport, failed, room_for};
 use crate::failure::Failure;
 use crate::output::Output;
 
+const EXAMPLES: &str = "\
+Examples:
+  rillcast bench latency                                    1,000 receivers by UDP
+  rillcast bench latency --transport tcp --stalled 10       of whom 100 take nothing, every other turn
+
+Close other programs before: the figures are of this machine as it is.";
+
 /// One stream to many receivers: how long whole frames take
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct LatencyArgs {
     /// How many receivers there are
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     children: u32,
 
-    /// How they receive
-    #[arg(long, value_enum, default_value_t = Transport::Udp)]
-    transport: Transport,
+    /// Of a hundred receivers so many take nothing, in turns of their own: what it does to the others (TCP)
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=90))]
+    stalled: u8,
 
-    /// Bits a second of the stream
-    #[arg(long, value_name = "BITS", default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(10_000..=100_000_000))]
-    bitrate: u32,
+    #[command(flatten)]
+    audience: AudienceArgs,
 
-    /// Frames a second
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
-    fps: u32,
-
-    /// Let the kernel join packets at the receivers (UDP)
-    #[arg(long)]
-    gro: bool,
-
-    /// Fan-out threads of the engine. With any, the relays are not kept on one processor
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=256))]
-    workers: u16,
-
-    /// Seconds that each relay is measured each time
-    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3600))]
-    seconds: u32,
-
-    /// How many times each is measured, in turn
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    repetitions: u32,
+    #[command(flatten)]
+    stream: StreamArgs,
 }
 
 pub(super) fn run(args: LatencyArgs, output: Output) -> Result<(), Failure> {
+    if args.stalled > 0 && args.audience.transport == Transport::Udp {
+        return Err(Failure::usage(
+            "--stalled is for --transport tcp: over UDP nobody can take nothing",
+        ));
+    }
     room_for(args.children.into(), 1)?;
-    let plan = Plan {
-        streams: 1,
-        children: args.children as usize,
-        transport: args.transport.into(),
-        bitrate: args.bitrate,
-        fps: args.fps,
-        workers: args.workers.into(),
-        gro: args.gro,
-        sink: false,
-        seconds: f64::from(args.seconds),
-        repetitions: args.repetitions as usize,
-        peers: Vec::new(),
-        program: this_program()?,
-        arguments: vec!["bench".into(), "relay".into()],
-    };
+    let plan = args.audience.plan(args.stream.plan(args.children)?);
+    let plan = Plan { stalled: args.stalled.into(), ..plan };
     let mut told = |round: &Round| {
         let (relay, repetition) = (plan.name(round.subject), round.repetition);
         output.line(&Progress { event: "round", relay, repetition, lost: round.lost });

@@ -3,8 +3,11 @@
 mod churn;
 mod fanout;
 mod latency;
+mod load;
+mod memory;
 mod omnicast;
 mod ring;
+mod scaling;
 mod topology;
 
 use std::fmt;
@@ -29,6 +32,10 @@ enum Measurement {
     Fanout(fanout::FanoutArgs),
     /// One stream to many receivers: how long whole frames take
     Latency(latency::LatencyArgs),
+    /// As many packets as go through: how much more it is with more workers
+    Scaling(scaling::ScalingArgs),
+    /// What a player takes of the memory of `rillcast serve`, idle and playing
+    Memory(memory::MemoryArgs),
     /// The ring: what a packet costs to publish and to read
     Ring(ring::RingArgs),
     /// Players that come all at once, and that come and go: how long they wait
@@ -46,6 +53,8 @@ pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
     match args.measurement {
         Measurement::Fanout(args) => fanout::run(args, output),
         Measurement::Latency(args) => latency::run(args, output),
+        Measurement::Scaling(args) => scaling::run(args, output),
+        Measurement::Memory(args) => memory::run(args, output),
         Measurement::Ring(args) => ring::run(args, output),
         Measurement::Churn(args) => churn::run(args, output),
         Measurement::Topology(args) => topology::run(args, output),

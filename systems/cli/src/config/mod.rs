@@ -16,6 +16,6 @@ mod values;
 pub(crate) use file::parse;
 pub(crate) use file::{Watched, read};
 pub(crate) use flags::{file_argument, with_file};
-pub(crate) use options::Options;
+pub(crate) use options::{Options, backends};
 pub(crate) use print::print;
 pub(crate) use values::{HttpAddress, RtspUrl, StreamPath};

@@ -202,7 +202,7 @@ pub(crate) struct Options {
 }
 
 /// The backends by name, so that shells can complete them.
-fn backends() -> impl TypedValueParser<Value = Backend> {
+pub(crate) fn backends() -> impl TypedValueParser<Value = Backend> {
     PossibleValuesParser::new(Backend::ALL.map(Backend::name)).try_map(|name| name.parse())
 }
 
