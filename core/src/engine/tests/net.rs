@@ -12,7 +12,7 @@ use crate::relay::{Kind, NextPackets, PacketReader, ReaderOptions};
 /// How long an engine takes at most to end, whatever its peers do.
 const TO_END: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(1);
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 const DELAY: Duration = Duration::from_millis(5);
 
 /// Engines, each with a host of its own.
@@ -102,7 +102,11 @@ impl Net {
             let reader =
                 || self.at(at).packet_reader("s", Duration::ZERO, ReaderOptions::default());
             let reader = self.clock.until(LIMIT, TICK, || reader().ok());
-            Packets { reader: reader.expect("the stream in time"), all: Vec::new() }
+            Packets {
+                reader: reader.expect("the stream in time"),
+                all: Vec::new(),
+                arrivals: Vec::new(),
+            }
         });
         Play { sent, had }
     }
@@ -165,6 +169,7 @@ pub(super) struct Play {
 struct Packets {
     reader: PacketReader,
     all: Vec<Vec<u8>>,
+    arrivals: Vec<Duration>,
 }
 
 impl Packets {
@@ -175,8 +180,10 @@ impl Packets {
             match self.reader.next(Duration::ZERO, usize::MAX, &mut packets) {
                 NextPackets::Packets(_) => {}
                 NextPackets::TimedOut | NextPackets::Ended => {
-                    let media = packets.iter().filter(|packet| packet.kind == Kind::Rtp);
-                    self.all.extend(media.map(|packet| packet.data().to_vec()));
+                    for packet in packets.iter().filter(|packet| packet.kind == Kind::Rtp) {
+                        self.all.push(packet.data().to_vec());
+                        self.arrivals.push(packet.arrival);
+                    }
                     return self.reader.next(Duration::ZERO, 1, &mut packets) == NextPackets::Ended;
                 }
                 NextPackets::Lagged(lost) => panic!("{lost} packets were gone"),
@@ -186,11 +193,16 @@ impl Packets {
 }
 
 impl Play {
+    /// Takes what is there, as has to be done before the rings have no room for it.
+    pub(super) fn read(&mut self) {
+        self.sent.take();
+        self.had.take();
+    }
+
     /// From the first packet that was had on, all was had that was sent: the same bytes, in order,
     /// nothing twice.
     pub(super) fn has_all(&mut self) {
-        self.sent.take();
-        self.had.take();
+        self.read();
         let first = self.had.all.first().expect("it has begun");
         let begin = self.sent.all.iter().position(|sent| sent == first).expect("it was sent");
         let (sent, had) = (&self.sent.all[begin..], &self.had.all);
@@ -204,6 +216,12 @@ impl Play {
         let first = self.had.all.first().expect("it has begun");
         let nal = crate::media::rtp::parse(first).expect("RTP").payload.start;
         assert_eq!(first[nal] & 31, 24);
+    }
+
+    /// When each packet came.
+    pub(super) fn arrivals(&mut self) -> Vec<Duration> {
+        self.had.take();
+        self.had.arrivals.clone()
     }
 
     pub(super) fn has_ended(&mut self) -> bool {

@@ -1,127 +1,72 @@
 //! Engines over a network that loses packets, in time that passes only when all is done.
 
-use super::net::{Camera, Net, sources};
 use super::*;
-use crate::io::simulated::{Clock, Host, Link, Network};
-use crate::relay::FrameReader;
+use crate::io::simulated::Link;
 
-const TICK: Duration = Duration::from_millis(1);
-const LIMIT: Duration = Duration::from_secs(20);
-
-/// A source, and who reads at the other end what it sends.
-struct Course {
-    clock: Clock,
-    source: Source,
-    reader: FrameReader,
-    written: u32,
-    /// Video frames that the reader has, and when each came.
-    seen: Vec<(u32, Duration)>,
-}
-
-impl Course {
-    /// Reads at `node`, which is about to have the stream.
-    fn new(clock: Clock, source: Source, node: &Engine) -> Course {
-        let reader = clock.until(LIMIT, TICK, || node.reader("s", Duration::ZERO).ok());
-        let reader = reader.expect("the stream in time");
-        Course { clock, source, reader, written: 0, seen: Vec::new() }
-    }
-
-    /// Lets the source go on with so many frames.
-    fn run(&mut self, frames: u32) {
-        for _ in 0..frames {
-            self.written += 1;
-            write(&mut self.source, self.written);
-            self.pass(time(1));
-        }
-    }
-
-    /// Lets time pass, and takes what is there.
-    fn pass(&mut self, time: Duration) {
-        self.clock.sleep(time);
-        loop {
-            match self.reader.next(Duration::ZERO) {
-                Next::Frame(frame) => {
-                    let Payload::H264(unit) = frame.data.payload else { continue };
-                    assert!(!frame.data.damaged);
-                    let bytes = unit.nals().next_back().expect("a slice").to_vec();
-                    let next = self.seen.last().map_or(0, |(last, _)| last + 1);
-                    assert_eq!(bytes, slice(next), "frame {next}");
-                    self.seen.push((next, self.clock.now()));
-                }
-                Next::TimedOut => return,
-                other => panic!("{other:?} after {:?}", self.seen.last()),
-            }
-        }
-    }
-
-    fn has_all(&self) {
-        assert_eq!(self.seen.last().map(|(last, _)| *last), Some(self.written));
-    }
-}
-
-/// origin → node, with a link between them.
-struct Line {
-    // Its clock is let go of before the engines end, which takes time.
-    course: Course,
-    network: Network,
-    hosts: [Host; 2],
-    origin: Audited,
-    node: Audited,
-}
-
-fn address(host: u8) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, host], 554))
-}
+use super::net::{Camera, Net, Play, sources};
 
 fn link(loss: f64, jitter: u64) -> Link {
     let (delay, jitter) = (Duration::from_millis(20), Duration::from_millis(jitter));
     Link { loss, delay, jitter, down: false }
 }
 
+/// A source and its server, a node that has the stream from there, and a link between them.
+struct Line {
+    net: Net,
+    camera: Camera,
+    play: Play,
+    origin: usize,
+    node: usize,
+}
+
 impl Line {
     /// Without loss at first.
     fn new(seed: u64, transport: Transport) -> Line {
-        let network = Network::new(seed);
-        let hosts = [[10, 0, 0, 1], [10, 0, 0, 2]].map(|ip: [u8; 4]| network.host([ip.into()]));
-        network.join(&hosts[0], &hosts[1], &link(0.0, 0));
-        let clock = network.clock();
-        let origin = Audited::start_at(&hosts[0], Config::default());
-        origin.listen(address(1)).expect("a port");
-        let mut source = origin.source("s", session()).expect("a source");
-        write(&mut source, 0);
-        let node = Audited::start_at(&hosts[1], Config::default());
-        node.pull("s", &format!("rtsp://{}/s", address(1)), transport).expect("a pull");
-        Line { course: Course::new(clock, source, &node), network, hosts, origin, node }
+        let mut net = Net::new(seed);
+        let origin = net.start();
+        let mut camera = Camera::at(net.at(origin));
+        camera.run(&net.clock, 1);
+        let node = net.below(&[origin], transport);
+        let play = net.play(origin, node);
+        let line = Line { net, camera, play, origin, node };
+        line.set(&link(0.0, 0));
+        line
     }
 
     fn set(&self, link: &Link) {
-        self.network.join(&self.hosts[0], &self.hosts[1], link);
+        self.net.set(self.origin, self.node, link);
     }
 
-    fn has_all(&self) {
-        self.course.has_all();
-        check(&self.origin);
-        check(&self.node);
+    fn run(&mut self, frames: u32) {
+        for _ in 0..frames {
+            self.camera.run(&self.net.clock, 1);
+            self.play.read();
+        }
+    }
+
+    fn has_all(&mut self) {
+        self.play.has_all();
+        self.net.check();
     }
 
     fn resent(&self) -> u64 {
-        let figures = self.origin.figures().expect("figures");
+        let figures = self.net.at(self.origin).figures().expect("figures");
         figures.streams[0].children.iter().map(|child| child.ledger.resent).sum()
     }
 }
 
-/// Ten seconds with losses, and when each frame came.
-fn course(seed: u64, lossy: &Link) -> Vec<(u32, Duration)> {
+/// Ten seconds with losses, and when each packet came.
+fn course(seed: u64, lossy: &Link) -> Vec<Duration> {
     let mut line = Line::new(seed, Transport::Udp);
-    line.course.run(10);
+    line.run(10);
     line.set(lossy);
-    line.course.run(240);
+    line.run(240);
     line.set(&link(0.0, 0));
-    line.course.run(10);
-    line.course.pass(Duration::from_secs(1));
+    line.run(10);
+    line.net.clock.sleep(Duration::from_secs(1));
     line.has_all();
     assert!(line.resent() > 20, "{}", line.resent());
-    line.course.seen
+    line.play.arrivals()
 }
 
 #[test]
@@ -141,28 +86,28 @@ fn one_seed_is_one_course() {
 #[test]
 fn what_a_line_that_was_down_has_kept_comes_late_and_whole() {
     let mut line = Line::new(5, Transport::Tcp);
-    line.course.run(20);
+    line.run(20);
     line.set(&Link { down: true, ..link(0.0, 0) });
-    line.course.run(25);
-    assert!(line.course.seen.len() < 25, "{} frames", line.course.seen.len());
+    let down = line.net.clock.now();
+    line.run(25);
     line.set(&link(0.0, 0));
-    line.course.run(25);
+    let up = line.net.clock.now();
+    line.run(25);
     line.has_all();
+    // What was under way when it went down came in time.
+    let quiet = down + Duration::from_millis(100)..up;
+    assert!(line.play.arrivals().iter().all(|arrival| !quiet.contains(arrival)));
 }
 
 #[test]
 fn a_player_of_whom_nothing_is_heard_is_left_after_its_session_has_run_out() {
     let mut line = Line::new(6, Transport::Udp);
-    line.course.run(20);
+    line.run(20);
     line.has_all();
-    let down = line.course.clock.now();
-    line.set(&Link { down: true, ..link(0.0, 0) });
-    let left = line.course.clock.until(Duration::from_secs(300), Duration::from_secs(1), || {
-        let event = line.origin.next_event(Some(Duration::ZERO))?;
-        matches!(event, Event::ChildEnded { .. }).then_some(())
-    });
-    assert!(left.is_some(), "it is never left");
-    let after = line.course.clock.now() - down;
+    let down = line.net.clock.now();
+    line.net.silence(line.origin, line.node);
+    line.net.wait_for(line.origin, |event| matches!(event, Event::ChildEnded { .. }));
+    let after = line.net.clock.now() - down;
     assert!(after >= Duration::from_secs(30), "after {after:?}");
 }
 
