@@ -156,7 +156,9 @@ impl Worker {
         if connection.role.is_waiting() {
             return;
         }
-        if let Err(error) = self.io.set_reading(token, true) {
+        if !connection.wire.is_read_elsewhere()
+            && let Err(error) = self.io.set_reading(token, true)
+        {
             return self.lose(token, &format!("the connection is broken: {error}"));
         }
         if let Input::Control(held) = &mut connection.input {

@@ -17,7 +17,7 @@ pub struct Config {
     pub backend: Backend,
     /// Threads that send to the children. With 0 the engine's own thread does that too, which costs least
     /// as long as one CPU is enough. With more, what comes in and RTSP stay there, and the children are
-    /// spread over the threads; those of encrypted connections, of multicast groups and of pushes are not.
+    /// spread over the threads; those of multicast groups and of pushes are not.
     /// At most 256.
     pub workers: usize,
     /// Whether each thread of the engine is kept on one CPU, the engine's own on the first that this process

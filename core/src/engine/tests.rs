@@ -84,11 +84,16 @@ fn check(engine: &Engine) {
     engine.figures().expect("figures").streams.iter().for_each(audit);
 }
 
-/// A source in one engine, pushed to a second, pulled by a third: every frame arrives, whole.
 fn through_three_engines(backend: Backend, push: Transport, pull: Transport) {
-    let [origin, server, player] =
-        std::array::from_fn(|_| Audited::start(Config { backend, ..Config::default() }));
-    let url = format!("rtsp://{}/live/cam?x=1", serve(&server));
+    let config = Config { backend, ..Config::default() };
+    carried(&config, push, pull, |server| format!("rtsp://{}", serve(server)));
+}
+
+/// A source in one engine, pushed to a second, pulled by a third: every frame arrives, whole. `serve` has the second one
+/// listen, and tells where.
+fn carried(config: &Config, push: Transport, pull: Transport, serve: impl Fn(&Engine) -> String) {
+    let [origin, server, player] = std::array::from_fn(|_| Audited::start(config.clone()));
+    let url = format!("{}/live/cam?x=1", serve(&server));
     let mut source = origin.source("made", session()).expect("a source");
     write(&mut source, 0);
     origin.push("made", &url, push).expect("a push");
@@ -97,6 +102,8 @@ fn through_three_engines(backend: Backend, push: Transport, pull: Transport) {
     player.pull("copy", &url, pull).expect("a pull");
     let mut reader = player.reader("copy", PATIENCE).expect("a reader");
     wait_for(&server, |event| matches!(event, Event::ChildStarted { .. }));
+    let workers = server.figures().expect("figures").workers;
+    assert!(workers.is_empty() || workers.iter().map(|worker| worker.children).sum::<usize>() == 1);
 
     let (mut next, mut video, mut audio) = (1, Vec::new(), 0);
     // Sockets are read in turn, so that the last of one track may come after the last of the other.

@@ -11,6 +11,8 @@ use super::cipher::Cipher;
 
 /// Bytes of control messages that may wait for a peer that does not read.
 const MAX_PENDING: usize = 256 << 10;
+/// Bytes that another thread has decrypted and that may wait to be read here.
+const MAX_UNREAD: usize = 256 << 10;
 
 /// What is told of a peer that hung up. Players mostly do so without a word when they are closed.
 pub(super) const CLOSED: &str = "it closed the connection";
@@ -35,9 +37,10 @@ enum Pending {
     Packet(Rest),
 }
 
-/// What waited to be written when somebody else took over the writing.
+/// What somebody else needs who takes over the writing: what waited to be written, and the encryption.
 #[derive(Default)]
 pub(super) struct Backlog {
+    cipher: Option<Box<dyn Cipher>>,
     pending: VecDeque<Pending>,
     pending_control: usize,
 }
@@ -47,6 +50,8 @@ pub(super) struct Wire {
     token: Token,
     /// Encrypts, where the connection is TLS.
     cipher: Option<Box<dyn Cipher>>,
+    /// What has come and is decrypted, where somebody else does that: reading and writing go together then.
+    decrypted: Option<Vec<u8>>,
     pending: VecDeque<Pending>,
     pending_control: usize,
 }
@@ -64,16 +69,23 @@ pub(super) enum Flushed {
 
 impl Wire {
     pub(super) fn new(token: Token) -> Wire {
-        Wire { token, cipher: None, pending: VecDeque::new(), pending_control: 0 }
+        let (cipher, decrypted) = (None, None);
+        Wire { token, cipher, decrypted, pending: VecDeque::new(), pending_control: 0 }
     }
 
     pub(super) fn token(&self) -> Token {
         self.token
     }
 
-    /// Gives up what waits to be written, for whoever writes from now on.
+    /// Gives up what waits to be written, for whoever writes from now on. Where the connection is encrypted he reads,
+    /// too, and what he has read comes back by [`hear`](Wire::hear).
     pub(super) fn hand_over(&mut self) -> Backlog {
+        let cipher = self.cipher.take();
+        if cipher.is_some() {
+            self.decrypted = Some(Vec::new());
+        }
         Backlog {
+            cipher,
             pending: std::mem::take(&mut self.pending),
             pending_control: std::mem::take(&mut self.pending_control),
         }
@@ -81,8 +93,20 @@ impl Wire {
 
     /// Another socket of the same connection, with what waited to be written.
     pub(super) fn take_over(token: Token, backlog: Backlog) -> Wire {
-        let Backlog { pending, pending_control } = backlog;
-        Wire { token, cipher: None, pending, pending_control }
+        let Backlog { cipher, pending, pending_control } = backlog;
+        Wire { token, cipher, decrypted: None, pending, pending_control }
+    }
+
+    /// Whether somebody else reads from the socket.
+    pub(super) fn is_read_elsewhere(&self) -> bool {
+        self.decrypted.is_some()
+    }
+
+    /// Takes what somebody else has read; false when too much is unread.
+    pub(super) fn hear(&mut self, bytes: &[u8]) -> bool {
+        let decrypted = self.decrypted.get_or_insert_default();
+        decrypted.extend_from_slice(bytes);
+        decrypted.len() <= MAX_UNREAD
     }
 
     /// From now on everything is encrypted.
@@ -92,7 +116,7 @@ impl Wire {
 
     /// Whether everything is encrypted.
     pub(super) fn is_secure(&self) -> bool {
-        self.cipher.is_some()
+        self.cipher.is_some() || self.decrypted.is_some()
     }
 
     /// Reads what has come. `fresh`: from the socket too, not only what was read from it before.
@@ -102,15 +126,17 @@ impl Wire {
         buffer: &mut [u8],
         fresh: bool,
     ) -> io::Result<usize> {
-        match &mut self.cipher {
-            Some(cipher) => cipher.read(io, self.token, buffer, fresh),
-            None => io.read(self.token, buffer),
+        match (&mut self.cipher, &mut self.decrypted) {
+            (Some(cipher), _) => cipher.read(io, self.token, buffer, fresh),
+            (None, Some(decrypted)) => take(decrypted, buffer),
+            (None, None) => io.read(self.token, buffer),
         }
     }
 
     /// Whether more was read from the socket than [`read`](Wire::read) has given.
     pub(super) fn has_buffered(&self) -> bool {
-        self.cipher.as_ref().is_some_and(|cipher| cipher.has_buffered())
+        let decrypted = self.decrypted.as_ref().is_some_and(|bytes| !bytes.is_empty());
+        decrypted || self.cipher.as_ref().is_some_and(|cipher| cipher.has_buffered())
     }
 
     /// Writes as [`Io::write`] does.
@@ -185,6 +211,18 @@ impl Wire {
         }
         Flushed::All
     }
+}
+
+/// Moves as many bytes as there is room for.
+fn take(from: &mut Vec<u8>, to: &mut [u8]) -> io::Result<usize> {
+    let count = from.len().min(to.len());
+    let (Some(room), Some(bytes)) = (to.get_mut(..count), from.get(..count)) else { return Ok(0) };
+    if count == 0 {
+        return Err(ErrorKind::WouldBlock.into());
+    }
+    room.copy_from_slice(bytes);
+    from.drain(..count);
+    Ok(count)
 }
 
 fn write(

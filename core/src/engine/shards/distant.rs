@@ -10,6 +10,7 @@ use crate::relay::{
 };
 
 use super::super::command::StreamId;
+use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::event::Event;
 use super::super::media::Live;
@@ -123,10 +124,15 @@ impl Worker {
         if let Some(writer) = connection.writer {
             return writer == shard;
         }
-        if connection.wire.is_secure() {
-            return false;
-        }
-        match self.io.duplicate(token) {
+        // One thread alone can decrypt and encrypt: it is read there, too.
+        let secure = connection.wire.is_secure();
+        let duplicate = self.io.duplicate(token).and_then(|socket| {
+            if secure {
+                self.io.set_reading(token, false)?;
+            }
+            Ok(socket)
+        });
+        match duplicate {
             Ok(socket) => {
                 connection.writer = Some(shard);
                 let backlog = connection.wire.hand_over();
@@ -153,7 +159,6 @@ impl Worker {
                 self.shards.join(writer);
                 Some(writer)
             }
-            None if connection.wire.is_secure() => None,
             None => self.shards.choose(),
         }
     }
@@ -280,6 +285,7 @@ impl Worker {
                     connection.role.alive(now);
                 }
             }
+            Report::Input(token, bytes) => self.hear_connection(token, &bytes),
             Report::Broken(token, reason) => self.writer_gave_up(token, &reason),
             Report::Closed(token) => {
                 // The other thread is done with it: nobody reads what is still unread. It fails only when the
@@ -305,6 +311,16 @@ impl Worker {
                 tracing::error!(%error, "a fan-out thread cannot wait for its sockets; the engine stops");
                 self.stop_by = Some(self.io.now());
             }
+        }
+    }
+
+    /// What the thread has decrypted that writes to a connection.
+    fn hear_connection(&mut self, token: Token, bytes: &[u8]) {
+        let open = |connection: &&mut Connection| connection.closing.is_none();
+        let Some(connection) = self.connections.get_mut(&token).filter(open) else { return };
+        match connection.wire.hear(bytes) {
+            true => self.read_buffered(token),
+            false => self.lose(token, "it sends more than can be looked at"),
         }
     }
 

@@ -16,8 +16,9 @@
 //! * A TCP child's connection goes on being read by the engine's thread. All writing is done by the shard,
 //!   by a duplicate of the socket, from the child's first PLAY until the connection ends: so no answer ever
 //!   comes to stand in the middle of a packet.
-//! * What is encrypted stays on the engine's thread, since reading and writing are one there; and so do
-//!   multicast groups and pushes, which are few.
+//! * An encrypted connection is read by the shard, too, since only who encrypts can decrypt: what has come is
+//!   reported to the engine's thread.
+//! * Multicast groups and pushes, which are few, stay on the engine's thread.
 
 use std::collections::HashMap;
 use std::io;

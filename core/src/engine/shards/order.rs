@@ -28,7 +28,8 @@ pub(in crate::engine) enum Order {
     Child(StreamId, ChildKey, ChildOrder),
     /// A pair of UDP sockets is needed.
     Pair { local: IpAddr, options: UdpOptions, reply: Sender<io::Result<(PairId, (u16, u16))>> },
-    /// What is written to a connection is written here from now on, by this socket.
+    /// What is written to a connection is written here from now on, by this socket. One that is encrypted is read
+    /// here, too.
     Wire(ConnId, OwnedFd, Backlog),
     /// RTSP messages for a connection.
     Write(ConnId, Vec<u8>),
@@ -67,6 +68,8 @@ pub(in crate::engine) struct NewChild {
 pub(in crate::engine) enum Report {
     /// The receiver behind a connection has given a sign of life.
     Heard(ConnId),
+    /// What has come by an encrypted connection.
+    Input(ConnId, Vec<u8>),
     /// A connection is broken, or to be given up, and not written to any more.
     Broken(ConnId, String),
     /// The thread has let go of a connection that was to be closed.

@@ -137,7 +137,12 @@ impl Shard {
         let Some(conn) = self.conns.get(&event.token).copied() else {
             return self.hear_receivers(event.token);
         };
-        if event.closed {
+        if self.outlets.is_secure(conn) {
+            // Where the engine's thread has no room for it, it stays in the kernel.
+            if (event.readable || event.closed) && !self.reports.are_kept() {
+                self.hear_connection(conn, true);
+            }
+        } else if event.closed {
             // The engine's thread reads what came before; here nothing can be written any more.
             return self.give_up(conn, CLOSED.to_owned());
         }

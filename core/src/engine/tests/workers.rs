@@ -47,6 +47,34 @@ fn threads_send_by_the_other_backends_too() {
     }
 }
 
+/// What a server and its clients need to encrypt.
+#[cfg(feature = "tls")]
+fn certified() -> (std::sync::Arc<rustls::ServerConfig>, std::sync::Arc<rustls::ClientConfig>) {
+    use rustls::pki_types::PrivateKeyDer;
+
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.clone()).expect("a certificate");
+    let key = PrivateKeyDer::Pkcs8(key.into());
+    let server = rustls::ServerConfig::builder().with_no_client_auth();
+    let server = server.with_single_cert(vec![certificate], key).expect("a key that fits");
+    let client = rustls::ClientConfig::builder().with_root_certificates(roots);
+    (server.into(), client.with_no_client_auth().into())
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn threads_serve_what_is_encrypted() {
+    let (server, client) = certified();
+    let config = Config { workers: WORKERS, tls: Some(client), ..Config::default() };
+    carried(&config, Transport::Tcp, Transport::Tcp, |engine| {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let address = engine.listen_tls(any, server.clone()).expect("a free port");
+        format!("rtsps://{address}")
+    });
+}
+
 fn engine() -> Audited {
     Audited::start(Config { workers: WORKERS, ..Config::default() })
 }
