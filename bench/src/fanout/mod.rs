@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use rillcast::io::Backend;
 use rillcast_loopback::{Load, Processors, pin_to};
 
+pub mod beside;
 mod calls;
 pub mod chart;
 mod growth;
