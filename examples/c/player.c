@@ -1,6 +1,6 @@
 /* Plays the video of an RTSP stream, decoded by libavcodec.
  *
- * 1. pulls the stream and reads access units, from a key frame on;
+ * 1. pulls the stream, or serves RTSP itself and waits for a publisher; reads access units, from a key frame on;
  * 2. decodes them; after a lag the decoder is flushed, since frames are missing;
  * 3. shows them in a window (when built with SDL2), or with --null shows nothing and with --md5 prints a hash of
  *    each picture; prints how many there were and how fast it was.
@@ -10,7 +10,8 @@
  *
  *     cc player.c $(pkg-config --cflags --libs rillcast libavcodec libavutil) -o player
  *     cc -DWITH_SDL player.c $(pkg-config --cflags --libs rillcast libavcodec libavutil sdl2) -o player
- *     ./player [--null | --md5] rtsp://127.0.0.1:8554/live [FRAMES] */
+ *     ./player [--null | --md5] rtsp://127.0.0.1:8554/live [FRAMES]
+ *     ./player [--null | --md5] 127.0.0.1:8554/live [FRAMES]        publish to rtsp://127.0.0.1:8554/live */
 #include "picture.h"
 #include <rillcast.h>
 #include <stdlib.h>
@@ -61,11 +62,28 @@ static int fail(const char *what) {
     return 1;
 }
 
+/* From a server that has the stream, or, given an address and a path, from who publishes it there. */
+static rill_status open_stream(rill_engine *engine, const char *from, rill_reader_config *config, rill_reader **out) {
+    char address[256] = "";
+    uint16_t port = 0;
+    if (strncmp(from, "rtsp://", 7) == 0) {
+        rill_status status = rill_engine_pull(engine, "in", from, RILL_TRANSPORT_TCP);
+        return status != RILL_OK ? status : rill_reader_new(engine, "in", config, out);
+    }
+    size_t length = strcspn(from, "/");
+    snprintf(address, sizeof address, "%.*s", (int)length, from);
+    rill_status status = rill_engine_listen(engine, address, &port);
+    if (status != RILL_OK) return status;
+    fprintf(stderr, "port %u\n", (unsigned)port);
+    config->wait_ms = 60000;
+    return rill_reader_new(engine, from + length + (from[length] == '/'), config, out);
+}
+
 int main(int argc, char **argv) {
     Player player = {.mode = ""};
     if (argc > 1 && strncmp(argv[1], "--", 2) == 0) player.mode = argv[1], argv++, argc--;
     if (argc < 2) {
-        fprintf(stderr, "usage: player [--null | --md5] rtsp://HOST/PATH [FRAMES]\n");
+        fprintf(stderr, "usage: player [--null | --md5] rtsp://HOST/PATH | IP:PORT/PATH [FRAMES]\n");
         return 2;
     }
     long wanted = argc > 2 ? atol(argv[2]) : -1, read = 0;
@@ -74,9 +92,7 @@ int main(int argc, char **argv) {
     rill_reader_config config;
     rill_reader_config_init(&config, sizeof config);
     config.track = 0;
-    if (rill_engine_new(NULL, &engine) || rill_engine_start(engine) ||
-        rill_engine_pull(engine, "in", argv[1], RILL_TRANSPORT_TCP) ||
-        rill_reader_new(engine, "in", &config, &reader))
+    if (rill_engine_new(NULL, &engine) || rill_engine_start(engine) || open_stream(engine, argv[1], &config, &reader))
         return fail(argv[1]);
     rill_track track;
     rill_track_init(&track, sizeof track);
