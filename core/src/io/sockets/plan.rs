@@ -91,6 +91,7 @@ impl Plan {
         }
         let fits = count <= most && run.slices().len() <= MAX_SLICES;
         if joined && fits && !single {
+            let whole = self.merged(whole, run);
             self.parts.push(whole);
             return Ways { joined: begin..begin + 1, single: 0..0 };
         }
@@ -111,11 +112,31 @@ impl Plan {
         }
         let begin = self.parts.len();
         if fits {
+            let whole = self.merged(whole, run);
             self.parts.push(whole);
         } else {
             self.join(singles.clone(), most);
         }
         Ways { joined: begin..self.parts.len(), single: singles }
+    }
+
+    /// The same part, of as few slices as there can be: packets that came in by one read lie one behind the other, and
+    /// the kernel takes one long slice in less time than many short ones, anew for each destination.
+    fn merged(&mut self, whole: Part, run: &Run<'_>) -> Part {
+        let start = self.slices.len();
+        for slice in run.slices() {
+            let follows = |last: &&mut libc::iovec| {
+                (last.iov_base.addr()).checked_add(last.iov_len) == Some(slice.as_ptr().addr())
+            };
+            match self.slices.get_mut(start..).and_then(<[_]>::last_mut).filter(follows) {
+                Some(last) => last.iov_len += slice.len(),
+                None => self.slices.push(libc::iovec {
+                    iov_base: slice.as_ptr().cast_mut().cast(),
+                    iov_len: slice.len(),
+                }),
+            }
+        }
+        Part { slices: Some(start..self.slices.len()), ..whole }
     }
 
     /// Joins consecutive single packets into parts of at most `most`.
@@ -190,7 +211,8 @@ mod tests {
     /// The bytes of the slices of a part.
     fn bytes(plan: &Plan, part: &Part, runs: &[Run<'_>]) -> Vec<u8> {
         let (slices, count) = plan.gather(part, runs);
-        // SAFETY: `gather` gives `count` slices, which point into what `runs` borrows.
+        // SAFETY: `gather` gives `count` slices, which point into what `runs` borrows: here into one vector, also
+        // where one slice stands for several.
         let slices = unsafe { std::slice::from_raw_parts(slices.cast::<IoSlice<'_>>(), count) };
         slices.iter().flat_map(|slice| slice.iter().copied()).collect()
     }
@@ -248,6 +270,24 @@ mod tests {
         check(&[1400; 60], 1400); // more bytes than one message may have
         check(&[1; 6400], 100); // more slices than one message may have
         check(&[40_000; 3], 40_000); // packets of which not even two fit
+    }
+
+    #[test]
+    fn what_lies_together_is_one_slice() {
+        let data = vec![7; 4 * 1200];
+        let packets: Vec<&[u8]> = data.chunks(1200).collect();
+        let [first, second, third, fourth] = packets[..] else { panic!("four packets") };
+        let count = |packets: &[&[u8]]| {
+            let slices: Vec<IoSlice<'_>> =
+                packets.iter().map(|bytes| IoSlice::new(bytes)).collect();
+            let runs = [Run::new(&slices, 1200)];
+            let mut plan = Plan::default();
+            plan.lay_out(&runs, true, false);
+            plan.gather(&plan.parts(0, false)[0], &runs).1
+        };
+        assert_eq!(count(&[first, second, third, fourth]), 1);
+        assert_eq!(count(&[first, second, fourth]), 2);
+        assert_eq!(count(&[third, second, first]), 3);
     }
 
     #[test]
