@@ -11,7 +11,8 @@
 //! list. A third side, *Rust, no list*, only goes through the pieces once, which C cannot.
 //!
 //! Twice: frames that are all there (the most that a reader can be asked for), and frames that come one by one to a
-//! reader that waits, as in a player, where the thread sleeps and is woken for each.
+//! reader that waits, as in a player, where the thread sleeps and is woken for each. Both for small frames and for larger ones:
+//! what C costs more is the same for each frame, however many packets it has.
 
 use std::hint::black_box;
 use std::mem::MaybeUninit;
@@ -26,6 +27,8 @@ use rillcast_loopback::{Frames, Load, PACKET, Transport};
 
 const SDP: &std::ffi::CStr = c"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=t\r\nt=0 0\r\n\
     m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n";
+/// Bits a second at 30 frames: 7 packets to a frame, and 28.
+const BITRATES: [u32; 2] = [2_000_000, 8_000_000];
 /// Of one round: few, so that the sides of a turn find the machine alike.
 const FRAMES: usize = 100;
 const ROUNDS: usize = 401;
@@ -35,18 +38,17 @@ const PATIENCE_MS: i64 = 30_000;
 type NextFrame = unsafe extern "C" fn(*mut rill_reader, i64, *mut rill_frame) -> rill_status;
 type Release = unsafe extern "C" fn(*mut rill_frame) -> rill_status;
 
-fn frames() -> Frames {
-    let load = Load {
+fn load(bitrate: u32) -> Load {
+    Load {
         streams: 1,
         children: 0,
         stalled: 0,
         transport: Transport::Udp,
-        bitrate: 2_000_000,
+        bitrate,
         fps: 30,
         gro: false,
         duration: Duration::ZERO,
-    };
-    Frames::new(&load, Instant::now())
+    }
 }
 
 /// One side: frames go in, and are read.
@@ -96,7 +98,7 @@ impl Side for Rust {
                 let size = match &mut self.list {
                     Some(list) => {
                         list.clear();
-                        unit.annex_b().for_each(|piece| list.push((piece.as_ptr(), piece.len())));
+                        unit.list_annex_b(list, |piece| (piece.as_ptr(), piece.len()));
                         black_box(&*list).iter().map(|(_, size)| size).sum()
                     }
                     None => unit.annex_b().map(<[u8]>::len).sum(),
@@ -216,35 +218,43 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
 }
 
 fn main() {
-    let mut sides: [(&str, Box<dyn Side>); 3] = [
-        ("C", Box::new(C::new())),
-        ("Rust", Box::new(Rust::new(true))),
-        ("Rust, no list", Box::new(Rust::new(false))),
-    ];
     // Fewer for a profiler.
     let rounds = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
-    let mut stream = frames();
-    for (name, waiting) in [("all there", false), ("one by one", true)] {
-        let mut spent = [const { Vec::new() }; 3];
-        for number in 0..=rounds {
-            let frames: Vec<Vec<u8>> = (0..FRAMES).map(|_| stream.write().to_vec()).collect();
-            for ((_, side), spent) in sides.iter_mut().zip(&mut spent) {
-                let time = round(&mut **side, &frames, waiting);
-                // The first is for lists to find their sizes.
-                if number > 0 {
-                    spent.push(time);
+    for bitrate in BITRATES {
+        let mut sides: [(&str, Box<dyn Side>); 3] = [
+            ("C", Box::new(C::new())),
+            ("Rust", Box::new(Rust::new(true))),
+            ("Rust, no list", Box::new(Rust::new(false))),
+        ];
+        let load = load(bitrate);
+        let mut stream = Frames::new(&load, Instant::now());
+        for (name, waiting) in [("all there", false), ("one by one", true)] {
+            let name = format!("{} packets, {name}", load.packets_per_frame());
+            let mut spent = [const { Vec::new() }; 3];
+            for number in 0..=rounds {
+                let frames: Vec<Vec<u8>> = (0..FRAMES).map(|_| stream.write().to_vec()).collect();
+                for ((_, side), spent) in sides.iter_mut().zip(&mut spent) {
+                    let time = round(&mut **side, &frames, waiting);
+                    // The first is for lists to find their sizes.
+                    if number > 0 {
+                        spent.push(time);
+                    }
                 }
             }
+            tell(&name, sides.each_ref().map(|(side, _)| *side), spent);
         }
-        let [by_c, ..] = spent.clone();
-        for ((side, _), mut spent) in sides.iter().zip(spent) {
-            let mut ratios: Vec<f64> =
-                by_c.iter().zip(&spent).map(|(c, other)| c / other).collect();
-            let [low, middle, high] = [0.25, 0.5, 0.75].map(|part| quantile(&mut ratios, part));
-            let time = quantile(&mut spent, 0.5);
-            println!(
-                "frames {name}: {side} {time:.0} ns each; C/{side} {middle:.3} ({low:.3} to {high:.3})"
-            );
-        }
+    }
+}
+
+/// Prints what the sides took, the first one beside each.
+fn tell(name: &str, sides: [&str; 3], spent: [Vec<f64>; 3]) {
+    let [by_c, ..] = spent.clone();
+    for (side, mut spent) in sides.into_iter().zip(spent) {
+        let mut ratios: Vec<f64> = by_c.iter().zip(&spent).map(|(c, other)| c / other).collect();
+        let [low, middle, high] = [0.25, 0.5, 0.75].map(|part| quantile(&mut ratios, part));
+        let time = quantile(&mut spent, 0.5);
+        println!(
+            "frames of {name}: {side} {time:.0} ns each; C/{side} {middle:.3} ({low:.3} to {high:.3})"
+        );
     }
 }

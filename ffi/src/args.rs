@@ -51,14 +51,18 @@ pub(crate) unsafe fn slice<'a, T>(
     Ok(unsafe { std::slice::from_raw_parts(pointer, count) })
 }
 
+#[inline]
 fn check<T>(pointer: *const T, name: &str) -> Result<(), Failure> {
-    if pointer.is_null() {
-        return Err(Failure::argument(format!("{name} is NULL")));
-    }
-    if !pointer.is_aligned() {
-        return Err(Failure::argument(format!("{name} is not aligned for its type")));
+    if pointer.is_null() || !pointer.is_aligned() {
+        return Err(unusable(pointer.is_null(), name));
     }
     Ok(())
+}
+
+#[cold]
+fn unusable(null: bool, name: &str) -> Failure {
+    let why = if null { "NULL" } else { "not aligned for its type" };
+    Failure::argument(format!("{name} is {why}"))
 }
 
 /// Where a result goes. Claimed before the work is done, so that a NULL is found in time.
@@ -68,6 +72,7 @@ impl<T> Out<T> {
     /// # Safety
     ///
     /// NULL, or writable for a `T` until the call returns.
+    #[inline]
     pub(crate) unsafe fn claim(pointer: *mut T, name: &str) -> Result<Out<T>, Failure> {
         check(pointer, name)?;
         Ok(Out(pointer))

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::{self, Failure};
 use crate::status::rill_status;
@@ -11,28 +12,39 @@ thread_local! {
     static IN_LOG_CALLBACK: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether there was ever a log callback. As long as there was none, no thread can be in one, and none is asked.
+static LOGS: AtomicBool = AtomicBool::new(false);
+
 /// Does the work of a call. An error becomes its status, and its text the thread's last one; a panic
 /// becomes [`rill_status::RILL_ERROR_INTERNAL`].
 ///
 /// After a panic the objects involved may be half changed, but they are memory-safe: locks that were
 /// held are taken again regardless of poison, and all of them protect plain data.
+#[inline]
 pub(crate) fn guard(call: impl FnOnce() -> Result<rill_status, Failure>) -> rill_status {
-    let result = if in_log_callback() {
-        let text = "a log callback must not call the library";
-        Err(Failure::new(rill_status::RILL_ERROR_BUSY, text))
-    } else {
-        catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(internal(&*panic)))
-    };
-    match result {
-        Ok(status) => status,
-        Err(failure) => {
-            failure::remember(failure.text);
-            failure.status
-        }
+    // Relaxed: a thread that is in a callback has set it itself.
+    if LOGS.load(Ordering::Relaxed) && in_log_callback() {
+        return refused();
     }
+    // What comes out of `catch_unwind` fits in registers.
+    let call = || call().unwrap_or_else(told);
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| told(internal(&*panic)))
+}
+
+/// An error's status; its text is kept for who asks.
+#[cold]
+fn told(failure: Failure) -> rill_status {
+    failure::remember(failure.text);
+    failure.status
+}
+
+#[cold]
+fn refused() -> rill_status {
+    told(Failure::new(rill_status::RILL_ERROR_BUSY, "a log callback must not call the library"))
 }
 
 /// As [`guard`], for a call that gives nothing but success.
+#[inline]
 pub(crate) fn guard_done(call: impl FnOnce() -> Result<(), Failure>) -> rill_status {
     guard(|| call().map(|()| rill_status::RILL_OK))
 }
@@ -44,6 +56,7 @@ pub(crate) fn guard_value<T>(otherwise: T, call: impl FnOnce() -> T) -> T {
 
 /// Runs a log callback; calls that it makes into the library are refused.
 pub(crate) fn log_callback(call: impl FnOnce()) {
+    LOGS.store(true, Ordering::Relaxed);
     // Fails only while the thread is being torn down.
     let _ = IN_LOG_CALLBACK.try_with(|flag| flag.set(true));
     call();
@@ -54,6 +67,7 @@ pub(crate) fn in_log_callback() -> bool {
     IN_LOG_CALLBACK.try_with(Cell::get).unwrap_or(false)
 }
 
+#[cold]
 fn internal(panic: &(dyn Any + Send)) -> Failure {
     let said = panic
         .downcast_ref::<&str>()

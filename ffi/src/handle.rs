@@ -114,6 +114,7 @@ impl<T> Table<T> {
 }
 
 /// What is wrong with a handle that leads to nothing of this kind and name.
+#[cold]
 pub(crate) fn wrong(kind: u8, name: &str, handle: u64) -> Failure {
     let text = match handle {
         0 => format!("the {name} is NULL"),

@@ -92,8 +92,7 @@ pub unsafe extern "C" fn rill_reader_next(
     guard(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::claim(out, "out") }?;
-        let patience = args::patience(timeout_ms);
-        Ok(match Reader::at_desk(reader, |reader, desk| reader.next(desk, patience, &out))? {
+        Ok(match Reader::at_desk(reader, |reader, desk| reader.next(desk, timeout_ms, &out))? {
             Found::Frame => rill_status::RILL_OK,
             Found::Lagged(packets) => {
                 let lost = u32::try_from(packets).unwrap_or(u32::MAX);

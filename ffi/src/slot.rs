@@ -92,12 +92,14 @@ impl<T: Tenant> Slots<T> {
     }
 
     /// The slot with this index, if it was ever made.
+    #[inline]
     fn slot(&'static self, index: usize) -> Option<&'static Slot<T>> {
         let (block, offset) = place(index);
         self.blocks.get(block)?.get()?.get(offset)
     }
 
     /// The slot, its index and the generation that a number names.
+    #[inline]
     fn find(&'static self, number: u64) -> Result<(&'static Slot<T>, u32, u32), Failure> {
         let index = number & INDEX_MASK;
         let slot =
@@ -106,12 +108,19 @@ impl<T: Tenant> Slots<T> {
         Ok((slot, index as u32, (number >> INDEX_BITS) as u32))
     }
 
+    #[cold]
     fn wrong(&self, number: u64) -> Failure {
         handle::wrong(self.kind, self.name, number)
+    }
+
+    #[cold]
+    fn busy(&self) -> Failure {
+        Failure::busy(&format!("the {}", self.name))
     }
 }
 
 /// The block that a slot is in, and where in it.
+#[inline]
 fn place(index: usize) -> (usize, usize) {
     let from_first = index + FIRST;
     let block = (from_first / FIRST).ilog2() as usize;
@@ -200,6 +209,7 @@ impl<T: Tenant> Lent<T> {
         Lent::find(number, Word::take_back)
     }
 
+    #[inline]
     fn find(number: u64, take: impl Fn(&Word, u32) -> bool) -> Result<Lent<T>, Failure> {
         let (slot, index, generation) = T::slots().find(number)?;
         let taken = take(&slot.word, generation).then(|| Lent { slot, index });
@@ -212,18 +222,22 @@ impl<T: Tenant> Lent<T> {
     }
 
     /// After its reference was given up.
+    #[inline]
     fn left(&self, left: Left) {
-        let vacancy = || Vacancy { slot: self.slot, index: self.index };
         match left {
             Left::ToOthers => {}
-            Left::Vacant => T::leave(vacancy()),
-            // It is never lent again, so that no number comes twice.
-            Left::UsedUp => {
-                let mut retired = std::mem::ManuallyDrop::new(vacancy());
-                *retired.body() = T::default();
-                *retired.own() = T::Own::default();
-            }
+            Left::Vacant => T::leave(Vacancy { slot: self.slot, index: self.index }),
+            Left::UsedUp => self.retire(),
         }
+    }
+
+    /// It is never lent again, so that no number comes twice.
+    #[cold]
+    fn retire(&self) {
+        let vacancy = Vacancy { slot: self.slot, index: self.index };
+        let mut retired = std::mem::ManuallyDrop::new(vacancy);
+        *retired.body() = T::default();
+        *retired.own() = T::Own::default();
     }
 }
 
@@ -244,6 +258,7 @@ impl<T: Tenant> Deref for Lent<T> {
 }
 
 impl<T: Tenant> Drop for Lent<T> {
+    #[inline]
     fn drop(&mut self) {
         self.left(self.slot.word.leave());
     }
@@ -254,11 +269,12 @@ pub(crate) struct Sole<T: Tenant>(std::mem::ManuallyDrop<Lent<T>>);
 
 impl<T: Tenant> Sole<T> {
     /// To what this number leads to. [`rill_status::RILL_ERROR_BUSY`] while there is another one.
+    #[inline(always)]
     pub(crate) fn of(number: u64) -> Result<Sole<T>, Failure> {
         let (slot, index, generation) = T::slots().find(number)?;
         match slot.word.take_sole(generation) {
             Taken::Yes => Ok(Sole(std::mem::ManuallyDrop::new(Lent { slot, index }))),
-            Taken::Busy => Err(Failure::busy(&format!("the {}", T::slots().name))),
+            Taken::Busy => Err(T::slots().busy()),
             Taken::No => Err(T::slots().wrong(number)),
         }
     }
@@ -271,6 +287,7 @@ impl<T: Tenant> Sole<T> {
 }
 
 impl<T: Tenant> Drop for Sole<T> {
+    #[inline]
     fn drop(&mut self) {
         // The `Lent` is not dropped: its reference is given up here.
         self.0.left(self.0.slot.word.leave_sole());

@@ -22,6 +22,7 @@ impl<P: AsRef<[u8]>> Slice<P> {
     }
 
     /// The bytes, as long as the packet holder gives the same bytes each time (else empty).
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         self.packet.as_ref().get(self.range.clone()).unwrap_or_default()
     }

@@ -80,6 +80,7 @@ impl Packet {
     }
 
     /// The RTP or RTCP packet, header first.
+    #[inline]
     pub fn data(&self) -> &[u8] {
         if self.headroom { self.wire.get(PREFIX..).unwrap_or(&[]) } else { &self.wire }
     }
@@ -96,6 +97,7 @@ impl Packet {
 }
 
 impl AsRef<[u8]> for Packet {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
         self.data()
     }

@@ -190,10 +190,17 @@ impl FrameReader {
         }
     }
 
+    /// The next frame, if one has been put together already: [`next`](FrameReader::next) without a look at the ring or the
+    /// clock. `None` says only that `next` has to be called.
+    #[inline]
+    pub fn next_ready(&mut self) -> Option<Frame> {
+        self.ready.pop_front()
+    }
+
     /// The next frame, waiting for it up to `timeout`. With a `timeout` of zero it does not wait at
     /// all.
     pub fn next(&mut self, timeout: Duration) -> Next {
-        if let Some(frame) = self.ready.pop_front() {
+        if let Some(frame) = self.next_ready() {
             return Next::Frame(frame);
         }
         let deadline = Instant::now().checked_add(timeout);

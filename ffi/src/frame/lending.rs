@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use rillcast::media::Payload;
 use rillcast::relay::{self, FrameReader, Packet};
 
+use crate::args::Out;
 use crate::failure::Failure;
 use crate::slot::{Chain, Lent, Returned, Slots, Tenant, Vacancy};
 use crate::status::rill_status;
@@ -100,17 +101,22 @@ impl Home {
     }
 }
 
+/// Slots of a reader that are in use by turns, so that those that have come back are fetched for several frames at once.
+const TURNS: u32 = 8;
+
 /// A reader's side: lends frames out, in slots that those before have come back in.
 pub(crate) struct Lender {
     home: Arc<Home>,
     spare: Chain<Body>,
+    /// Slots that were made for it.
+    made: u32,
 }
 
 impl Lender {
     pub(crate) fn new(limit: u32) -> Lender {
         let (lent, seconds, lingering) = Default::default();
         let home = Home { limit, lent, seconds, lingering, returned: Returned::default() };
-        Lender { home: Arc::new(home), spare: Chain::default() }
+        Lender { home: Arc::new(home), spare: Chain::default(), made: 0 }
     }
 
     /// Finds something to keep one more frame in.
@@ -121,6 +127,7 @@ impl Lender {
         }
         let slot = match self.spare.pop() {
             Some(slot) => slot,
+            None if self.made < TURNS => self.make()?,
             None => {
                 self.spare = self.home.returned.take();
                 self.spare.pop().map_or_else(|| self.make(), Ok)?
@@ -130,8 +137,9 @@ impl Lender {
     }
 
     #[cold]
-    fn make(&self) -> Result<Vacancy<Body>, Failure> {
+    fn make(&mut self) -> Result<Vacancy<Body>, Failure> {
         let mut slot = Vacancy::<Body>::any()?;
+        self.made = self.made.saturating_add(1);
         slot.body().home = Some(self.home.clone());
         Ok(slot)
     }
@@ -171,28 +179,31 @@ impl Claim<'_> {
         frame: relay::Frame,
         framing: Framing,
         clock_rate: u32,
-    ) -> rill_frame {
+        out: &Out<rill_frame>,
+    ) {
         let body = self.slot.body();
-        body.content = Content::Frame(frame);
-        let Content::Frame(frame) = &body.content else { return rill_frame::EMPTY };
+        // Over the frame before, of which nothing but empty lists is left.
+        match &mut body.content {
+            Content::Frame(before) => *before = frame,
+            other => *other = Content::Frame(frame),
+        }
+        let Content::Frame(frame) = &body.content else { return };
         let spans = &mut body.spans;
         spans.clear();
-        // `for_each`, as `extend` would go through these nested iterators one `next` at a time.
-        let mut add = |bytes: &[u8]| spans.push(span(bytes));
         let mut flags = (RILL_FRAME_KEY * u32::from(frame.data.key))
             | (RILL_FRAME_DAMAGED * u32::from(frame.data.damaged));
         let size = match &frame.data.payload {
             Payload::H264(unit) => {
                 match framing {
-                    Framing::AnnexB => unit.annex_b().for_each(&mut add),
-                    Framing::Avcc => unit.avcc().for_each(&mut add),
+                    Framing::AnnexB => unit.list_annex_b(spans, span),
+                    Framing::Avcc => unit.list_avcc(spans, span),
                 }
                 flags |= RILL_FRAME_NEW_PARAMETERS * u32::from(unit.parameter_sets_changed);
                 // A start code or a length before each.
                 unit.size() + 4 * unit.len()
             }
             Payload::Aac(slices) | Payload::Opaque(slices) => {
-                slices.iter().for_each(|slice| add(slice.bytes()));
+                spans.extend(slices.iter().map(|slice| span(slice.bytes())));
                 size(spans)
             }
         };
@@ -209,7 +220,7 @@ impl Claim<'_> {
             owner: 0,
             reserved: [0; 3],
         };
-        self.lend(seen)
+        self.lend(seen, out);
     }
 
     /// A list for packets, with memory from before.
@@ -221,7 +232,12 @@ impl Claim<'_> {
     }
 
     /// Lends packets out; `seen` says what is to be said of them.
-    pub(crate) fn packets(mut self, packets: Vec<Packet>, mut seen: rill_frame) -> rill_frame {
+    pub(crate) fn packets(
+        mut self,
+        packets: Vec<Packet>,
+        mut seen: rill_frame,
+        out: &Out<rill_frame>,
+    ) {
         let body = self.slot.body();
         body.spans.clear();
         body.spans.extend(packets.iter().map(|packet| span(packet.data())));
@@ -229,7 +245,7 @@ impl Claim<'_> {
         seen.spans = body.spans.as_ptr();
         seen.span_count = body.spans.len();
         seen.size = size(&body.spans);
-        self.lend(seen)
+        self.lend(seen, out);
     }
 
     /// Takes a list for packets back unused.
@@ -239,11 +255,11 @@ impl Claim<'_> {
     }
 
     #[inline]
-    fn lend(self, seen: rill_frame) -> rill_frame {
+    fn lend(self, seen: rill_frame, out: &Out<rill_frame>) {
         let lent = &self.lender.home.lent;
         // Relaxed, as in `held`.
         lent.store(lent.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        rill_frame { owner: self.slot.lend(), ..seen }
+        out.set(rill_frame { owner: self.slot.lend(), ..seen });
     }
 }
 
@@ -288,6 +304,7 @@ impl Body {
     }
 
     /// Takes back what was lent out under this number.
+    #[inline]
     pub(super) fn take_back(owner: u64) -> Result<(), Failure> {
         let body = Lent::<Body>::take_back(owner)?;
         let Some(home) = &body.home else { return Ok(()) };

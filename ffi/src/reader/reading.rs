@@ -9,7 +9,7 @@ use rillcast::media::rtp;
 use rillcast::relay::{FrameReader, Kind, Next, NextPackets, Packet, PacketReader, ReaderOptions};
 use rillcast::ring::Wake;
 
-use crate::args::Out;
+use crate::args::{self, Out};
 use crate::config::start_of;
 use crate::engine::Bell;
 use crate::failure::Failure;
@@ -153,6 +153,7 @@ impl Reader {
     }
 
     /// Works with the reader of a handle; RILL_ERROR_BUSY while another thread does.
+    #[inline]
     pub(super) fn at_desk<T>(
         reader: *const rill_reader,
         work: impl FnOnce(&Reader, &mut Desk) -> Result<T, Failure>,
@@ -164,6 +165,7 @@ impl Reader {
     }
 
     /// Cannot be: none is lent without a reader.
+    #[cold]
     fn absent() -> Failure {
         Failure::new(rill_status::RILL_ERROR_HANDLE, "there is no reader")
     }
@@ -172,17 +174,20 @@ impl Reader {
     fn find(
         &self,
         desk: &mut Desk,
-        patience: Duration,
+        patience: impl Fn() -> Duration,
         out: &Out<rill_frame>,
     ) -> Result<Found, Failure> {
         let mut claim = desk.lender.claim()?;
         match &mut desk.reading {
             Reading::Frames(reader, framing) => {
                 claim.recycle(reader);
-                let found = match reader.next(patience) {
+                let found = match reader
+                    .next_ready()
+                    .map_or_else(|| reader.next(patience()), Next::Frame)
+                {
                     Next::Frame(frame) => {
                         let rate = self.tracks.get(frame.track).map_or(0, Described::clock_rate);
-                        out.set(claim.frame(frame, *framing, rate));
+                        claim.frame(frame, *framing, rate, out);
                         return Ok(Found::Frame);
                     }
                     Next::Lagged(packets) => Found::Lagged(packets),
@@ -194,10 +199,10 @@ impl Reader {
             }
             Reading::Packets(reader) => {
                 let mut packets = claim.list();
-                let found = match reader.next(patience, RUN, &mut packets) {
+                let found = match reader.next(patience(), RUN, &mut packets) {
                     NextPackets::Packets(_) => {
                         let seen = self.describe(&packets);
-                        out.set(claim.packets(packets, seen));
+                        claim.packets(packets, seen, out);
                         return Ok(Found::Frame);
                     }
                     NextPackets::Lagged(packets) => Found::Lagged(packets),
@@ -249,16 +254,26 @@ impl Reader {
     pub(super) fn next(
         &self,
         desk: &mut Desk,
+        timeout_ms: i64,
+        out: &Out<rill_frame>,
+    ) -> Result<Found, Failure> {
+        let first = || args::patience(timeout_ms).map_or(SLICE, |patience| patience.min(SLICE));
+        match self.find(desk, first, out)? {
+            Found::TimedOut => self.wait(desk, args::patience(timeout_ms), out),
+            found => Ok(found),
+        }
+    }
+
+    /// Goes on waiting after the first slice.
+    #[cold]
+    fn wait(
+        &self,
+        desk: &mut Desk,
         patience: Option<Duration>,
         out: &Out<rill_frame>,
     ) -> Result<Found, Failure> {
-        let first = patience.map_or(SLICE, |patience| patience.min(SLICE));
-        match self.find(desk, first, out)? {
-            Found::TimedOut => {}
-            found => return Ok(found),
-        }
         // The clock is not looked at before the first slice is over: so long it has been waited then.
-        let mut left = patience.map(|patience| patience.saturating_sub(first));
+        let mut left = patience.map(|patience| patience.saturating_sub(SLICE));
         let deadline = match left {
             Some(left) if !left.is_zero() => Instant::now().checked_add(left),
             _ => None,
@@ -272,7 +287,7 @@ impl Reader {
                 let text = "the reader was freed while it was waiting";
                 return Err(Failure::new(rill_status::RILL_ERROR_HANDLE, text));
             }
-            match self.find(desk, left.unwrap_or(SLICE).min(SLICE), out)? {
+            match self.find(desk, || left.unwrap_or(SLICE).min(SLICE), out)? {
                 Found::TimedOut => {}
                 found => return Ok(found),
             }

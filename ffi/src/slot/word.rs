@@ -84,6 +84,7 @@ impl Word {
     }
 
     /// `change` gives what the word is to be; `None` when somebody has the sole reference.
+    #[inline]
     fn change(&self, generation: u32, change: impl Fn(u64) -> Option<u64>) -> Taken {
         let mut word = self.0.load(Ordering::Relaxed);
         while word >> GENERATION_SHIFT == u64::from(generation) && word & LENT != 0 {
@@ -112,22 +113,30 @@ impl Word {
     }
 
     /// Gives a reference up.
+    #[inline]
     pub(crate) fn leave(&self) -> Left {
-        self.give_up(1)
-    }
-
-    /// Gives the sole reference up.
-    pub(crate) fn leave_sole(&self) -> Left {
-        self.give_up(SOLE | 1)
-    }
-
-    fn give_up(&self, reference: u64) -> Left {
         // A single reference that is not the number's own is this one, and nobody can take another. Acquire, and Release
         // of those who are not the last: all others' looks at what lies there are over before it is changed.
         let alone = self.0.load(Ordering::Acquire) & REFERENCES == 1;
-        if !alone && self.0.fetch_sub(reference, Ordering::AcqRel) & REFERENCES != 1 {
-            return Left::ToOthers;
+        if alone || self.0.fetch_sub(1, Ordering::AcqRel) & REFERENCES == 1 {
+            return self.vacate();
         }
+        Left::ToOthers
+    }
+
+    /// Gives the sole reference up.
+    #[inline]
+    pub(crate) fn leave_sole(&self) -> Left {
+        // The number's own is nearly always there too, so that nothing is gained by a look before.
+        match self.0.fetch_sub(SOLE | 1, Ordering::AcqRel) & REFERENCES {
+            1 => self.vacate(),
+            _ => Left::ToOthers,
+        }
+    }
+
+    /// The last reference was given up.
+    #[inline]
+    fn vacate(&self) -> Left {
         let generation = self.0.load(Ordering::Relaxed) >> GENERATION_SHIFT;
         let used_up = generation == u64::from(u32::MAX);
         let next = if used_up { generation } else { generation + 1 };

@@ -75,6 +75,11 @@ fn check_views(unit: &AccessUnit<Vec<u8>>, nals: &[Vec<u8>]) {
     let expected: Vec<u8> =
         nals.iter().flat_map(|nal| [0, 0, 0, 1].iter().chain(nal)).copied().collect();
     assert_eq!(annex_b, expected);
+    let mut pieces = Vec::new();
+    unit.list_annex_b(&mut pieces, |piece| piece);
+    assert!(unit.annex_b().eq(pieces.drain(..)));
+    unit.list_avcc(&mut pieces, |piece| piece);
+    assert!(unit.avcc().eq(pieces));
     let split: Result<Vec<_>, _> = avcc::nals(&avcc, 4).collect();
     assert_eq!(split.unwrap(), nals);
     for (view, nal) in unit.nals().zip(nals) {
