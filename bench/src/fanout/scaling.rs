@@ -1,5 +1,5 @@
 //! How much more goes through with more threads: as many packets as a relay takes, to receivers behind a device
-//! that drops them ([`sink`](super::sink)).
+//! that drops them.
 //!
 //! The source sends the next frame when few enough packets are on their way, so that the relay always has some and
 //! none is lost. It sends a frame once and the relay as often as there are receivers: of many receivers the source
