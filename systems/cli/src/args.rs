@@ -110,6 +110,13 @@ fn one_sentence(text: &str) -> String {
     format!("{} (`--help` tells more)", words.join(" "))
 }
 
+/// A URL as it may be printed: without user and password, and without what stands behind `?`, which may be a token.
+pub(crate) fn shown(url: &str) -> String {
+    let plain =
+        rillcast::rtsp::Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.to_string());
+    plain.split('?').next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,5 +139,11 @@ mod tests {
     fn json_is_taken_before_and_after_the_subcommand() {
         assert!(Args::try_parse_from(["rillcast", "--json", "serve"]).unwrap().json);
         assert!(Args::try_parse_from(["rillcast", "serve", "--json"]).unwrap().json);
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        assert_eq!(shown("rtsp://alice:tulip@10.0.0.1:8554/a?token=7-x"), "rtsp://10.0.0.1:8554/a");
+        assert_eq!(shown("rtp://10.0.0.1:5004"), "rtp://10.0.0.1:5004");
     }
 }

@@ -7,7 +7,7 @@ use rillcast::engine::{self, Config, Engine, Event};
 use rillcast::media::{Payload, sdp};
 use rillcast::relay::{Frame, FrameReader, Next};
 
-use crate::args::Transport;
+use crate::args::{Transport, shown};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::signal::Stop;
@@ -308,7 +308,7 @@ fn wait_for_stream(
                 return engine.reader(PATH, PERIOD).map_err(runtime);
             }
             Some(Event::PullFailed { reason, .. } | Event::StreamEnded { reason, .. }) => {
-                return Err(Failure::runtime(format!("{}: {reason}", args.url)));
+                return Err(Failure::runtime(format!("{}: {reason}", shown(&args.url))));
             }
             Some(Event::Warning(text)) => output.warning(text),
             Some(_) | None => {}
@@ -318,7 +318,7 @@ fn wait_for_stream(
         }
         if Instant::now() >= deadline {
             let seconds = args.timeout;
-            let url = &args.url;
+            let url = shown(&args.url);
             return Err(Failure::runtime(format!("{url}: nothing came within {seconds} s")));
         }
     }

@@ -16,7 +16,7 @@ pub(crate) use args::PublishArgs;
 
 use rillcast::engine::{self, Config, Engine, Event, StreamFigures};
 
-use crate::args::Transport;
+use crate::args::{Transport, shown};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::signal::Stop;
@@ -46,7 +46,7 @@ pub(crate) fn run(args: PublishArgs, output: Output, stop: Stop) -> Result<(), F
     }
     output.line(&Line::Connecting {
         source: args.source.clone(),
-        url: args.url.clone(),
+        url: shown(&args.url),
         tracks: source.tracks().iter().map(report::codec).collect(),
     });
     let engine = Engine::start(Config { tls: Some(args.trust.config()?), ..Config::default() })
@@ -123,7 +123,7 @@ impl Publisher {
                 sdp_file = Some(sdp.display().to_string());
             }
         }
-        self.output.line(&Line::Publishing { url: url.to_owned(), sdp: sdp_file });
+        self.output.line(&Line::Publishing { url: shown(url), sdp: sdp_file });
         let begun = Instant::now();
         let feed = Feed::start(source, out, self.stop.clone())?;
         let watched = self.watch(&feed);
