@@ -37,6 +37,7 @@ impl Drop for Folder {
 pub(super) struct Server {
     child: Child,
     folder: Folder,
+    postgres: PathBuf,
 }
 
 impl Server {
@@ -54,37 +55,46 @@ impl Server {
         let postgres = find("postgres")?;
         let folder = Folder::new("postgres");
         let data = folder.0.join("data");
-        let run = |program: &Path| {
-            // PostgreSQL refuses to run as root.
-            let mut command = Command::new("runuser");
-            let root = std::fs::metadata("/proc/self")
-                .is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
-            if root {
-                let owner = Command::new("chown").args(["-R", "nobody"]).arg(&folder.0).status();
-                owner.unwrap();
-                command.args(["-u", "nobody", "--"]).arg(program);
-            } else {
-                command = Command::new(program);
-            }
-            command.current_dir(&folder.0).stdout(Stdio::null()).stderr(Stdio::null());
-            command
-        };
-        let made =
-            run(&initdb).args(["-A", "trust", "-U", "rill", "--no-sync", "-D"]).arg(&data).status();
+        if is_root() {
+            let owner = Command::new("chown").args(["-R", "nobody"]).arg(&folder.0).status();
+            owner.unwrap();
+        }
+        let made = unprivileged(&initdb, &folder.0)
+            .args(["-A", "trust", "-U", "rill", "--locale=C", "--encoding=UTF8", "--no-sync", "-D"])
+            .arg(&data)
+            .status();
         if !made.is_ok_and(|status| status.success()) {
             return None;
         }
-        let mut server = run(&postgres);
-        server.arg("-D").arg(&data).args(["-c", "listen_addresses=", "-c", "fsync=off", "-k"]);
-        let child = server.arg(&folder.0).spawn().ok()?;
-        let server = Server { child, folder };
+        let child = run(&postgres, &folder.0).ok()?;
+        let server = Server { child, folder, postgres };
+        server.wait();
+        Some(server)
+    }
+
+    fn wait(&self) {
         let end = Instant::now() + PATIENCE;
         // It says so there, and gives no sign when it does.
-        while !server.pid_file().is_some_and(|text| text.contains("ready")) {
+        while !self.pid_file().is_some_and(|text| text.contains("ready")) {
             assert!(Instant::now() < end, "PostgreSQL does not start");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Some(server)
+    }
+
+    /// Ends it at once; what was written stays.
+    pub(super) fn stop(&mut self) {
+        if let Some(pid) = self.pid_file().and_then(|text| text.lines().next().map(str::to_owned)) {
+            let _ = Command::new("kill").args(["-QUIT", &pid]).status();
+        }
+        let _ = self.child.wait();
+    }
+
+    /// Starts it once more after it was stopped.
+    pub(super) fn start_again(&mut self) {
+        // What it has left there tells of before.
+        let _ = std::fs::remove_file(self.folder.0.join("data/postmaster.pid"));
+        self.child = run(&self.postgres, &self.folder.0).unwrap();
+        self.wait();
     }
 
     fn pid_file(&self) -> Option<String> {
@@ -98,11 +108,34 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(pid) = self.pid_file().and_then(|text| text.lines().next().map(str::to_owned)) {
-            let _ = Command::new("kill").args(["-QUIT", &pid]).status();
-        }
-        let _ = self.child.wait();
+        self.stop();
     }
+}
+
+fn is_root() -> bool {
+    let me = std::fs::metadata("/proc/self");
+    me.is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
+}
+
+/// A program in a folder. PostgreSQL refuses to run as root.
+fn unprivileged(program: &Path, folder: &Path) -> Command {
+    let mut command = match is_root() {
+        true => {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "nobody", "--"]).arg(program);
+            command
+        }
+        false => Command::new(program),
+    };
+    command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// The server, reached by a socket in the folder and from nowhere else.
+fn run(postgres: &Path, folder: &Path) -> std::io::Result<Child> {
+    let mut command = unprivileged(postgres, folder);
+    command.arg("-D").arg(folder.join("data"));
+    command.args(["-c", "listen_addresses=", "-c", "fsync=off", "-k"]).arg(folder).spawn()
 }
 
 /// A program of PostgreSQL, which Debian keeps out of the path.

@@ -90,8 +90,17 @@ fn sign_up(at: SocketAddr, port: u16) -> Placed {
 impl Placed {
     /// Says something that is answered by `OK`, and obeys what it is told meanwhile.
     fn say(&mut self, message: Message) {
+        let id = self.begin_to_say(message);
+        self.is_answered(id);
+    }
+
+    fn begin_to_say(&mut self, message: Message) -> u64 {
         let id = self.node.ids.next_id();
         self.send(Envelope { id, message });
+        id
+    }
+
+    fn is_answered(&mut self, id: u64) {
         loop {
             let told = self.node.receive().expect("an answer");
             match told.message {
@@ -225,7 +234,7 @@ fn real_node(proxies: [SocketAddr; 2]) -> node::Node {
         channel: "live".into(),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         host: None,
-        capacity: 0,
+        capacity: node::Capacity::Fixed(0),
         transport: Transport::Tcp,
         local_players: false,
     })
@@ -298,4 +307,36 @@ fn who_ends_leaves_the_trees_to_the_others_at_once() {
     wait_until_it_places(&second);
     let back = place(second.address(), 9000, before.server.ticket).connection;
     assert_eq!((back.node, back.server.id), (before.node, before.server.id));
+}
+
+#[test]
+fn a_database_that_is_away_for_a_while_costs_nobody_his_place() {
+    let Some(mut server) = Server::start() else { return };
+    let config = shared(&server.url(), 1);
+    let proxy = Proxy::start(config.clone()).unwrap();
+    let at = proxy.address();
+    wait_until_it_places(&proxy);
+    let mut first = sign_up(at, 9000);
+    can_serve(&mut first, 1);
+    server.stop();
+    // Nobody is let in, and is told so; whoever is in says what he likes, and is answered when it is written down.
+    let refused = log_in(at, 9001, None).err().unwrap();
+    assert_eq!((refused.code, refused.retry_after), (ErrorCode::Unavailable, Some(5)));
+    let two = NodeInformation { capacity: 2, ..NodeInformation::default() };
+    let said = first.begin_to_say(Message::NodeInformation(two));
+    server.start_again();
+    first.is_answered(said);
+    let others = [9001, 9002].map(|port| place(at, port, None));
+    assert_eq!(log_in(at, 9003, None).err().unwrap().code, ErrorCode::NoServerNode);
+    nobody_is_overfull(others.iter().chain([&first]).map(|placed| &placed.connection), 2, 1);
+    // All of it was written down: accounts, places, and who can serve how many.
+    drop(proxy);
+    let heir = Proxy::start(config).unwrap();
+    wait_until_it_places(&heir);
+    for (placed, port) in others.into_iter().zip([9001, 9002]).chain([(first, 9000)]) {
+        let before = placed.connection;
+        let back = place(heir.address(), port, before.server.ticket).connection;
+        assert_eq!((back.node, back.server.id), (before.node, before.server.id));
+    }
+    assert_eq!(log_in(heir.address(), 9003, None).err().unwrap().code, ErrorCode::NoServerNode);
 }
