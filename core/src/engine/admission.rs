@@ -7,7 +7,7 @@ use crate::rtsp::auth::Offer;
 use crate::rtsp::server::{Ask, Question, Refusal};
 use crate::rtsp::{Answer, Mode, Status};
 
-use super::access::{AccessRequest, Action, Entry, Protocol, Verdict};
+use super::access::{AccessRequest, Action, Entry, Pass, Protocol, Verdict};
 use super::connection::Input;
 use super::role::{Role, Server};
 use super::worker::Worker;
@@ -87,8 +87,9 @@ impl Worker {
         let peer = connection.peer;
         let Role::Server(server) = &mut connection.role else { return };
         let (refusal, reason) = match verdict {
-            Verdict::Allow => {
+            Verdict::Allow(pass) => {
                 server.granted = Some((candidate.action, question.path.clone()));
+                server.keep(&question.path, pass);
                 return self.conclude(token, question);
             }
             Verdict::Deny => (Status::FORBIDDEN.into(), "it is not allowed to"),
@@ -187,6 +188,14 @@ impl Server {
         let granted = self.granted.as_ref();
         let has = granted.is_some_and(|(of, path)| *of == action && *path == question.path);
         (!has).then_some(action)
+    }
+
+    /// Keeps a pass to the connection's end. What was granted before may still be in use when something else
+    /// is; of each path one pass is enough.
+    fn keep(&mut self, path: &str, pass: Option<Pass>) {
+        let Some(pass) = pass else { return };
+        self.passes.retain(|(of, _)| of != path);
+        self.passes.push((path.to_owned(), pass));
     }
 
     /// Whether a request waits.

@@ -8,7 +8,7 @@ use crate::relay::{ChildKey, Kind, PairId};
 use crate::rtsp::server::Chosen;
 use crate::rtsp::{ClientSession, ServerSession, Status};
 
-use super::access::Action;
+use super::access::{Action, Pass};
 use super::admission::Waiting;
 use super::children::ChildId;
 use super::command::{Remote, StreamId};
@@ -31,6 +31,8 @@ pub(super) struct Server {
     pub(super) part: Part,
     /// What the peer was last allowed to do, and at which path.
     pub(super) granted: Option<(Action, String)>,
+    /// What it was given when it was let in, one for each path at most: kept to the end of the connection.
+    pub(super) passes: Vec<(String, Pass)>,
     /// Its request that waits to be let in, or for a stream.
     pub(super) waiting: Option<Waiting>,
 }

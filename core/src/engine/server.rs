@@ -26,7 +26,8 @@ impl Worker {
         let (udp, multicast) = (!secure, !secure && self.config.multicast.is_some());
         let config = ServerConfig { timeout, udp, multicast, ..ServerConfig::default() };
         let session = crate::rtsp::ServerSession::new(config, seed, self.io.now());
-        let server = Server { session, part: Part::Idle, granted: None, waiting: None };
+        let server =
+            Server { session, part: Part::Idle, granted: None, passes: Vec::new(), waiting: None };
         Some(Role::Server(Box::new(server)))
     }
 

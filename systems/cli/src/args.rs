@@ -10,6 +10,7 @@ use crate::config;
 use crate::demo::DemoArgs;
 use crate::doctor::DoctorArgs;
 use crate::node::NodeArgs;
+use crate::output::Output;
 use crate::play::PlayArgs;
 use crate::proxy::ProxyArgs;
 use crate::publish::PublishArgs;
@@ -86,7 +87,19 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
         eprintln!("rillcast: {failure}");
         failure.exit_code()
     })?;
-    Args::try_parse_from(arguments).map_err(|error| match error.kind() {
+    match config::print_if_asked(&arguments) {
+        Some(Ok(text)) => {
+            Output::new(false).text(&text);
+            Err(ExitCode::SUCCESS)
+        }
+        Some(Err(error)) => Err(explain(&error)),
+        None => Args::try_parse_from(arguments).map_err(|error| explain(&error)),
+    }
+}
+
+/// Tells why there is nothing to do; the exit code to end with.
+fn explain(error: &clap::Error) -> ExitCode {
+    match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A reader that has gone away (`rillcast --help | head -1`) is no failure.
             let _ = error.print();
@@ -100,7 +113,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
             eprintln!("rillcast: {}", one_sentence(&error.to_string()));
             ExitCode::from(2)
         }
-    })
+    }
 }
 
 /// The first paragraph of clap's text on one line: the cause, without the usage that follows it.

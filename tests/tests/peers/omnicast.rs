@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rillcast_tests::process::Process;
 use rillcast_tests::role::{Role, program};
+use rillcast_tests::rtsp::Connection;
 use rillcast_tests::scene::Scene;
 use rillcast_tests::server::Server;
 use serde_json::Value;
@@ -24,12 +25,14 @@ struct Tree<'a> {
 
 impl Tree<'_> {
     fn new(scene: &Scene) -> Tree<'_> {
-        let mut server = Server::start(scene, &[]);
+        let directory = scene.file("directory.sqlite").to_str().expect("a path").to_owned();
+        let key = program().args(["proxy", "key", "--directory", &directory]).output();
+        let key = String::from_utf8(key.expect("the key").stdout).expect("text");
+        let mut server = Server::start(scene, &["--ticket-key", key.trim()]);
         let mut command = program();
         command.args(["publish", "test", &server.url("live"), "--size", "160x120", "--gop", "1"]);
         let publisher = Process::start(scene, "publisher", command);
         server.stream_started("live");
-        let directory = scene.file("directory.sqlite").to_str().expect("a path").to_owned();
         let password = scene.file("password");
         std::fs::write(&password, "tulip\n").expect("a file for the password");
         let mut command = program();
@@ -41,7 +44,7 @@ impl Tree<'_> {
 
     /// The proxy server, and where it listens. Only one node is let to the streaming server.
     fn proxy(&self, name: &str, listen: &str) -> (Role, String) {
-        let channel = format!("live={}", self.server.url("live"));
+        let channel = format!("live={}?ticket", self.server.url("live"));
         let mut proxy = Role::start(
             self.scene,
             name,
@@ -91,6 +94,13 @@ impl Tree<'_> {
         (node, address)
     }
 
+    /// The streaming server lets in nodes alone.
+    fn does_not_play(&self) {
+        let mut connection = Connection::open(self.server.address());
+        let url = self.server.url("live");
+        assert_eq!(connection.request("DESCRIBE", &url, &[], "").status, 403);
+    }
+
     /// A player that succeeds when sixty frames have come whole: none is missing, all can be decoded.
     fn watch(&self, name: &str, address: &str) -> Process {
         let mut command = program();
@@ -122,6 +132,7 @@ fn a_chain_of_nodes_carries_the_stream() {
         assert_eq!(joined["hops"], hop as u64 + 1, "{joined}");
     }
     tree.plays("play", &nodes[2].1);
+    tree.does_not_play();
 
     // The proxy server dies; the stream goes on, and its successor finds everything as it was.
     proxy.process().kill();

@@ -8,13 +8,16 @@ use super::Challenge;
 use crate::ring::Wake;
 
 /// What was decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(in crate::engine) enum Verdict {
-    Allow,
+    Allow(Option<Pass>),
     Deny,
     Challenge(Challenge),
     Unavailable,
 }
+
+/// What somebody who is let in holds for as long as he may stay; it is dropped then.
+pub(in crate::engine) type Pass = Box<dyn fmt::Debug + Send>;
 
 /// By which an [`Access`](super::Access) answers, at once or later, from any thread. One that is
 /// dropped without an answer denies. Answers never block; an answer to a client that has gone away
@@ -37,7 +40,13 @@ impl Decision {
 
     /// Yes.
     pub fn allow(mut self) {
-        self.say(Verdict::Allow);
+        self.say(Verdict::Allow(None));
+    }
+
+    /// Yes. The engine drops `pass` when the connection has ended, or at once when that had ended before: so whoever lets in can
+    /// count who is in. It is dropped on the engine's thread: that must not block.
+    pub fn allow_while(mut self, pass: impl fmt::Debug + Send + 'static) {
+        self.say(Verdict::Allow(Some(Box::new(pass))));
     }
 
     /// No, whoever it is: 403.

@@ -48,7 +48,7 @@ use std::net::SocketAddr;
 
 pub use crate::rtsp::auth::{Challenge, Credentials, Secret, SecretError};
 pub use decision::Decision;
-pub(super) use decision::Verdict;
+pub(super) use decision::{Pass, Verdict};
 pub(super) use gate::{Entry, Gate};
 pub use guesses::{Guesses, network};
 

@@ -196,6 +196,44 @@ fn clients_that_leave_while_they_wait_are_forgotten() {
     }
 }
 
+/// Tells when it is dropped.
+#[derive(Debug)]
+struct Counted(Sender<&'static str>, &'static str);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let _ = self.0.send(self.1);
+    }
+}
+
+#[test]
+fn a_pass_is_kept_to_the_end_of_the_connection() {
+    let (_engine, address, questions) = asking(PATIENCE);
+    let (sender, dropped) = channel();
+    let mut client = Client::new(address);
+    for (path, name) in [("a", "first"), ("b", "other path"), ("a", "second")] {
+        client.send(&describe(path, ""));
+        let (_, decision) = questions.recv_timeout(PATIENCE).expect("a question");
+        decision.allow_while(Counted(sender.clone(), name));
+        assert!(client.responses(1)[0].starts_with("RTSP/1.0 404 "));
+    }
+    // Of each path the last one is kept.
+    assert_eq!(dropped.recv_timeout(PATIENCE), Ok("first"));
+    assert!(dropped.try_recv().is_err());
+    drop(client);
+    let mut left = [(); 2].map(|()| dropped.recv_timeout(PATIENCE).expect("it ends"));
+    left.sort_unstable();
+    assert_eq!(left, ["other path", "second"]);
+
+    // Who has gone away meanwhile is not in.
+    let mut client = Client::new(address);
+    client.send(&describe("a", ""));
+    let (_, decision) = questions.recv_timeout(PATIENCE).expect("a question");
+    drop(client);
+    decision.allow_while(Counted(sender, "late"));
+    assert_eq!(dropped.recv_timeout(PATIENCE), Ok("late"));
+}
+
 #[test]
 fn an_engine_stops_while_questions_are_open() {
     let (engine, address, questions) = asking(PATIENCE);

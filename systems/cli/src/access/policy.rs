@@ -4,7 +4,9 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rillcast::engine::access::{Access, AccessRequest, Credentials, Decision, Secret};
+use rillcast::engine::access::{Access, AccessRequest, Action, Credentials, Decision, Secret};
+use rillcast_omnicast::NodeId;
+use rillcast_omnicast::ticket::{Admission, Pass, Refusal, Wanted};
 
 use super::hook::{Hook, Opinion};
 use super::rules::{Rules, is_safe};
@@ -16,6 +18,8 @@ use super::workers::Workers;
 #[derive(Debug)]
 pub(crate) struct Policy {
     rules: RwLock<Arc<Rules>>,
+    /// The nodes that are here, whatever the rules are.
+    nodes: Admission,
     workers: Workers,
 }
 
@@ -25,7 +29,8 @@ impl Policy {
     /// # Errors
     /// When the system gives no threads.
     pub(crate) fn new(rules: Rules) -> io::Result<Policy> {
-        Ok(Policy { rules: RwLock::new(Arc::new(rules)), workers: Workers::start()? })
+        let (rules, nodes) = (RwLock::new(Arc::new(rules)), Admission::default());
+        Ok(Policy { rules, nodes, workers: Workers::start()? })
     }
 
     /// From now on these rules hold. What was let in stays.
@@ -40,6 +45,16 @@ impl Policy {
 
     fn rules(&self) -> Arc<Rules> {
         self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether somebody is a node that the proxy server has sent here. `None`: he does not say so.
+    fn node(&self, rules: &Rules, request: &AccessRequest) -> Option<Result<Pass, Refusal>> {
+        let (server, query) = (NodeId::ROOT, request.query.as_deref());
+        let (channel, address) = (request.path.as_str(), request.peer.ip());
+        let wanted = Wanted { server, channel, query, address, now: date() };
+        let checker = rules.tickets.as_ref().filter(|_| request.action == Action::Play)?;
+        wanted.ticket()?;
+        Some(self.nodes.admit(checker, wanted))
     }
 
     /// Somebody has to prove who he is.
@@ -93,9 +108,18 @@ impl Access for Policy {
     fn ask(&self, request: AccessRequest, decision: Decision) {
         let rules = self.rules();
         let who = rules.who(request.action, &request.path);
+        let by_ticket = matches!(who, Who::Users | Who::Named(_) | Who::Nodes);
+        match by_ticket.then(|| self.node(&rules, &request)).flatten() {
+            Some(Ok(pass)) => return decision.allow_while(pass),
+            Some(Err(refusal)) => {
+                tracing::info!(peer = %request.peer, path = request.path, "no node: {refusal}");
+                return decision.deny();
+            }
+            None => {}
+        }
         match who {
             Who::All => decision.allow(),
-            Who::None => decision.deny(),
+            Who::None | Who::Nodes => decision.deny(),
             Who::Local if request.peer.ip().to_canonical().is_loopback() => decision.allow(),
             Who::Local => decision.deny(),
             Who::Users | Who::Named(_) if has_token(&rules, &request) => decision.allow(),
@@ -106,6 +130,10 @@ impl Access for Policy {
 
 fn has_token(rules: &Rules, request: &AccessRequest) -> bool {
     let (Some(key), Some(query)) = (&rules.key, &request.query) else { return false };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |now| now.as_secs());
-    key.permits(request.action, &request.path, query, now)
+    key.permits(request.action, &request.path, query, date())
+}
+
+/// Seconds since 1970. What has an end counts at no time if the clock cannot be read.
+fn date() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |now| now.as_secs())
 }

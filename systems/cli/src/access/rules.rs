@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rillcast::engine::access::{Action, Challenge, Protocol};
+use rillcast_omnicast::ticket::Checker;
 
 use super::hook::{Hook, HookUrl};
 use super::user::StoredSecret;
@@ -18,6 +19,8 @@ pub(crate) struct Rules {
     play: Vec<(Pattern, Who)>,
     pub(super) hook: Option<Hook>,
     pub(super) key: Option<Key>,
+    /// Knows the tickets of the proxy server.
+    pub(super) tickets: Option<Checker>,
 }
 
 impl Rules {
@@ -32,14 +35,24 @@ impl Rules {
         play: Vec<(Pattern, Who)>,
         hook: Option<HookUrl>,
         key: Option<Key>,
+        tickets: Option<Checker>,
     ) -> Result<Rules, String> {
         let hook = hook.map(Hook::new);
         let users: HashMap<_, _> = users.into_iter().collect();
         if let Some(name) = users.keys().find(|name| who::is_reserved(name) || has_marks(name)) {
             return Err(format!(
-                "no user can be called {name:?}: all, local, users, none and names with a comma or \
+                "no user can be called {name:?}: all, local, users, nodes, none and names with a comma or \
                  a colon mean something else"
             ));
+        }
+        let by_ticket = |rules: &[(Pattern, Who)]| rules.iter().any(|(_, who)| *who == Who::Nodes);
+        if by_ticket(&publish) {
+            return Err("nodes do not publish: no rule of allow-publish can let them in".into());
+        }
+        if by_ticket(&play) && tickets.is_none() {
+            return Err("who is a node is known by its ticket: give the key by ticket-key, which \
+                        `rillcast proxy key` prints"
+                .into());
         }
         for (pattern, who) in publish.iter().chain(&play) {
             let Who::Named(names) = who else { continue };
@@ -49,7 +62,7 @@ impl Rules {
                 ));
             }
         }
-        Ok(Rules { realm, users, publish, play, hook, key })
+        Ok(Rules { realm, users, publish, play, hook, key, tickets })
     }
 
     /// Whether anybody can prove who he is.
@@ -58,7 +71,7 @@ impl Rules {
     }
 
     /// Who may do this: what the most telling rule for the path says. Without any: whoever can
-    /// prove who he is; and where nobody can, everyone plays but only this machine publishes.
+    /// prove who he is; and where nobody can, everyone plays, or nodes alone if these can, but only this machine publishes.
     pub(super) fn who(&self, action: Action, path: &str) -> &Who {
         let rules = match action {
             Action::Play => &self.play,
@@ -69,6 +82,7 @@ impl Rules {
             Some((_, who)) => who,
             None if self.has_identities() => &Who::Users,
             None => match action {
+                Action::Play if self.tickets.is_some() => &Who::Nodes,
                 Action::Play => &Who::All,
                 Action::Publish => &Who::Local,
             },

@@ -11,9 +11,11 @@ pub(crate) enum Who {
     All,
     /// Everyone on this machine.
     Local,
-    /// Every user, and whoever the hook lets in or has a token.
+    /// Every user, and whoever the hook lets in, or has a token or a ticket.
     Users,
-    /// These users, and whoever the hook lets in or has a token.
+    /// Whoever has a ticket of the proxy server: nodes of a tree.
+    Nodes,
+    /// These users, and whoever the hook lets in, or has a token or a ticket.
     Named(BTreeSet<String>),
     /// Nobody.
     None,
@@ -25,7 +27,7 @@ impl Who {
         match self {
             Who::All | Who::Users => true,
             Who::Named(users) => users.contains(user),
-            Who::Local | Who::None => false,
+            Who::Local | Who::Nodes | Who::None => false,
         }
     }
 }
@@ -38,15 +40,18 @@ impl FromStr for Who {
             "all" => Who::All,
             "local" => Who::Local,
             "users" => Who::Users,
+            "nodes" => Who::Nodes,
             "none" => Who::None,
             names => {
                 let names = names.split(',').map(|name| name.trim().to_owned());
                 let names: BTreeSet<String> = names.collect();
                 match names.iter().find(|name| is_reserved(name)) {
                     Some(name) if name.is_empty() => {
-                        return Err("it names nobody: write all, local, users, none or names of \
-                                    users with commas between them"
-                            .into());
+                        return Err(
+                            "it names nobody: write all, local, users, nodes, none or names \
+                                    of users with commas between them"
+                                .into(),
+                        );
                     }
                     Some(name) => {
                         return Err(format!("{name:?} stands alone, without other names"));
@@ -60,7 +65,7 @@ impl FromStr for Who {
 
 /// Whether no user can be called so.
 pub(super) fn is_reserved(name: &str) -> bool {
-    matches!(name, "" | "all" | "local" | "users" | "none")
+    matches!(name, "" | "all" | "local" | "users" | "nodes" | "none")
 }
 
 impl fmt::Display for Who {
@@ -69,6 +74,7 @@ impl fmt::Display for Who {
             Who::All => f.write_str("all"),
             Who::Local => f.write_str("local"),
             Who::Users => f.write_str("users"),
+            Who::Nodes => f.write_str("nodes"),
             Who::None => f.write_str("none"),
             Who::Named(names) => {
                 f.write_str(&names.iter().map(String::as_str).collect::<Vec<_>>().join(","))
@@ -83,7 +89,7 @@ mod tests {
 
     #[test]
     fn read_as_written() {
-        for text in ["all", "local", "users", "none", "alice", "alice,bob"] {
+        for text in ["all", "local", "users", "nodes", "none", "alice", "alice,bob"] {
             assert_eq!(text.parse::<Who>().unwrap().to_string(), text);
         }
         assert_eq!(" bob , alice ".parse::<Who>().unwrap().to_string(), "alice,bob");

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::CommandFactory as _;
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
 
 use super::Options;
 use crate::failure::Failure;
@@ -40,28 +43,23 @@ pub(super) fn text_of(file: &Path) -> Result<String, Failure> {
 
 /// Reads the text of a configuration file. An error is the number of a line and what is wrong there.
 pub(crate) fn parse(text: &str) -> Result<Options, Wrong> {
-    let known = keys();
-    for (name, line) in lines(text)? {
-        if !known.contains(&name) {
-            return Err((line, unknown(&name, &known, "rillcast serve --print-config")));
+    let (known, table) = (keys(), table(text)?);
+    for key in table.get_ref().keys() {
+        let name: &str = key.get_ref();
+        if !known.iter().any(|known| known == name) {
+            return Err((line(text, key.span().start), unknown(name, &known, "serve")));
         }
     }
-    toml::from_str(text).map_err(|error| wrong(text, &error))
+    Options::deserialize(Deserializer::from(table)).map_err(|error| wrong(text, &error))
 }
 
-/// The outermost table.
-pub(super) fn table(text: &str) -> Result<toml::Table, Wrong> {
-    toml::from_str(text).map_err(|error| wrong(text, &error))
+/// The outermost table, whose keys know where they stand.
+pub(super) fn table(text: &str) -> Result<Spanned<DeTable<'_>>, Wrong> {
+    DeTable::parse(text).map_err(|error| wrong(text, &error))
 }
 
-/// The keys of the outermost table with their lines.
-pub(super) fn lines(text: &str) -> Result<Vec<(String, usize)>, Wrong> {
-    let table = toml::de::DeTable::parse(text).map_err(|error| wrong(text, &error))?;
-    let keys = table.get_ref().keys();
-    Ok(keys.map(|key| (key.get_ref().to_string(), line(text, key.span().start))).collect())
-}
-
-fn line(text: &str, at: usize) -> usize {
+/// The line in which a byte stands.
+pub(super) fn line(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|b| *b == b'\n').count() + 1
 }
 
@@ -85,14 +83,16 @@ pub(super) fn names(command: &clap::Command) -> Vec<String> {
         .collect()
 }
 
-/// There is no such option; `help` is the command that shows those there are.
-pub(super) fn unknown(name: &str, known: &[String], help: &str) -> String {
+/// The subcommand has no such option.
+pub(super) fn unknown(name: &str, known: &[String], command: &str) -> String {
     let mistakes = |key: &str| strsim::damerau_levenshtein(name, key);
     let nearest = known.iter().min_by_key(|key| (mistakes(key), key.len().abs_diff(name.len())));
     // One mistake in three letters.
     match nearest.filter(|key| mistakes(key) * 3 <= key.len()) {
         Some(key) => format!("there is no option `{name}`; did you mean `{key}`?"),
-        None => format!("there is no option `{name}`; `{help}` shows those there are"),
+        None => format!(
+            "there is no option `{name}`; `rillcast {command} --print-config` shows those there are"
+        ),
     }
 }
 

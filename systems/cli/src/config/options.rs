@@ -10,7 +10,9 @@ use rillcast::io::Backend;
 use serde::{Deserialize, Serialize};
 
 use super::keyed;
-use super::values::{FileName, HttpAddress, RtspUrl, StreamPath, address, day, text, ttl, workers};
+use super::values::{
+    FileName, HttpAddress, RtspUrl, StreamPath, TicketKey, address, day, text, ttl, workers,
+};
 use crate::access::{HookUrl, Pattern, StoredSecret, Who};
 use crate::tls::Trust;
 
@@ -102,7 +104,8 @@ pub(crate) struct Options {
     #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
     pub(crate) allow_publish: Vec<(Pattern, Who)>,
 
-    /// Who may play the paths that fit the pattern [default: users, or all when there are none]
+    /// Who may play the paths that fit the pattern: the same, or nodes (with a ticket: --ticket-key) [default:
+    /// users, or all when there are none]
     #[arg(long, value_name = "PATTERN=WHO", value_parser = keyed::parse_rule::<Pattern, Who>)]
     #[serde(with = "keyed", skip_serializing_if = "Vec::is_empty")]
     pub(crate) allow_play: Vec<(Pattern, Who)>,
@@ -123,6 +126,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token_key: Option<PathBuf>,
+
+    /// The public key of a proxy server (`rillcast proxy key` prints it): nodes of its tree are let in by their
+    /// tickets, each to the channel that its path is called by
+    #[arg(long, value_name = "KEY")]
+    #[serde(with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) ticket_key: Option<TicketKey>,
 
     /// How long a stream stays for its players when its source is gone without having ended it.
     /// Whoever publishes to the path in that time goes on with it; 0 ends it at once [default: 10]
@@ -228,6 +237,7 @@ impl Options {
             realm: self.realm.or(file.realm),
             auth_hook: self.auth_hook.or(file.auth_hook),
             token_key: self.token_key.or(file.token_key),
+            ticket_key: self.ticket_key.or(file.ticket_key),
             on_demand_grace: self.on_demand_grace.or(file.on_demand_grace),
             linger: self.linger.or(file.linger),
             takeover: self.takeover.or(file.takeover),

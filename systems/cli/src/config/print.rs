@@ -1,24 +1,38 @@
-//! `rillcast serve --print-config`.
+//! `--print-config`: options as a configuration file.
 
 use std::fmt::Write as _;
 
-use clap::{ArgAction, CommandFactory as _};
+use clap::{Arg, Command, CommandFactory as _};
 
 use super::Options;
 
-/// The configuration as a file that says the same, with every option explained. Options that are
-/// not set stand behind a `#`.
+/// The configuration of `rillcast serve` as a file that says the same.
 pub(crate) fn print(options: &Options) -> String {
     let values = toml::Table::try_from(options).unwrap_or_default();
     let command = crate::args::Args::command();
     let Some(serve) = command.find_subcommand("serve") else { return String::new() };
+    write(serve, &super::file::keys(), |argument| values.get(argument.get_long()?).cloned())
+}
+
+/// Whether an option holds several things under names.
+pub(super) fn is_keyed(argument: &Arg) -> bool {
+    let named = argument.get_value_names().and_then(|names| names.first());
+    named.is_some_and(|name| name.contains('='))
+}
+
+/// These options of a subcommand as a file, every one explained. Those without a value stand behind a `#`.
+pub(super) fn write(
+    command: &Command,
+    names: &[String],
+    value: impl Fn(&Arg) -> Option<toml::Value>,
+) -> String {
     let (mut plain, mut tables) = (String::new(), String::new());
-    for name in super::file::keys() {
-        let Some(argument) = serve.get_arguments().find(|a| a.get_long() == Some(&name)) else {
+    for name in names {
+        let Some(argument) = command.get_arguments().find(|a| a.get_long() == Some(name)) else {
             continue;
         };
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        let keyed = matches!(argument.get_action(), ArgAction::Append);
+        let keyed = is_keyed(argument);
         let text = if keyed { &mut tables } else { &mut plain };
         // Writing to a String does not fail.
         for line in folded(&help) {
@@ -26,11 +40,11 @@ pub(crate) fn print(options: &Options) -> String {
         }
         let example = argument.get_value_names().and_then(|names| names.first());
         let example = example.map(|name| name.as_str()).unwrap_or("true");
-        let _ = match values.get(&name) {
+        let _ = match value(argument) {
             Some(toml::Value::Table(table)) => {
                 let mut lines = format!("[{name}]\n");
                 for (key, value) in table {
-                    let _ = writeln!(lines, "{} = {value}", quoted(key));
+                    let _ = writeln!(lines, "{} = {value}", quoted(&key));
                 }
                 writeln!(text, "{lines}")
             }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use rillcast_omnicast::ticket::Checker;
 use serde::Deserialize;
 
 /// The port that is suggested where none is given.
@@ -130,6 +131,36 @@ impl FromStr for FileName {
 }
 
 impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The public key by which tickets are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TicketKey(String);
+
+impl TicketKey {
+    /// Who knows the tickets.
+    pub(crate) fn checker(&self) -> Option<Checker> {
+        Checker::new(&self.0)
+    }
+}
+
+impl FromStr for TicketKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<TicketKey, &'static str> {
+        match Checker::new(text) {
+            Some(_) => Ok(TicketKey(text.to_owned())),
+            None => {
+                Err("it is no key of tickets; `rillcast proxy key` prints that of a proxy server")
+            }
+        }
+    }
+}
+
+impl fmt::Display for TicketKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -6,22 +6,25 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use rillcast_omnicast::proxy::pluggable::topology::Kind;
 
+use super::key::KeyArgs;
 use super::user::UserArgs;
-use crate::config::{RtspUrl, file_argument, keyed};
+use crate::config::{RtspUrl, file_arguments, keyed};
 
-const EXAMPLES: &str = "\
-Examples:
+const EXAMPLES: &str = r#"Examples:
   rillcast proxy user add alice
       make an account; the password is asked for, or read from standard input
   rillcast proxy --channel live=rtsp://127.0.0.1:8554/live --root-capacity 2
       let nodes in; the first two take the stream from the streaming server, the others from nodes
   rillcast node --proxy 127.0.0.1:8500 --user alice --password-file secret.txt --channel live
       a node of the tree
-docs/omnicast.md is a tour, docs/uscp.md the protocol.";
+  rillcast serve --ticket-key "$(rillcast proxy key)"
+  rillcast proxy --channel 'live=rtsp://127.0.0.1:8554/live?ticket'
+      the streaming server lets in nodes alone, by their tickets
+docs/omnicast.md is a tour, docs/uscp.md the protocol."#;
 
 /// OmniCast264's proxy server: lets nodes in and tells each from whom to take the stream
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, arg = file_argument())]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, args = file_arguments())]
 pub(crate) struct ProxyArgs {
     #[command(subcommand)]
     pub(super) command: Option<ProxyCommand>,
@@ -35,6 +38,8 @@ pub(crate) struct ProxyArgs {
 pub(super) enum ProxyCommand {
     /// The accounts: add, remove, list, passwd
     User(UserArgs),
+    /// Print the public key of the tickets, for `rillcast serve --ticket-key`
+    Key(KeyArgs),
 }
 
 /// The options of the proxy server.

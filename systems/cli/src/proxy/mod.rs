@@ -1,6 +1,7 @@
 //! `rillcast proxy`: OmniCast264's proxy server, and its accounts.
 
 mod args;
+mod key;
 mod user;
 
 use std::fmt;
@@ -28,8 +29,10 @@ const TICK: Duration = Duration::from_millis(100);
 /// Serves nodes until the end is asked for, or does something with the accounts.
 pub(crate) fn run(args: ProxyArgs, output: Output, stop: Stop) -> Result<(), Failure> {
     let ProxyArgs { command, options } = args;
-    if let Some(ProxyCommand::User(args)) = command {
-        return user::run(args, output);
+    match command {
+        Some(ProxyCommand::User(args)) => return user::run(args, output),
+        Some(ProxyCommand::Key(args)) => return key::run(args, output),
+        None => {}
     }
     files::raise_limit();
     let proxy = Proxy::start(config(&options)?).map_err(|error| match error {

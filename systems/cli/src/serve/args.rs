@@ -6,8 +6,7 @@ use clap::Args;
 
 use crate::config::Options;
 
-const EXAMPLES: &str = "\
-Examples:
+const EXAMPLES: &str = r#"Examples:
   rillcast serve
       publish to and play from rtsp://127.0.0.1:8554/ANY/PATH, on this machine only
   rillcast serve --rtsp 0.0.0.0:8554 --user cam=plain:tulip --allow-play '*=all'
@@ -16,8 +15,10 @@ Examples:
       options from a file; `--print-config` writes one, docs/configuration.md explains it
   rillcast serve --pull cam=rtsp://10.0.0.7/stream1
       fetch a camera once, hand it to any number of players as rtsp://127.0.0.1:8554/cam
+  rillcast serve --ticket-key "$(rillcast proxy key)"
+      feed the nodes of a tree, and nobody else: docs/omnicast.md
   rillcast serve --rtp tv=tv.sdp
-      take in plain RTP as tv.sdp describes it (ports, codecs), play it as .../tv";
+      take in plain RTP as tv.sdp describes it (ports, codecs), play it as .../tv"#;
 
 /// Streaming server: publishers push to it or it pulls, anyone plays rtsp://HOST:8554/PATH
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use rillcast::engine::{Config, Multicast};
 use rillcast::media::sdp::Session;
 
 use crate::access::{Key, Policy, REALM, Rules};
-use crate::config::{self, HttpAddress, Options};
+use crate::config::{self, HttpAddress, Options, TicketKey};
 use crate::failure::Failure;
 use crate::tls::Certificate;
 
@@ -140,8 +140,10 @@ pub(super) fn rules(options: &Options) -> Result<Rules, Failure> {
         None => None,
     };
     let realm = options.realm.clone().unwrap_or_else(|| REALM.to_owned());
+    let tickets = options.ticket_key.as_ref().and_then(TicketKey::checker);
     let Options { user, allow_publish, allow_play, auth_hook, .. } = options.clone();
-    Rules::new(realm, user, allow_publish, allow_play, auth_hook, key).map_err(Failure::usage)
+    let rules = Rules::new(realm, user, allow_publish, allow_play, auth_hook, key, tickets);
+    rules.map_err(Failure::usage)
 }
 
 /// The key of tokens.

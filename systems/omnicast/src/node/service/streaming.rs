@@ -24,8 +24,8 @@ pub(super) struct StreamingConnection {
     transport: Transport,
     /// The server node that the proxy server has named last, and the standbys behind it.
     servers: Vec<ServerNode>,
-    /// What the engine knows these by, with the ticket that it was given.
-    urls: HashMap<NodeId, String>,
+    /// What the engine knows these by.
+    addresses: HashMap<NodeId, Address>,
     /// From where the stream comes, or came last.
     present: Option<NodeId>,
     state: State,
@@ -35,6 +35,21 @@ pub(super) struct StreamingConnection {
     gone: Option<NodeId>,
     /// The server node that is there and sends nothing, while the proxy server does not know it.
     silent: Option<NodeId>,
+}
+
+/// Where the stream is at a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Address {
+    /// As the proxy server has told.
+    told: String,
+    /// With a ticket, if the server wants one.
+    url: String,
+}
+
+impl Address {
+    fn of(server: &ServerNode) -> Address {
+        Address { told: server.url.clone(), url: url(server) }
+    }
 }
 
 /// How long the engine may take to tell its figures.
@@ -71,7 +86,7 @@ impl StreamingConnection {
             channel,
             transport,
             servers: Vec::new(),
-            urls: HashMap::new(),
+            addresses: HashMap::new(),
             present: None,
             state: State::Opening,
             is_blocked: false,
@@ -86,11 +101,11 @@ impl StreamingConnection {
         let ReStreamingConnection { server, standbys, .. } = connection;
         let before: Vec<NodeId> = self.servers.iter().map(|server| server.id).collect();
         self.servers = [server].into_iter().chain(standbys).cloned().collect();
-        let old = std::mem::take(&mut self.urls);
+        let mut old = std::mem::take(&mut self.addresses);
         for server in &self.servers {
-            let known = old.get(&server.id).filter(|url| url.starts_with(&server.url));
-            let url = known.cloned().unwrap_or_else(|| url(server));
-            self.urls.insert(server.id, url);
+            let known = old.remove(&server.id).filter(|known| known.told == server.url);
+            let address = known.unwrap_or_else(|| Address::of(server));
+            self.addresses.insert(server.id, address);
         }
         let now = self.servers.iter().map(|server| server.id);
         // A standby that has taken over for a moment is to be left again.
@@ -110,14 +125,16 @@ impl StreamingConnection {
     /// Begins anew with fresh tickets, when the stream comes from nowhere.
     pub(super) fn start_over(&mut self) {
         if self.state == State::Lost {
-            self.urls = self.servers.iter().map(|server| (server.id, url(server))).collect();
+            let fresh = self.servers.iter().map(|server| (server.id, Address::of(server)));
+            self.addresses = fresh.collect();
             self.apply();
         }
     }
 
     fn apply(&mut self) {
         let upstream = |server: &ServerNode| {
-            let url = self.urls.get(&server.id).cloned().unwrap_or_else(|| url(server));
+            let known = self.addresses.get(&server.id);
+            let url = known.map_or_else(|| url(server), |known| known.url.clone());
             Upstream::new(url).over(self.transport)
         };
         let Some((server, standbys)) = self.servers.split_first() else { return };
@@ -180,8 +197,8 @@ impl StreamingConnection {
     /// A server could not be reached, perhaps because its ticket is too old by now.
     fn refresh(&mut self, lost: &str) {
         let Some(server) = self.server_at(lost) else { return };
-        let fresh = url(&server);
-        if self.urls.insert(server.id, fresh.clone()).is_some_and(|old| old != fresh) {
+        let fresh = Address::of(&server);
+        if self.addresses.insert(server.id, fresh.clone()).is_some_and(|old| old != fresh) {
             self.apply();
         }
     }
@@ -201,7 +218,8 @@ impl StreamingConnection {
             let tracks = &figures.streams.iter().find(own)?.tracks;
             let received = tracks.iter().map(|track| track.packets).sum();
             let lost = tracks.iter().map(|track| track.lost).sum();
-            Some(Counts { received, lost })
+            let bytes = tracks.iter().map(|track| track.bytes).sum();
+            Some(Counts { received, lost, bytes })
         })
     }
 
@@ -249,20 +267,48 @@ pub(super) fn bare(url: &str) -> String {
     parsed.split('?').next().unwrap_or_default().to_owned()
 }
 
-/// The URL of the stream with the ticket. A streaming server is given its URL as the operator wrote it.
+/// The URL of the stream with the ticket. A streaming server is given its URL as the operator wrote it, and the
+/// ticket in the place of `ticket` in its query: it may be none that knows what a ticket is.
 fn url(server: &ServerNode) -> String {
-    match &server.ticket {
-        Some(ticket) if server.id != NodeId::ROOT => {
-            let mark = if server.url.contains('?') { '&' } else { '?' };
-            format!("{}{mark}ticket={ticket}", server.url)
+    let ServerNode { id, url, ticket: Some(ticket), .. } = server else {
+        return server.url.clone();
+    };
+    match url.split_once('?') {
+        _ if *id != NodeId::ROOT => {
+            let mark = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{mark}ticket={ticket}")
         }
-        _ => server.url.clone(),
+        Some((path, query)) => {
+            let shown = format!("ticket={ticket}");
+            let parts = query.split('&').map(|part| if part == "ticket" { &shown } else { part });
+            format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
+        }
+        None => url.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::bare;
+    use super::{bare, url};
+    use crate::NodeId;
+    use crate::uscp::ServerNode;
+
+    #[test]
+    fn the_ticket_goes_where_it_is_wanted() {
+        let with_ticket = |id, url: &str| {
+            let ticket = Some("abc".to_owned());
+            super::url(&ServerNode { id: NodeId(id), url: url.to_owned(), hops: 0, ticket })
+        };
+        assert_eq!(with_ticket(7, "rtsp://h/live"), "rtsp://h/live?ticket=abc");
+        assert_eq!(with_ticket(7, "rtsp://h/live?x=y"), "rtsp://h/live?x=y&ticket=abc");
+        for url in ["rtsp://h/live", "rtsp://h/ticket", "rtsp://h/live?x=ticket"] {
+            assert_eq!(with_ticket(0, url), url, "the streaming server does not want one");
+        }
+        assert_eq!(with_ticket(0, "rtsp://h/live?ticket"), "rtsp://h/live?ticket=abc");
+        assert_eq!(with_ticket(0, "rtsp://h/live?x&ticket&y"), "rtsp://h/live?x&ticket=abc&y");
+        let told = ServerNode { id: NodeId(7), url: "rtsp://h/live".into(), hops: 1, ticket: None };
+        assert_eq!(url(&told), told.url);
+    }
 
     #[test]
     fn a_server_is_known_by_its_url_whatever_the_credentials_and_the_ticket() {

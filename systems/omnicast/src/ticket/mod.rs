@@ -10,9 +10,14 @@
 //! ```
 //!
 //! (numbers big-endian, the expiry in seconds since 1970, the signature Ed25519 (RFC 8032) over all that
-//! stands before it). A server node checks it by the proxy's public key alone, without asking anybody.
+//! stands before it). A server node checks it by the proxy's public key alone, without asking anybody, and lets
+//! in who shows it by an [`Admission`].
+
+mod admission;
 
 use std::fmt;
+
+pub use admission::{Admission, Pass, Refusal, Wanted};
 
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey};
