@@ -13,6 +13,8 @@ const REPORTS: (u32, Duration) = (5, Duration::from_secs(5));
 const FEW: u64 = 10;
 /// How long it counts what a node has told of its own loss: while there is some it tells it more often.
 const TOLD: Duration = Duration::from_secs(60);
+/// How long it is remembered that a node was given another server node because it was starved.
+const RELIEVED: Duration = Duration::from_secs(600);
 /// A node is starved that loses so many packets in a thousand more than its server node does.
 const STARVED: u64 = 50;
 
@@ -40,6 +42,10 @@ pub(super) struct Member {
     losses: ([u64; 2], Duration),
     /// The server node by which it was starved then.
     starved_by: Option<NodeId>,
+    /// Until when it has been given another server node of late because it was starved.
+    relieved_until: Duration,
+    /// Until when its own loss is no excuse.
+    unexcused_until: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,14 +80,22 @@ impl Member {
             wish: None,
             losses: ([0; 2], Duration::ZERO),
             starved_by: None,
+            relieved_until: Duration::ZERO,
+            unexcused_until: Duration::ZERO,
         }
     }
 
-    /// Packets in a thousand that it loses, as it has told twice in a row. Who says so is moved like anybody, so
-    /// that nobody has by it an excuse for what he does to his children.
+    /// Packets in a thousand that it loses, as it has told twice in a row. Who says so is moved like anybody. Who
+    /// then says the same of his next server node has no excuse by it for what he does to his children: be it a lie, or his own way.
     pub(super) fn loss(&self, now: Duration) -> u64 {
         let ([last, before], told) = self.losses;
-        if now.saturating_sub(told) > TOLD { 0 } else { last.min(before) }
+        let is_old = now.saturating_sub(told) > TOLD;
+        if is_old || now < self.unexcused_until { 0 } else { last.min(before) }
+    }
+
+    /// It is given another server node, because it was starved.
+    pub(super) fn relieve(&mut self, now: Duration) {
+        self.relieved_until = now.saturating_add(RELIEVED);
     }
 
     /// It tells how its server node serves it, which itself loses `excused` packets in a thousand. Whether it
@@ -92,6 +106,9 @@ impl Member {
         let loss = quality.lost.saturating_mul(1000) / all.max(1);
         let ([before, _], _) = self.losses;
         self.losses = ([loss, before], now);
+        if loss > STARVED && now < self.relieved_until {
+            self.unexcused_until = now.saturating_add(TOLD);
+        }
         let starved = quality.lost >= FEW && loss > excused.saturating_add(STARVED);
         let by = starved.then_some(quality.server);
         let again = starved && self.starved_by == by;

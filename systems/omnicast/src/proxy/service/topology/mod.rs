@@ -20,7 +20,8 @@
 //!
 //! knows the accounts and the key of the tickets, but no node. The nodes come back with their tickets,
 //! children perhaps before their server node. Such a child is asked to come again in a second, until
-//! its server node is there or the time to settle is over. The streams flow on meanwhile.
+//! its server node is there or the time to settle is over. Newcomers are let in when the nodes of before have had
+//! time to come. The streams flow on meanwhile.
 //!
 //! # Proxy servers that share a tree
 //!
@@ -75,6 +76,8 @@ pub struct TopologyConfiguration {
     elsewhere: HashMap<String, Option<String>>,
     /// When this proxy server began.
     started: Duration,
+    /// There was one before it.
+    is_anew: bool,
 }
 
 impl TopologyConfiguration {
@@ -94,8 +97,14 @@ impl TopologyConfiguration {
             notices: VecDeque::new(),
             elsewhere: HashMap::new(),
             started: now.time,
+            is_anew: false,
             settings,
         })
+    }
+
+    /// There was a proxy server before this one, whose nodes are not known and may come back.
+    pub fn anew(self) -> TopologyConfiguration {
+        TopologyConfiguration { is_anew: true, ..self }
     }
 
     /// A node comes, or comes back.
@@ -138,8 +147,16 @@ impl TopologyConfiguration {
                 return Err(report(ErrorCode::Forbidden, text, None));
             }
             // Of what is written down nothing is unknown.
-            let settling = channel.term().is_none()
-                && now.time.saturating_sub(self.started) < self.settings.settling;
+            let is_unknown = channel.term().is_none();
+            let age = now.time.saturating_sub(self.started);
+            let settling = is_unknown && age < self.settings.settling;
+            if self.is_anew && is_unknown && former.is_none() && age < self.settings.reserved {
+                let text =
+                    "this proxy server has begun anew, and waits for the nodes that were there";
+                let wait = self.settings.reserved.saturating_sub(age).as_secs().saturating_add(1);
+                let wait = u32::try_from(wait).unwrap_or(u32::MAX);
+                return Err(report(ErrorCode::Unavailable, text.to_owned(), Some(wait)));
+            }
             let server = former.map(|ticket| ticket.server);
             channel.join(node, &arrival, server, settling, now.time)?;
             self.places.insert(node, arrival.channel.clone());

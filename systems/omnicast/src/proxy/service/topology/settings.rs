@@ -23,6 +23,9 @@ pub struct Settings {
     pub keepalive: Duration,
     /// How long a node stays in the tree whose connection was lost.
     pub grace: Duration,
+    /// For how long after a start anew nobody is let in who was not there before: else newcomers would have the
+    /// places of those that are about to come back.
+    pub reserved: Duration,
     /// For how long after the start nodes of before may wait for their server nodes; and how long a proxy server
     /// that takes a shared tree over waits for its nodes.
     pub settling: Duration,
@@ -30,7 +33,7 @@ pub struct Settings {
 
 impl Default for Settings {
     /// No channel; the default algorithm, at most 1,000 children a node, 100 nodes a user, tickets for ten
-    /// minutes, a keep-alive each 10 s, 15 s to come back, 30 s to settle.
+    /// minutes, a keep-alive each 10 s, 15 s to come back, no newcomers for 5 s, 30 s to settle.
     fn default() -> Settings {
         Settings {
             channels: Vec::new(),
@@ -41,6 +44,8 @@ impl Default for Settings {
             ticket_lifetime: 600,
             keepalive: Duration::from_secs(10),
             grace: Duration::from_secs(15),
+            // A node waits no longer until it tries again than the proxy server has been away.
+            reserved: Duration::from_secs(5),
             settling: Duration::from_secs(30),
         }
     }

@@ -188,9 +188,13 @@ impl Channel {
         // What its server node does not get it cannot hand on.
         let excused = self.members.get(&quality.server).map_or(0, |server| server.loss(now));
         let Some(member) = self.members.get_mut(&node) else { return false };
-        member.starves(quality, excused, now)
+        let moved = member.starves(quality, excused, now)
             && member.reports.take(now).is_ok()
-            && self.algorithm.report_server(node).is_ok()
+            && self.algorithm.report_server(node).is_ok();
+        if moved {
+            member.relieve(now);
+        }
+        moved
     }
 
     /// So many a node can serve from now on. When it has sent children away by that, it gets no more places

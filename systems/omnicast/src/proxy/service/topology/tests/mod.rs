@@ -307,6 +307,27 @@ fn loss_that_comes_from_above_is_not_the_fault_of_who_hands_it_on() {
 }
 
 #[test]
+fn who_says_of_each_server_node_that_it_starves_him_has_no_excuse() {
+    let mut proxy = proxy(&signer(), 3);
+    let nodes = chain(&mut proxy, 4);
+    let (liar, child) = (&nodes[0], &nodes[3]);
+    assert_eq!(child.server.id, liar.node);
+    let mut server = NodeId::ROOT;
+    let freed = (1..20).find(|second| {
+        let (now, above, below) = (at(*second), lossy(server, 300), lossy(liar.node, 300));
+        proxy.inform(liar.node, SessionId(1), above, now).unwrap();
+        proxy.inform(child.node, SessionId(4), below, now).unwrap();
+        let moved = moves(&mut proxy);
+        if let Some((_, to)) = moved.iter().find(|(session, _)| *session == 1) {
+            server = *to;
+        }
+        moved.iter().any(|(session, _)| *session == 4)
+    });
+    assert!(server != NodeId::ROOT, "it is believed once");
+    assert!(freed.is_some_and(|second| second < 6), "{freed:?}");
+}
+
+#[test]
 fn who_starves_children_of_two_users_gets_no_more_of_them() {
     let mut proxy = proxy(&signer(), 2);
     let parent = proxy.join(arrival(1, None), at(0)).unwrap().node;
@@ -344,6 +365,14 @@ fn after_a_new_start_all_come_back_in_any_order() {
         again.inform(back.node, SessionId(session), capacity(1), at(2)).unwrap();
     }
     assert_eq!(moves(&mut again), []);
+    // Those who were not there before wait until these have had time to come back.
+    let mut careful = proxy(&key, 1).anew();
+    let newcomer = careful.join(arrival(9, None), at(1)).unwrap_err();
+    assert_eq!((newcomer.code, newcomer.retry_after), (ErrorCode::Unavailable, Some(5)));
+    let back = careful.join(arrival(1, ticket(0)), at(4)).unwrap();
+    assert_eq!((back.node, back.server.id), (nodes[0].node, NodeId::ROOT));
+    let newcomer = careful.join(arrival(9, None), at(5)).unwrap_err();
+    assert_eq!(newcomer.code, ErrorCode::NoServerNode, "the place is its again");
     // When the time to settle is over, whoever comes is placed.
     let mut late = proxy(&key, 1);
     let placed = late.join(arrival(3, ticket(2)), at(31)).unwrap();
