@@ -289,7 +289,7 @@ mod tests {
                 assert!(text.lines().any(stands), "{name}: {text}");
             }
         }
-        assert!(printed("node --capacity x --print-config").is_err());
+        assert!(printed("node --print-config --capacity x").is_err());
     }
 
     #[test]

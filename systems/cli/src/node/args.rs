@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use rillcast_omnicast::node::Uplink;
 
 use crate::args::Transport;
-use crate::config::file_argument;
+use crate::config::file_arguments;
 use crate::tls::Trust;
 
 const EXAMPLES: &str = "\
@@ -17,11 +18,13 @@ Examples:
       hand it on to nobody but players of this machine: rtsp://127.0.0.1:8600/live
   rillcast node … --uplink 10000000 --bitrate 2000000
       hand it on to as many as 10 Mbit/s carry: a child takes the bit rate × 1.05 × 1.25
+  rillcast node … --uplink test
+      find out what the uplink carries
 docs/omnicast.md is a tour.";
 
 /// Node of an OmniCast264 tree: takes a stream from its server node and hands it on to other nodes
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, arg = file_argument())]
+#[command(after_help = EXAMPLES, args = file_arguments())]
 pub(crate) struct NodeArgs {
     /// The proxy server. Given several times: the node turns to the first, and to the next when that is away
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8500")]
@@ -57,13 +60,14 @@ pub(crate) struct NodeArgs {
     pub(super) capacity: Option<u32>,
 
     /// What may be sent to other nodes, in bits a second: reckon from it, and from what processors and
-    /// memory are free, how many to serve
-    #[arg(long, value_name = "BITS")]
-    pub(super) uplink: Option<u64>,
+    /// memory are free, how many to serve, again and again. `test`: find it out, by sending 1.3 MB to the
+    /// proxy server when the stream has begun; nobody is served until then
+    #[arg(long, value_name = "BITS|test", value_parser = uplink)]
+    pub(super) uplink: Option<Uplink>,
 
-    /// The bit rate of the stream, for that reckoning
-    #[arg(long, value_name = "BITS", default_value_t = 2_000_000, requires = "uplink")]
-    pub(super) bitrate: u64,
+    /// The bit rate of the stream, for that reckoning [default: the highest of the last minute]
+    #[arg(long, value_name = "BITS", requires = "uplink")]
+    pub(super) bitrate: Option<u64>,
 
     /// How to receive [default: UDP, and TCP where that does not pass]
     #[arg(long, value_enum)]
@@ -89,4 +93,12 @@ pub(crate) struct NodeArgs {
     /// Write a line for each frame that comes: its number, when it came, and the MD5 of its packets
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
+}
+
+/// Reads what the uplink is.
+fn uplink(text: &str) -> Result<Uplink, &'static str> {
+    match text {
+        "test" => Ok(Uplink::Tested),
+        bits => bits.parse().map(Uplink::Known).map_err(|_| "bits a second are wanted, or `test`"),
+    }
 }

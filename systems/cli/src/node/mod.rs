@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 pub(crate) use args::NodeArgs;
 
 use rillcast::engine;
-use rillcast_omnicast::node::pluggable::{Machine, capacity};
-use rillcast_omnicast::node::{Config, Error, Event, Node};
+use rillcast_omnicast::node::{Capacity, Config, Error, Event, Node};
 use rillcast_omnicast::uscp::Credentials;
 use serde::Serialize;
 
@@ -80,8 +79,8 @@ fn config(args: NodeArgs) -> Result<Config, Failure> {
     }
     let tls = if args.tls { Some(args.trust.config()?) } else { None };
     let capacity = match args.uplink {
-        Some(uplink) => capacity::children(uplink, args.bitrate, &Machine::look()),
-        None => args.capacity.unwrap_or(DEFAULT_CAPACITY),
+        Some(uplink) => Capacity::Reckoned { uplink, bitrate: args.bitrate },
+        None => Capacity::Fixed(args.capacity.unwrap_or(DEFAULT_CAPACITY)),
     };
     Ok(Config {
         proxies: args.proxy,

@@ -74,6 +74,15 @@ pub enum Event {
         /// Why, as a sentence for people.
         reason: String,
     },
+    /// So many others this node can serve from now on, as the proxy server is told.
+    Capacity {
+        /// How many.
+        children: u32,
+        /// Bits a second that may be sent to them, if that was what it was reckoned from.
+        uplink: Option<u64>,
+        /// Bits a second of the stream, in the same way.
+        bitrate: Option<u64>,
+    },
     /// A node or a player takes the stream here.
     ChildStarted {
         /// Its address.
@@ -117,6 +126,11 @@ impl fmt::Display for Event {
                  {replayed} packets replayed, {missing} missing"
             ),
             Event::ProxyLost { reason } => write!(f, "no connection to the proxy server: {reason}"),
+            Event::Capacity { children, uplink: Some(uplink), bitrate: Some(bitrate) } => write!(
+                f,
+                "can serve {children} others: {uplink} bit/s of uplink, {bitrate} of the stream"
+            ),
+            Event::Capacity { children, .. } => write!(f, "can serve {children} others"),
             Event::ChildStarted { peer } => write!(f, "{peer} takes the stream here"),
             Event::ChildEnded { peer, reason } => {
                 write!(f, "{peer} does not take the stream here any more: {reason}")

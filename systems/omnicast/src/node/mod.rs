@@ -17,6 +17,6 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub use config::Config;
+pub use config::{Capacity, Config, Uplink};
 pub use event::Event;
 pub use service::{Error, Node};

@@ -3,9 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use rillcast::engine::Transport;
+use rillcast::engine::{self, Engine, Source, Transport};
+use rillcast::media::sdp::Session;
 
-use super::{Config, Event, Node};
+use super::{Capacity, Config, Event, Node, Uplink};
 use crate::proxy::service::topology::{ChannelSettings, Settings};
 use crate::proxy::{self, Proxy};
 use crate::uscp::Credentials;
@@ -22,7 +23,11 @@ fn nobody() -> SocketAddr {
 }
 
 fn proxy() -> Proxy {
-    let url = format!("rtsp://{}/live", nobody());
+    proxy_of(format!("rtsp://{}/live", nobody()))
+}
+
+/// One whose channel is there.
+fn proxy_of(url: String) -> Proxy {
     let channel = ChannelSettings { name: "live".into(), url, capacity: 2 };
     Proxy::start(proxy::Config {
         listen: anywhere(),
@@ -39,6 +44,10 @@ fn proxy() -> Proxy {
 }
 
 fn node(proxies: &[SocketAddr]) -> Result<Node, super::Error> {
+    node_with(proxies, Capacity::Fixed(1))
+}
+
+fn node_with(proxies: &[SocketAddr], capacity: Capacity) -> Result<Node, super::Error> {
     Node::start(Config {
         proxies: proxies.iter().map(SocketAddr::to_string).collect(),
         tls: None,
@@ -47,7 +56,7 @@ fn node(proxies: &[SocketAddr]) -> Result<Node, super::Error> {
         channel: "live".into(),
         listen: anywhere(),
         host: None,
-        capacity: 1,
+        capacity,
         transport: Transport::Tcp,
         local_players: false,
     })
@@ -84,4 +93,26 @@ fn a_node_turns_to_the_next_proxy_server_when_one_is_away() {
 fn a_node_without_a_proxy_server_does_not_start() {
     let error = node(&[]).err().unwrap();
     assert_eq!(error.to_string(), "no proxy server was named");
+}
+
+const SDP: &[u8] = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+    m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:0\r\n";
+
+/// A streaming server that has the channel, and what comes there: nothing.
+fn streaming_server() -> (Engine, Source, String) {
+    let server = Engine::start(engine::Config::default()).unwrap();
+    let address = server.listen(anywhere()).unwrap();
+    let source = server.source("live", Session::parse(SDP).unwrap()).unwrap();
+    (server, source, format!("rtsp://{address}/live"))
+}
+
+#[test]
+fn a_node_learns_its_uplink_and_tells_what_it_can_serve() {
+    let (_server, _source, url) = streaming_server();
+    let proxy = proxy_of(url);
+    let tested = Capacity::Reckoned { uplink: Uplink::Tested, bitrate: Some(1_000) };
+    let node = node_with(&[proxy.address()], tested).unwrap();
+    let told = |event: &Event| matches!(event, Event::Capacity { uplink: Some(1..), .. });
+    wait_for(&node, "Capacity", told);
+    node.stop().unwrap();
 }

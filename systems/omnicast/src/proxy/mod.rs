@@ -17,4 +17,4 @@ mod test_server;
 mod tests;
 
 pub use event::Event;
-pub use server::{Config, Error, Proxy};
+pub use server::{Config, Error, Proxy, ticket_key};

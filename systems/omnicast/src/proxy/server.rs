@@ -17,7 +17,7 @@ use super::interface::{Limits, Listener};
 use super::pluggable::directory::{self, Directory, Opened, Registry};
 use super::service::authentication::{self, AuthenticationManager};
 use super::service::connections::ProxyServiceManager;
-use super::service::responses::ResponseManager;
+use super::service::responses::{HAD_NODES, ResponseManager};
 use super::service::sharing::{Journal, Seats};
 use super::service::topology::{Now, Settings, TopologyConfiguration};
 use crate::ticket::Signer;
@@ -124,6 +124,7 @@ impl Proxy {
             let opened = directory::open_with_trees(&config.directory).await;
             let Opened { directory, registry } = opened.map_err(Error::Directory)?;
             let signer = signer(&*directory).await?;
+            let had_nodes = directory.value(HAD_NODES).await.map_err(Error::Directory)?.is_some();
             let authentication = AuthenticationManager::new(directory, config.subscription);
             let authentication = authentication.map_err(Error::Authentication)?;
             let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -134,6 +135,7 @@ impl Proxy {
             let now = Now { time: epoch, date: epoch.as_secs() };
             let topology = TopologyConfiguration::new(config.topology, signer, now);
             let topology = topology.ok_or_else(|| Error::Key("the key is damaged".into()))?;
+            let topology = if had_nodes { topology.anew() } else { topology };
             let (topology, journal, writer) = match registry.clone() {
                 None => (topology, None, None),
                 Some(registry) => {
@@ -189,6 +191,21 @@ impl Drop for Proxy {
         }
         runtime.shutdown_timeout(GOODBYE);
     }
+}
+
+/// The public key of the tickets that the proxy servers of a directory sign; it is made when there is none yet.
+/// To be called outside of any async runtime.
+///
+/// # Errors
+/// When the directory cannot be used.
+pub fn ticket_key(directory: &str) -> Result<String, Error> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|source| Error::Io { doing: "start an event loop".into(), source })?;
+    runtime.block_on(async {
+        let directory = directory::open(directory).await.map_err(Error::Directory)?;
+        Ok(signer(&*directory).await?.public_key())
+    })
 }
 
 /// Where others find who listens there, if that can be told.

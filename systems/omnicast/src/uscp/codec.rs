@@ -5,7 +5,7 @@ use super::message::{
     ReStreamingConnection, ServerNode, ServicePoint,
 };
 use super::xml::Element;
-use super::{Error, MAX_STANDBYS, VERSION};
+use super::{Error, MAX_MESSAGE, MAX_STANDBYS, VERSION};
 use crate::NodeId;
 
 /// Longest names and texts, in bytes.
@@ -76,6 +76,11 @@ fn element(message: &Message) -> Element {
             [Element::of_text("Gone", gone)].into_iter().chain(at).collect()
         }
         Message::NodeInformation(information) => information_parts(information),
+        Message::UplinkTest(bytes) => {
+            // More than a message can be is found out when it is written.
+            let bytes = usize::try_from(*bytes).map_or(MAX_MESSAGE, |bytes| bytes.min(MAX_MESSAGE));
+            vec![Element::of_text("Padding", "x".repeat(bytes))]
+        }
         Message::Unsubscription(password) => vec![Element::of_text("Password", password)],
         Message::ReStreamingConnection(connection) | Message::Reassign(connection) => {
             connection_parts(connection)
@@ -104,6 +109,11 @@ fn message(element: &Element) -> Result<Option<Message>, Error> {
         "NodeInformation" => Message::NodeInformation(information(element)?),
         "Unsubscription" => Message::Unsubscription(required(element, "Password", MAX_PASSWORD)?),
         "Keepalive" => Message::Keepalive,
+        "UplinkTest" => {
+            let padding = element.child("Padding").map_or(0, |padding| padding.text.len());
+            // No document is that long.
+            Message::UplinkTest(u32::try_from(padding).unwrap_or(u32::MAX))
+        }
         "ReStreamingConnection" => Message::ReStreamingConnection(connection(element)?),
         "OK" => Message::Ok,
         "ERROR" => Message::Error(ErrorReport {

@@ -22,6 +22,8 @@ pub enum Message {
     Unsubscription(String),
     /// *Extension.* Node to proxy: I am still here. Answered by `OK`.
     Keepalive,
+    /// *Extension.* Node to proxy: so many bytes, of no meaning, by which I measure my uplink. Answered by `OK`.
+    UplinkTest(u32),
     /// Proxy to node: your server node.
     ReStreamingConnection(ReStreamingConnection),
     /// Proxy to node: done. Node to proxy, as the answer to `Reassign`: understood.
@@ -49,6 +51,7 @@ impl Message {
             Message::NodeInformation(_) => "NodeInformation",
             Message::Unsubscription(_) => "Unsubscription",
             Message::Keepalive => "Keepalive",
+            Message::UplinkTest(_) => "UplinkTest",
             Message::ReStreamingConnection(_) => "ReStreamingConnection",
             Message::Ok => "OK",
             Message::Error(_) => "ERROR",

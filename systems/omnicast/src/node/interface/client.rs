@@ -1,5 +1,6 @@
 //! The USCP client.
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +10,11 @@ use rillcast::engine::rustls::ClientConfig;
 use rillcast::engine::rustls::pki_types::ServerName;
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
+use crate::node::pluggable::uplink_test::{PIECE, UplinkTest};
 use crate::uscp::{Envelope, ErrorReport, Message, ReStreamingConnection, RequestIds};
 use crate::wire::{self, Receiver, Stream, UNANSWERED, send};
 
@@ -19,6 +22,8 @@ use crate::wire::{self, Receiver, Stream, UNANSWERED, send};
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer may take: the proxy server may have many passwords to look at.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How long a test of the uplink may take in all.
+const TEST: Duration = Duration::from_secs(30);
 /// As long as anybody waits, and so short that it can be reckoned with.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Reassignments that are kept; only the last counts.
@@ -50,9 +55,14 @@ impl From<wire::Error> for Error {
 
 /// A connection to the proxy server.
 pub(crate) struct ProxyClient {
-    receiver: Receiver<ReadHalf<Box<dyn Stream>>>,
+    incoming: Incoming,
     write: WriteHalf<Box<dyn Stream>>,
     ids: RequestIds,
+}
+
+/// What comes from the proxy server.
+struct Incoming {
+    receiver: Receiver<ReadHalf<Box<dyn Stream>>>,
     /// What the proxy server has said unasked.
     reassigned: VecDeque<ReStreamingConnection>,
     /// The ids of what it has said unasked, and what was not confirmed yet.
@@ -84,13 +94,12 @@ impl ProxyClient {
             Err(_) => return Err(lost(&"it takes too long")),
         };
         let (read, write) = tokio::io::split(stream);
-        Ok(ProxyClient {
+        let incoming = Incoming {
             receiver: Receiver::new(read),
-            write,
-            ids: RequestIds::default(),
             reassigned: VecDeque::new(),
             unconfirmed: VecDeque::new(),
-        })
+        };
+        Ok(ProxyClient { incoming, write, ids: RequestIds::default() })
     }
 
     /// Asks, and waits for the answer.
@@ -102,7 +111,7 @@ impl ProxyClient {
         send(&mut self.write, &Envelope { id, message }).await?;
         let answer = async {
             loop {
-                let envelope = self.receive().await?;
+                let envelope = self.incoming.receive().await?;
                 if envelope.message.is_answer() && envelope.id == id {
                     return Ok(envelope.message);
                 }
@@ -136,10 +145,10 @@ impl ProxyClient {
     /// [`Error::Lost`].
     pub(crate) async fn reassigned(&mut self) -> Result<ReStreamingConnection, Error> {
         loop {
-            if let Some(connection) = self.reassigned.pop_front() {
+            if let Some(connection) = self.incoming.reassigned.pop_front() {
                 return Ok(connection);
             }
-            self.receive().await?;
+            self.incoming.receive().await?;
         }
     }
 
@@ -149,12 +158,65 @@ impl ProxyClient {
     /// # Errors
     /// [`Error::Lost`].
     pub(crate) async fn confirm(&mut self) -> Result<(), Error> {
-        while let Some(id) = self.unconfirmed.pop_front() {
+        while let Some(id) = self.incoming.unconfirmed.pop_front() {
             send(&mut self.write, &Envelope { id, message: Message::Ok }).await?;
         }
         Ok(())
     }
 
+    /// Finds out what the uplink to the proxy server carries, in bits a second; `None`: it could not be found out. Not to be
+    /// dropped before it is done.
+    ///
+    /// # Errors
+    /// As [`ask`](ProxyClient::ask); [`Error::Refused`] when it was not even begun.
+    pub(crate) async fn test_uplink(&mut self) -> Result<Option<u64>, Error> {
+        let ProxyClient { incoming, write, ids } = self;
+        let (test, answered) = (RefCell::new(UplinkTest::default()), Notify::new());
+        let (began, first) = (Instant::now(), Cell::new(None));
+        let sending = async {
+            while test.borrow().goes_on(began.elapsed()) {
+                if !test.borrow().may_send(began.elapsed()) {
+                    answered.notified().await;
+                    continue;
+                }
+                let id = ids.next_id();
+                first.set(first.get().or(Some(id)));
+                test.borrow_mut().sent();
+                send(write, &Envelope { id, message: Message::UplinkTest(PIECE) }).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        let receiving = async {
+            let mut refusal = None;
+            while !test.borrow().is_over(began.elapsed()) {
+                let Envelope { id, message } = incoming.receive().await?;
+                let is_ours = first.get().is_some_and(|first| id >= first);
+                match message {
+                    Message::Ok if is_ours => test.borrow_mut().answered(began.elapsed()),
+                    Message::Error(report) if is_ours => {
+                        test.borrow_mut().stop();
+                        refusal = Some(report);
+                    }
+                    _ => continue,
+                }
+                answered.notify_one();
+            }
+            Ok::<_, Error>(refusal)
+        };
+        let both = async { tokio::try_join!(sending, receiving) };
+        let Ok(ended) = timeout(TEST, both).await else {
+            return Err(Error::Lost("a test of the uplink took too long".into()));
+        };
+        let ((), refusal) = ended?;
+        let found = test.borrow().result();
+        match refusal {
+            Some(report) if found.is_none() => Err(Error::Refused(report)),
+            _ => Ok(found),
+        }
+    }
+}
+
+impl Incoming {
     /// The next message; a reassignment is kept. Only reads.
     async fn receive(&mut self) -> Result<Envelope, Error> {
         // It is for us to ask from time to time, not for the proxy server.

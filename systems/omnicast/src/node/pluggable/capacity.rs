@@ -19,9 +19,10 @@ const PACKET_BITS: u64 = 1_200 * 8;
 /// Memory for a child, in bytes: its connection, and a send buffer.
 const CHILD_MEMORY: u64 = 256 * 1024;
 
-/// How many children a node can serve: as many as its free uplink carries (bits a second), and half of its
-/// idle processors and free memory. What is not known of the machine sets no limit.
-pub fn children(uplink: u64, bitrate: u64, machine: &Machine) -> u32 {
+/// How many children a node can serve: as many as its uplink carries (bits a second), and half of its
+/// idle processors and free memory beside the `served` that it serves now, which have taken their part of these.
+/// What is not known of the machine sets no limit.
+pub fn children(uplink: u64, bitrate: u64, machine: &Machine, served: u32) -> u32 {
     let bitrate = bitrate.max(1);
     let by_uplink = uplink / uplink_of_child(bitrate);
     let by_cpu = machine.idle_cpus.map_or(u64::MAX, |idle| {
@@ -30,7 +31,8 @@ pub fn children(uplink: u64, bitrate: u64, machine: &Machine) -> u32 {
         (idle / 2.0 * 1e9) as u64 / packets.saturating_mul(PACKET_NS)
     });
     let by_memory = machine.free_memory.map_or(u64::MAX, |free| free / 2 / CHILD_MEMORY);
-    u32::try_from(by_uplink.min(by_cpu).min(by_memory)).unwrap_or(u32::MAX)
+    let by_machine = by_cpu.min(by_memory).saturating_add(served.into());
+    u32::try_from(by_uplink.min(by_machine)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -42,8 +44,8 @@ mod tests {
     #[test]
     fn the_example_of_the_paper() {
         assert_eq!(uplink_of_child(BITRATE), 477_750);
-        assert_eq!(children(100_000_000, BITRATE, &Machine::default()), 209);
-        assert_eq!(children(477_749, BITRATE, &Machine::default()), 0);
+        assert_eq!(children(100_000_000, BITRATE, &Machine::default(), 0), 209);
+        assert_eq!(children(477_749, BITRATE, &Machine::default(), 0), 0);
     }
 
     #[test]
@@ -51,17 +53,20 @@ mod tests {
         let machine = |idle_cpus, free_memory| Machine {
             idle_cpus: Some(idle_cpus),
             free_memory: Some(free_memory),
+            idle_percent: None,
         };
-        assert_eq!(children(u64::MAX, BITRATE, &machine(4.0, 4 << 20)), 8);
-        assert_eq!(children(u64::MAX, BITRATE, &machine(0.01, 1 << 40)), 23);
-        assert_eq!(children(u64::MAX, BITRATE, &machine(0.0, 1 << 40)), 0);
+        assert_eq!(children(u64::MAX, BITRATE, &machine(4.0, 4 << 20), 0), 8);
+        assert_eq!(children(u64::MAX, BITRATE, &machine(0.01, 1 << 40), 0), 23);
+        assert_eq!(children(u64::MAX, BITRATE, &machine(0.0, 1 << 40), 0), 0);
+        assert_eq!(children(u64::MAX, BITRATE, &machine(0.0, 1 << 40), 5), 5);
+        assert_eq!(children(1_000_000, BITRATE, &machine(4.0, 1 << 40), 5), 2);
     }
 
     #[test]
     fn nonsense_is_borne() {
-        assert_eq!(children(0, 0, &Machine::default()), 0);
+        assert_eq!(children(0, 0, &Machine::default(), 0), 0);
         assert_eq!(
-            children(u64::MAX, u64::MAX, &Machine::default()),
+            children(u64::MAX, u64::MAX, &Machine::default(), 0),
             15,
             "of a rate that saturates"
         );

@@ -8,6 +8,8 @@ use std::thread;
 pub struct Machine {
     /// Processors that have nothing to do, over the last minute.
     pub idle_cpus: Option<f64>,
+    /// The same as a part of all processors, in percent.
+    pub idle_percent: Option<u8>,
     /// Bytes that can be had without swapping.
     pub free_memory: Option<u64>,
 }
@@ -18,8 +20,11 @@ impl Machine {
         let cpus = thread::available_parallelism().map_or(1, usize::from) as f64;
         let load = fs::read_to_string("/proc/loadavg").ok().and_then(|text| load(&text));
         let memory = fs::read_to_string("/proc/meminfo").ok();
+        let idle_cpus = load.map(|load| (cpus - load).clamp(0.0, cpus));
         Machine {
-            idle_cpus: load.map(|load| (cpus - load).max(0.0)),
+            idle_cpus,
+            // From 0 to 100.
+            idle_percent: idle_cpus.map(|idle| (idle * 100.0 / cpus) as u8),
             free_memory: memory.and_then(|text| available(&text)),
         }
     }

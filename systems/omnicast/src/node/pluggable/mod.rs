@@ -2,5 +2,6 @@
 
 pub mod capacity;
 mod machine;
+pub mod uplink_test;
 
 pub use machine::Machine;

@@ -1,6 +1,7 @@
 //! What a node does (section 3.4.3).
 
 mod engine_events;
+mod performance;
 mod proxies;
 mod proxy_connection;
 mod quality;
@@ -19,7 +20,7 @@ use rillcast::engine::{self, Engine};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
-use super::config::Config;
+use super::config::{Capacity, Config};
 use super::event::Event;
 use crate::uscp::ErrorReport;
 use engine_events::{Children, EngineEvents};
@@ -37,13 +38,12 @@ const PLAYERS: usize = 16;
 /// How long the stream waits, with its children, for another server node.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// Connections of one address at once. A ticket counts from one address only, so this bounds what can be
-/// done with it; and all that the proxy server sends here may be behind one NAT: the children, four times
-/// as many that stand by, and some more for players.
-fn connections_of_one(capacity: u32) -> usize {
+/// Connections of one address at once. All that the proxy server sends here may be behind one NAT: the
+/// children, four times as many that stand by, and some more for players.
+fn connections_of_one(capacity: Capacity) -> usize {
     let most = engine::Config::default().max_connections_per_address;
-    let nodes = usize::try_from(capacity).unwrap_or(most).saturating_mul(5);
-    nodes.saturating_add(PLAYERS).min(most)
+    let nodes = capacity.most().and_then(|nodes| usize::try_from(nodes).ok()).unwrap_or(most);
+    nodes.saturating_mul(5).saturating_add(PLAYERS).min(most)
 }
 
 /// Why a node does not start, or ends by itself.

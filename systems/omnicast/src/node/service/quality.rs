@@ -35,6 +35,8 @@ const MOST_PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Counts {
     pub(super) received: u64,
     pub(super) lost: u64,
+    /// Of those that came, headers included.
+    pub(super) bytes: u64,
 }
 
 /// What follows from what was counted.

@@ -158,17 +158,36 @@ fn who_leaves_is_replaced_at_its_children() {
     assert_eq!(nodes[1].0.ask(Message::Keepalive), Message::Ok);
 }
 
+/// It is written down that there are nodes, a moment after the first was let in.
+fn wait_until_nodes_are_known(file: &std::path::Path) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let directory = pluggable::directory::open(file.to_str().unwrap()).await.unwrap();
+        let end = std::time::Instant::now() + PATIENCE;
+        while directory.value("had-nodes").await.unwrap().is_none() {
+            assert!(std::time::Instant::now() < end, "it is not written down");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
+
 #[test]
 fn accounts_and_places_survive_the_proxy() {
     let folder = std::env::temp_dir().join(format!("rillcast-proxy-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file: PathBuf = folder.join("directory.sqlite");
-    let config = config(file.to_str().unwrap());
+    let mut config = config(file.to_str().unwrap());
+    config.topology.reserved = Duration::from_secs(3600);
     let first = Proxy::start(config.clone()).unwrap();
     let mut node = Node::connect(&first);
     let placed = connection(node.ask(Message::Subscription(login("alice", 9000, None))));
+    wait_until_nodes_are_known(&file);
     drop(first);
     let second = Proxy::start(config).unwrap();
+    // Whoever was not there before does not take its place.
+    let mut newcomer = Node::connect(&second);
+    let refused = newcomer.ask(Message::Login(login("alice", 9001, None)));
+    assert_eq!(code(refused), ErrorCode::Unavailable);
     let mut node = Node::connect(&second);
     let back = connection(node.ask(Message::Login(login("alice", 9000, placed.server.ticket))));
     assert_eq!((back.node, back.server.id, back.key), (placed.node, NodeId::ROOT, placed.key));

@@ -42,6 +42,7 @@ fn every_message_has_an_example_that_is_read() {
         "Reassign",
         "Subscription",
         "Unsubscription",
+        "UplinkTest",
     ];
     assert_eq!(seen, all);
 }

@@ -114,6 +114,11 @@ fn what_is_not_known_is_passed_over() {
         <Trace depth='3'><Hop/></Trace><Keepalive mood='fine'><Load>7</Load></Keepalive></USCP>\n";
     let read = Envelope::parse(document.as_bytes()).unwrap();
     assert_eq!(read, Envelope { id: 5, message: Message::Keepalive });
+    // Nobody says how far away he is: it is the proxy server that counts.
+    let boast = with("<NodeInformation><Capacity>1</Capacity><Hops>0</Hops></NodeInformation>");
+    let read = Envelope::parse(boast.as_bytes()).unwrap().message;
+    let told = NodeInformation { capacity: 1, ..NodeInformation::default() };
+    assert_eq!(read, Message::NodeInformation(told));
     let document = with("<ERROR><Code>Teapot</Code></ERROR>");
     let Ok(Envelope { message: Message::Error(report), .. }) = Envelope::parse(document.as_bytes())
     else {

@@ -73,6 +73,7 @@ fn message() -> impl Strategy<Value = Message> {
         information().prop_map(Message::NodeInformation),
         credentials().prop_map(|credentials| Message::Unsubscription(credentials.password)),
         Just(Message::Keepalive),
+        (0u32..2_000).prop_map(Message::UplinkTest),
         connection().prop_map(Message::ReStreamingConnection),
         Just(Message::Ok),
         (codes, text, option::of(any::<u32>()), option::of("[a-z0-9.]{1,40}:[0-9]{1,5}")).prop_map(

@@ -57,6 +57,9 @@ pub trait Directory: fmt::Debug + Send + Sync {
     /// At most `limit` accounts in the order of their names, those behind `after`.
     fn list<'a>(&'a self, after: &'a str, limit: u32) -> Answer<'a, Vec<Account>>;
 
+    /// A shared value, if it is set.
+    fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>>;
+
     /// A value that all proxy servers of this directory share, such as a key. The first who asks sets
     /// it to `proposal`; everyone is answered what is set.
     fn shared_value<'a>(&'a self, name: &'a str, proposal: &'a str) -> Answer<'a, String>;

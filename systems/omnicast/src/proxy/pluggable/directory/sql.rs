@@ -134,6 +134,14 @@ macro_rules! directory {
                 })
             }
 
+            fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>> {
+                Box::pin(async move {
+                    let row = sqlx::query(SHARED).bind(name).fetch_optional(self).await;
+                    let row = row.map_err(Error::Query)?;
+                    row.map(|row| row.try_get(0)).transpose().map_err(Error::Query)
+                })
+            }
+
             fn shared_value<'a>(&'a self, name: &'a str, proposal: &'a str) -> Answer<'a, String> {
                 Box::pin(async move {
                     let propose = sqlx::query(PROPOSE).bind(name).bind(proposal);

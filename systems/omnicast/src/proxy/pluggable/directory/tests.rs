@@ -28,8 +28,10 @@ async fn conforms(directory: &dyn Directory) {
     assert!(!directory.set_hash("d", "new").await.unwrap());
     assert!(directory.remove("b").await.unwrap());
     assert!(!directory.remove("b").await.unwrap());
+    assert_eq!(directory.value("key").await.unwrap(), None);
     assert_eq!(directory.shared_value("key", "first").await.unwrap(), "first");
     assert_eq!(directory.shared_value("key", "second").await.unwrap(), "first");
+    assert_eq!(directory.value("key").await.unwrap().as_deref(), Some("first"));
 }
 
 #[tokio::test]

@@ -228,6 +228,14 @@ impl AuthenticationManager {
         Ok(self.directory.set_hash(&credentials.user, &hash).await?)
     }
 
+    /// Sets a shared value of the directory, unless it is set.
+    ///
+    /// # Errors
+    /// [`Error::Directory`].
+    pub(crate) async fn set_value(&self, name: &str, value: &str) -> Result<(), Error> {
+        Ok(self.directory.shared_value(name, value).await.map(drop)?)
+    }
+
     fn blocked(&self, peer: IpAddr) -> Result<(), Error> {
         match self.guesses().blocked(peer, self.started.elapsed()) {
             Some(wait) => Err(Error::Blocked(wait)),

@@ -8,10 +8,11 @@ mod refusals;
 mod service_point;
 mod session;
 mod trees;
+mod uplink_tests;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,9 +25,12 @@ use crate::proxy::event::{Event, Events};
 use crate::uscp::ReStreamingConnection;
 use crate::wire::Stream;
 use session::Session;
+use uplink_tests::UplinkTests;
 
 /// How often it is looked for nodes that have not come back, and told what was refused.
 const LOOK: Duration = Duration::from_secs(1);
+/// The shared value that is set when the directory's proxy servers have let in nodes.
+pub(crate) const HAD_NODES: &str = "had-nodes";
 /// Messages that may wait for a session; one that does not take them in is ended.
 const QUEUE: usize = 16;
 
@@ -68,6 +72,9 @@ pub(crate) struct ResponseManager {
     journal: Option<Journal>,
     sessions: Mutex<HashMap<SessionId, mpsc::Sender<Push>>>,
     pub(super) events: Events,
+    uplink_tests: UplinkTests,
+    /// It is written down that there are nodes, or about to be.
+    has_nodes: AtomicBool,
     next_session: AtomicU64,
     /// Since it was last told.
     refused_connections: AtomicU64,
@@ -92,6 +99,8 @@ impl ResponseManager {
             journal,
             sessions: Mutex::new(HashMap::new()),
             events,
+            uplink_tests: UplinkTests::default(),
+            has_nodes: AtomicBool::new(false),
             next_session: AtomicU64::new(1),
             refused_connections: AtomicU64::new(0),
             started,
@@ -126,6 +135,21 @@ impl ResponseManager {
                 self.events.tell(Event::ConnectionsRefused { connections });
             }
         }
+    }
+
+    /// A node was let in: whoever comes after this proxy server has to know that there are nodes.
+    fn note_node(self: &Arc<Self>) {
+        // Nothing else is handed over with it.
+        if self.has_nodes.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let manager = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = manager.authentication.set_value(HAD_NODES, "yes").await {
+                tracing::warn!("it cannot be written down that there are nodes: {error}");
+                manager.has_nodes.store(false, Ordering::Relaxed);
+            }
+        });
     }
 
     /// A connection was closed because there was no room for it.

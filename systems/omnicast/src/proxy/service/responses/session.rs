@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::refusals::{logged_in_already, not_logged_in, too_much, unasked, unreadable};
 use super::service_point::believed;
+use super::uplink_tests::UplinkTest;
 use super::{Push, ResponseManager, Serial};
 use crate::NodeId;
 use crate::bucket::Bucket;
@@ -57,6 +58,7 @@ pub(super) struct Session {
     unanswered: VecDeque<u64>,
     /// The one of ours that has to be confirmed, and by when.
     probe: Option<(u64, Instant)>,
+    uplink_test: UplinkTest,
     requests: Bucket,
     refused: u32,
 }
@@ -73,6 +75,7 @@ impl Session {
             said: 0,
             unanswered: VecDeque::new(),
             probe: None,
+            uplink_test: UplinkTest::default(),
             requests: Bucket::new(REQUESTS.0, REQUESTS.1),
             refused: 0,
         }
@@ -96,6 +99,7 @@ impl Session {
                 None => UNKNOWN,
             };
             let probed = self.probe.map_or(login_due, |(_, due)| due);
+            let tested = self.uplink_test.due();
             let (said, end) = tokio::select! {
                 // What has come counts before a clock that ran out meanwhile.
                 biased;
@@ -137,6 +141,10 @@ impl Session {
                 },
                 () = sleep_until(login_due), if self.member.is_none() => {
                     break "nobody has logged in over it".to_owned();
+                }
+                () = sleep_until(tested.unwrap_or(login_due)), if tested.is_some() => {
+                    self.uplink_test.end();
+                    (None, None)
                 }
                 () = sleep_until(probed), if self.probe.is_some() => {
                     break "a child said that it is gone, and it does not answer".to_owned();
@@ -247,6 +255,11 @@ impl Session {
                 let fresh = self.placed(kept)?;
                 Ok((fresh.map_or(Message::Ok, Message::ReStreamingConnection), None))
             }
+            Message::UplinkTest(_) => {
+                self.member()?;
+                self.uplink_test.piece(&self.manager.uplink_tests, Instant::now())?;
+                Ok((Message::Ok, None))
+            }
             Message::Reassign(_)
             | Message::ReStreamingConnection(_)
             | Message::Ok
@@ -282,6 +295,7 @@ impl Session {
         let joined = self.manager.numbered(|topology, now| topology.join(arrival, now)).await?;
         let connection = self.placed(joined)?;
         let node = connection.node;
+        self.manager.note_node();
         self.manager.events.tell(Event::NodeJoined {
             node,
             user: user.clone(),
