@@ -8,7 +8,6 @@ use crate::rtsp::server::{Ask, Question, Refusal};
 use crate::rtsp::{Answer, Mode, Status};
 
 use super::access::{AccessRequest, Action, Entry, Pass, Protocol, Verdict};
-use super::connection::Input;
 use super::role::{Role, Server};
 use super::worker::Worker;
 
@@ -162,10 +161,7 @@ impl Worker {
         {
             return self.lose(token, &format!("the connection is broken: {error}"));
         }
-        if let Input::Control(held) = &mut connection.input {
-            let held = std::mem::take(held);
-            self.process_held(token, held);
-        }
+        self.look_at_held(token);
         self.read_buffered(token);
     }
 }

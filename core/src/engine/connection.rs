@@ -33,6 +33,8 @@ pub(super) struct Connection {
     pub(super) wire: Wire,
     /// The fan-out thread that writes to it, if one does.
     pub(super) writer: Option<ShardId>,
+    /// Its share of the engine's turn was used: its input is looked at again in the next one.
+    pub(super) postponed: bool,
     /// Close when nothing is pending any more.
     pub(super) closing: Option<String>,
     pub(super) opened: Duration,
@@ -47,8 +49,14 @@ impl Connection {
             input: Input::default(),
             wire: Wire::new(token),
             writer: None,
+            postponed: false,
             closing: None,
             opened: now,
         }
+    }
+
+    /// Whether more of its input is not to be looked at now.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.postponed || self.role.is_waiting()
     }
 }

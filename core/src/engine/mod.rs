@@ -85,6 +85,7 @@ mod supply;
 #[cfg(feature = "tls")]
 mod tls;
 mod traffic;
+mod turns;
 mod upstreams;
 mod wire;
 mod worker;

@@ -349,6 +349,40 @@ fn garbage_is_answered_and_cut_off_while_others_go_on() {
 }
 
 #[test]
+fn a_flood_of_requests_is_answered_to_the_last_and_others_go_on() {
+    const REQUESTS: u32 = 500;
+    let flood = |clients: &mut [&mut Client]| {
+        let of = |n| format!("OPTIONS * RTSP/1.0\r\nCSeq: {n}\r\n\r\n");
+        let all: String = (1..=REQUESTS).map(of).collect();
+        for client in clients {
+            client.stream.write_all(all.as_bytes()).expect("written");
+        }
+    };
+    let is_answered = |client: &mut Client| {
+        for n in 1..=REQUESTS {
+            let answer = client.receive();
+            let lines = ("RTSP/1.0 200", format!("\r\nCSeq: {n}\r\n"));
+            assert!(answer.starts_with(lines.0) && answer.contains(&lines.1), "{n}: {answer}");
+        }
+    };
+    let engine = engine();
+    let address = serve(&engine);
+    let mut publisher = Publisher::begin(address, &session(), 1);
+    publisher.send(0, 0x65);
+    let mut player = play(address);
+    assert_eq!(next_packet(&mut player), (0, 1, 0x65));
+    let mut clients: Vec<Client> = (0..12).map(|_| Client::connect(address)).collect();
+    flood(&mut clients.iter_mut().collect::<Vec<_>>());
+    // In the midst of its media, too.
+    flood(&mut [&mut publisher.client]);
+    publisher.send(1, 0x41);
+    clients.iter_mut().for_each(is_answered);
+    is_answered(&mut publisher.client);
+    assert_eq!(next_packet(&mut player), (1, 1, 0x41));
+    check(&engine);
+}
+
+#[test]
 fn a_pull_of_nothing_fails_with_a_reason() {
     let (server, player) = (engine(), engine());
     let url = format!("rtsp://{}/nothing", serve(&server));

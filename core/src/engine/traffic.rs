@@ -14,6 +14,7 @@ use super::connection::{Connection, Input};
 use super::egress::Sockets;
 use super::role::Role;
 use super::shards::Order;
+use super::turns::Share;
 use super::wire::{CLOSED, why_lost};
 use super::worker::Worker;
 
@@ -28,6 +29,8 @@ enum Stop {
     Media,
     /// A request waits to be let in; what comes behind it waits too.
     Waiting,
+    /// Others are to have their turn first: see [`turns`](super::turns).
+    Turn,
     /// The connection is gone or about to be.
     Gone,
 }
@@ -56,21 +59,34 @@ impl Worker {
 
     /// Reads what an encrypted connection has decrypted already: its socket is not reported for it.
     pub(super) fn read_buffered(&mut self, token: Token) {
-        let more = |connection: &Connection| {
-            connection.wire.has_buffered() && !connection.role.is_waiting()
-        };
+        let more =
+            |connection: &Connection| connection.wire.has_buffered() && !connection.is_waiting();
         while self.connections.get(&token).is_some_and(more) {
             self.read_once(token, false);
         }
     }
 
     fn read_once(&mut self, token: Token, fresh: bool) {
+        self.look_at(token, |worker, input| match input {
+            Input::Control(held) => worker.read_control(token, held, fresh),
+            Input::Media(filling) => worker.read_media(token, filling, fresh),
+        });
+    }
+
+    /// Goes on with what was read of a connection and has had to wait.
+    pub(super) fn look_at_held(&mut self, token: Token) {
+        self.look_at(token, |worker, input| match input {
+            Input::Control(held) => worker.process_held(token, held),
+            Input::Media(filling) => worker.process_media(token, filling),
+        });
+    }
+
+    /// Does something with a connection's input, and sends on what has come of it.
+    fn look_at(&mut self, token: Token, f: impl FnOnce(&mut Worker, Input)) {
         let (now, before) = (self.io.now(), self.fed_before(token));
         let Some(connection) = self.connections.get_mut(&token) else { return };
-        match std::mem::take(&mut connection.input) {
-            Input::Control(held) => self.read_control(token, held, fresh),
-            Input::Media(filling) => self.read_media(token, filling, fresh),
-        }
+        let input = std::mem::take(&mut connection.input);
+        f(self, input);
         if let Some(connection) = self.connections.get_mut(&token) {
             if connection.role.feeds().is_some() {
                 connection.role.alive(now);
@@ -109,7 +125,7 @@ impl Worker {
     }
 
     /// Goes through what was kept of a connection's input.
-    pub(super) fn process_held(&mut self, token: Token, mut held: Vec<u8>) {
+    fn process_held(&mut self, token: Token, mut held: Vec<u8>) {
         let (used, stop) = self.process(token, &held);
         held.drain(..used.min(held.len()));
         self.hold(token, held, &stop);
@@ -119,10 +135,14 @@ impl Worker {
     /// bytes are done with.
     fn process(&mut self, token: Token, bytes: &[u8]) -> (usize, Stop) {
         let now = self.io.now();
-        let mut at = 0;
+        let (mut at, mut share) = (0, Share::default());
         loop {
             let rest = bytes.get(at..).unwrap_or(&[]);
-            match rtsp::parse(rest) {
+            let parsed = rtsp::parse(rest);
+            if !matches!(parsed, Ok(Parsed::Incomplete)) && !self.turn.take(&mut share) {
+                return (at, Stop::Turn);
+            }
+            match parsed {
                 Ok(Parsed::Incomplete) => return (at, Stop::Incomplete),
                 Ok(Parsed::Blank(n)) => at += n,
                 Ok(Parsed::Interleaved { channel, len }) => {
@@ -168,6 +188,7 @@ impl Worker {
                     return self.lose(token, &format!("the connection is broken: {error}"));
                 }
             }
+            Stop::Turn => self.postpone(token),
             Stop::Incomplete | Stop::Media => {}
         }
         let fed = self.connections.get(&token).and_then(|c| Some(c.role.feeds()?.0));
@@ -215,6 +236,7 @@ impl Worker {
     /// Splits packets off the front of a buffer, in place.
     fn process_media(&mut self, token: Token, mut filling: Filling) {
         let now = self.io.now();
+        let mut share = Share::default();
         loop {
             match rtsp::parse(filling.filled()) {
                 Ok(Parsed::Incomplete) => break,
@@ -239,6 +261,10 @@ impl Worker {
                             live.stream.count_drop(Cause::Channel, 1);
                         }
                     }
+                }
+                Ok(Parsed::Message(..)) if !self.turn.take(&mut share) => {
+                    self.postpone(token);
+                    break;
                 }
                 Ok(Parsed::Message(message, n)) => {
                     filling.skip(n);

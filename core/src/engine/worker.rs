@@ -29,6 +29,7 @@ use super::multicast::Casts;
 use super::on_demand::OnDemand;
 use super::reporters::Reporters;
 use super::shards::{Gathering, Shards};
+use super::turns::Turn;
 use super::upstreams::{LinkId, Upstreams};
 
 mod sockets;
@@ -124,6 +125,8 @@ pub(super) struct Worker {
     heard: Vec<((StreamId, ChildKey), Vec<u8>)>,
     /// Commands are left in the queue.
     asked_for_more: bool,
+    /// Messages that this turn still has room for, and connections that wait for the next.
+    pub(super) turn: Turn,
     /// When the engine stops at the latest, once it was told to.
     pub(super) stop_by: Option<Duration>,
 }
@@ -185,6 +188,7 @@ impl Worker {
             datagrams: Vec::new(),
             heard: Vec::new(),
             asked_for_more: false,
+            turn: Turn::default(),
             stop_by: None,
         }
     }
@@ -197,6 +201,7 @@ impl Worker {
                 tracing::error!(%error, "the engine cannot wait for its sockets and stops");
                 break;
             }
+            self.begin_turn();
             for event in ready.drain(..) {
                 self.handle(event);
             }
@@ -234,7 +239,7 @@ impl Worker {
     }
 
     fn until_next_timer(&self) -> Duration {
-        if self.asked_for_more {
+        if self.asked_for_more || self.turn.is_owed() {
             return Duration::ZERO;
         }
         if !self.ticking.is_empty() {

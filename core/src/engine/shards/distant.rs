@@ -327,7 +327,7 @@ impl Worker {
     /// The thread that writes to a connection has given it up.
     fn writer_gave_up(&mut self, token: Token, reason: &str) {
         let Some(connection) = self.connections.get(&token) else { return };
-        if connection.closing.is_none() && !connection.role.is_waiting() {
+        if connection.closing.is_none() && !connection.is_waiting() {
             // A last word may be there to be read.
             self.read(token);
         }
