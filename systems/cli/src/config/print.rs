@@ -146,7 +146,7 @@ mod tests {
         }
         let mut examples = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next());
         let example = parse(examples.next().flatten().unwrap()).unwrap();
-        let secret = rillcast::engine::access::Secret::hash("alice", "rillcast", "tulip", false);
+        let secret = rillcast::engine::access::Secret::hash("alice", "rillcast", "tulip", true);
         assert_eq!(example.user[0].1.to_string(), secret.to_string());
         for example in examples {
             assert!(parse(example.unwrap()).is_ok());
