@@ -23,5 +23,7 @@ pub mod latency;
 pub mod memory;
 pub mod omnicast;
 pub mod peers;
+mod players;
 pub mod ring;
+pub mod sequence;
 pub mod topology;

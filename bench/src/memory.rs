@@ -13,11 +13,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rillcast::rtsp::Url;
 use rillcast_loopback::{Flowing, Load, Source};
 use serde::Serialize;
 
-use crate::churn::Players;
 use crate::fanout::{Error, Peer, Process, Spread, Transport, play};
+use crate::players::Players;
 
 /// Bits of payload a second of the stream.
 const BITRATE: u32 = 200_000;
@@ -129,11 +130,14 @@ fn measure(plan: &Plan, transport: Transport, state: State) -> Result<f64, Error
     let flowing = Flowing::start(source, load.interval())?;
     // It is up, and has the stream.
     drop(play(server, Transport::Tcp, None, || process.runs())?);
-    let mut players = Players::new(server, transport)?;
+    let url = Url::parse(&format!("rtsp://{server}/bench"));
+    let url = url.map_err(|error| Error::Relay(error.to_string()))?;
+    let mut players = Players::new(server.ip(), transport)?;
     players.hold(state == State::Idle);
     let mut size = |players_there: usize, more: usize| {
-        (0..more).try_for_each(|_| players.come())?;
-        players.settle(Instant::now() + PATIENCE).map_err(|error| process.blame(error))?;
+        (0..more).try_for_each(|_| players.come(url.clone()))?;
+        let settled = players.settle(Instant::now() + PATIENCE);
+        settled.map_err(|error| process.blame(error.into()))?;
         players.run_until(Instant::now() + SETTLE)?;
         Ok::<_, Error>((players_there + more, process.usage()?.resident))
     };

@@ -12,18 +12,18 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use rillcast::engine::{Config, Engine};
+use rillcast::rtsp::Url;
 use serde::Serialize;
 
 use crate::fanout::{Error, Transport};
+use crate::players::{self, Players};
 
-mod players;
 mod report;
 mod stream;
 
 pub use report::{Report, Times};
 
-pub(crate) use players::Players;
-use stream::Stream;
+use stream::{PATH, Stream};
 
 /// What is measured.
 #[derive(Clone, Debug, Serialize)]
@@ -64,6 +64,17 @@ impl fmt::Display for Phase {
     }
 }
 
+impl From<players::Error> for Error {
+    fn from(error: players::Error) -> Error {
+        match error {
+            players::Error::System(source) => {
+                Error::Io { doing: "open the sockets of a player", source }
+            }
+            players::Error::Unserved(_) => Error::Relay(error.to_string()),
+        }
+    }
+}
+
 /// Measures both; `told` is called when either begins.
 ///
 /// # Errors
@@ -80,11 +91,13 @@ pub fn run(plan: &Plan, told: &mut dyn FnMut(Phase)) -> Result<Report, Error> {
     let engine = Engine::start(config)?;
     let server = engine.listen(([127, 0, 0, 1], 0).into())?;
     let stream = Stream::start(&engine, plan.bitrate)?;
-    let mut players = Players::new(server, plan.transport)?;
+    let url = Url::parse(&format!("rtsp://{server}/{PATH}"));
+    let url = url.map_err(|error| Error::Relay(error.to_string()))?;
+    let mut players = Players::new(server.ip(), plan.transport)?;
 
     told(Phase::Setup);
     let (used, began) = (report::engine_cpu(), Instant::now());
-    (0..plan.children).try_for_each(|_| players.come())?;
+    (0..plan.children).try_for_each(|_| players.come(url.clone()))?;
     players.settle(began + PATIENCE)?;
     let setup =
         Times::new(began.elapsed(), report::engine_cpu().saturating_sub(used), &mut players);
@@ -96,7 +109,7 @@ pub fn run(plan: &Plan, told: &mut dyn FnMut(Phase)) -> Result<Report, Error> {
     for round in 0..rounds {
         players.run_until(began + interval * round)?;
         players.leave()?;
-        players.come()?;
+        players.come(url.clone())?;
     }
     players.settle(Instant::now() + PATIENCE)?;
     let churn =

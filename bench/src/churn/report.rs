@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Plan;
-use super::players::Players;
+use crate::players::Players;
 
 /// How long it took, and what it cost.
 #[derive(Clone, Debug, Default, Serialize)]

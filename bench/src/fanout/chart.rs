@@ -5,9 +5,7 @@ use std::path::Path;
 use plotters::prelude::*;
 
 use super::Report;
-use crate::chart::{COLOURS, ChartError};
-
-const SIZE: (u32, u32) = (760, 420);
+use crate::chart::{COLOURS, ChartError, SIZE, legend, picture};
 
 /// Writes the picture as SVG: a line for each relay, over the children of the reports.
 ///
@@ -19,8 +17,7 @@ pub fn write(reports: &[Report], path: &Path) -> Result<(), ChartError> {
     let most = reports.iter().map(|report| report.plan.children).max().unwrap_or(1).max(2) as f64;
     let dearest = relays().map(|figures| figures.cpu_ns.max).fold(1000.0, f64::max) * 1.1;
     let cheapest = relays().map(|figures| figures.cpu_ns.min).fold(dearest, f64::min) / 1.3;
-    let area = SVGBackend::new(path, SIZE).into_drawing_area();
-    area.fill(&WHITE)?;
+    let area = picture(path, SIZE)?;
     let audience = reports.first().map_or("", Report::audience);
     let mut chart = ChartBuilder::on(&area)
         .caption(format!("CPU ns per packet, {audience}"), ("sans-serif", 16))
@@ -50,11 +47,6 @@ pub fn write(reports: &[Report], path: &Path) -> Result<(), ChartError> {
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
-    area.present()?;
-    Ok(())
+    legend(&mut chart, SeriesLabelPosition::UpperRight)?;
+    Ok(area.present()?)
 }

@@ -2,23 +2,16 @@
 
 use std::path::Path;
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{Error, connection, frame_rate, paper, recovery};
+use super::{capacity, connection, frame_rate, paper, recovery};
+use crate::chart::{Area, ChartError, SIZE, legend, picture};
 
-const SIZE: (u32, u32) = (760, 420);
 const OURS: RGBColor = RGBColor(31, 119, 180);
 const PAPER: RGBColor = RGBColor(150, 150, 150);
 /// The parts of a bar, from below.
 const PARTS: [RGBColor; 3] =
     [RGBColor(148, 103, 189), RGBColor(255, 127, 14), RGBColor(44, 160, 44)];
-
-impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for Error {
-    fn from(error: DrawingAreaErrorKind<E>) -> Error {
-        Error::Chart(error.to_string())
-    }
-}
 
 /// What can be drawn.
 pub trait Chart {
@@ -26,10 +19,9 @@ pub trait Chart {
     ///
     /// # Errors
     /// When the file cannot be written.
-    fn write_chart(&self, path: &Path) -> Result<(), Error>;
+    fn write_chart(&self, path: &Path) -> Result<(), ChartError>;
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Plane<'a, 'b> = ChartContext<
     'a,
     SVGBackend<'b>,
@@ -42,7 +34,7 @@ fn plane<'a, 'b>(
     (caption, below): (&str, &str),
     nodes: usize,
     (least, most): (f64, f64),
-) -> Result<Plane<'a, 'b>, Error> {
+) -> Result<Plane<'a, 'b>, ChartError> {
     let mut chart = ChartBuilder::on(area)
         .caption(caption, ("sans-serif", 16))
         .margin(12)
@@ -62,7 +54,11 @@ fn plane<'a, 'b>(
 }
 
 /// What the paper shows, as a band.
-fn band(chart: &mut Plane<'_, '_>, nodes: usize, (low, high): (f64, f64)) -> Result<(), Error> {
+fn band(
+    chart: &mut Plane<'_, '_>,
+    nodes: usize,
+    (low, high): (f64, f64),
+) -> Result<(), ChartError> {
     let corners = [(0.5, low), (nodes as f64 + 0.5, high)];
     chart
         .draw_series([Rectangle::new(corners, PAPER.mix(0.35).filled())])?
@@ -71,21 +67,10 @@ fn band(chart: &mut Plane<'_, '_>, nodes: usize, (low, high): (f64, f64)) -> Res
     Ok(())
 }
 
-fn legend<'a, 'b: 'a>(chart: &mut Plane<'a, 'b>) -> Result<(), Error> {
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.8))
-        .border_style(PAPER)
-        .draw()?;
-    Ok(())
-}
-
 /// Like figure 7.
 impl Chart for frame_rate::Report {
-    fn write_chart(&self, path: &Path) -> Result<(), Error> {
-        let area = SVGBackend::new(path, SIZE).into_drawing_area();
-        area.fill(&WHITE)?;
+    fn write_chart(&self, path: &Path) -> Result<(), ChartError> {
+        let area = picture(path, SIZE)?;
         let nodes = self.means_ms.len();
         let (low, high) = paper::FRAMES_30_MS;
         let all = || self.means_ms.iter().copied();
@@ -98,16 +83,15 @@ impl Chart for frame_rate::Report {
             .draw_series(LineSeries::new(points, OURS.stroke_width(2)).point_size(3))?
             .label("mean at the node")
             .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], OURS.stroke_width(2)));
-        legend(&mut chart)?;
+        legend(&mut chart, SeriesLabelPosition::UpperRight)?;
         Ok(area.present()?)
     }
 }
 
 /// Like figure 9.
 impl Chart for connection::Report {
-    fn write_chart(&self, path: &Path) -> Result<(), Error> {
-        let area = SVGBackend::new(path, SIZE).into_drawing_area();
-        area.fill(&WHITE)?;
+    fn write_chart(&self, path: &Path) -> Result<(), ChartError> {
+        let area = picture(path, SIZE)?;
         let nodes = self.hops.len();
         let bars =
             self.hops.iter().map(|hop| [hop.uscp_ms.p50, hop.rtsp_ms.p50, hop.first_frame_ms.p50]);
@@ -128,16 +112,15 @@ impl Chart for connection::Report {
                 Rectangle::new([(x, y - 5), (x + 16, y + 5)], colour.filled())
             });
         }
-        legend(&mut chart)?;
+        legend(&mut chart, SeriesLabelPosition::UpperRight)?;
         Ok(area.present()?)
     }
 }
 
 /// Bars for each node below the one that left, in each way.
 impl Chart for recovery::Report {
-    fn write_chart(&self, path: &Path) -> Result<(), Error> {
-        let area = SVGBackend::new(path, SIZE).into_drawing_area();
-        area.fill(&WHITE)?;
+    fn write_chart(&self, path: &Path) -> Result<(), ChartError> {
+        let area = picture(path, SIZE)?;
         let nodes = self.ways.iter().map(|way| way.by_node.len()).max().unwrap_or(1);
         let all = self.ways.iter().flat_map(|way| &way.by_node).map(|times| times.max);
         let most = all.fold(paper::RECOVERY_MS.1, f64::max);
@@ -155,7 +138,43 @@ impl Chart for recovery::Report {
                 Rectangle::new([(x, y - 5), (x + 16, y + 5)], colour.filled())
             });
         }
-        legend(&mut chart)?;
+        legend(&mut chart, SeriesLabelPosition::UpperRight)?;
+        Ok(area.present()?)
+    }
+}
+
+/// Bars for the paper, its rule and here; the nodes' on a scale of their own, which is so many times as large.
+impl Chart for capacity::Report {
+    fn write_chart(&self, path: &Path) -> Result<(), ChartError> {
+        let area = picture(path, SIZE)?;
+        let parts = area.split_evenly((1, self.stages.len().max(1)));
+        for (stage, part) in self.stages.iter().zip(&parts) {
+            let bars = [
+                ("the paper, of 100 Mbit/s", f64::from(stage.paper()), PAPER),
+                ("its rule", stage.by_rule, PARTS[0]),
+                ("here, nothing lost", f64::from(stage.clients.unwrap_or(0)), OURS),
+            ];
+            let most = bars.iter().map(|bar| bar.1).fold(1.0, f64::max);
+            let mega = self.plan.uplink / 1_000_000;
+            let mut chart = ChartBuilder::on(part)
+                .caption(format!("{}, {mega} Mbit/s each", stage.name()), ("sans-serif", 16))
+                .margin(12)
+                .x_label_area_size(12)
+                .y_label_area_size(56)
+                .build_cartesian_2d(0.4..3.6, 0.0..most * 1.45)?;
+            let mut mesh = chart.configure_mesh();
+            mesh.disable_x_mesh().disable_x_axis().light_line_style(WHITE).y_desc("clients");
+            mesh.y_label_formatter(&|clients| format!("{clients:.0}"));
+            mesh.draw()?;
+            for (place, (name, clients, colour)) in (1u8..).zip(bars) {
+                let (left, right) = (f64::from(place) - 0.3, f64::from(place) + 0.3);
+                let bar = Rectangle::new([(left, 0.0), (right, clients)], colour.filled());
+                chart.draw_series([bar])?.label(format!("{name}: {clients:.0}")).legend(
+                    move |(x, y)| Rectangle::new([(x, y - 5), (x + 16, y + 5)], colour.filled()),
+                );
+            }
+            legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
+        }
         Ok(area.present()?)
     }
 }

@@ -29,8 +29,10 @@ pub enum Error {
     },
     /// What nodes wrote down cannot be read, or is not enough.
     Trace(String),
-    /// The chart cannot be drawn.
-    Chart(String),
+    /// The experiment needs network namespaces, and there can be none.
+    Namespaces(String),
+    /// The end was asked for.
+    Halted,
 }
 
 impl fmt::Display for Error {
@@ -40,7 +42,11 @@ impl fmt::Display for Error {
             Error::Command { line, said } => write!(f, "`{line}` failed: {said}"),
             Error::Role { name, text } => write!(f, "{name}: {text}"),
             Error::Trace(text) => f.write_str(text),
-            Error::Chart(text) => write!(f, "the chart cannot be drawn: {text}"),
+            Error::Namespaces(reason) => write!(
+                f,
+                "this experiment runs in network namespaces with shaped links, for which root, ip, tc, nft and nsenter are needed: {reason}"
+            ),
+            Error::Halted => f.write_str("ended before it was done"),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Experiment 1 (section 4.2.1): one node relays to many. How long do 30 frames take at each?
 
 use std::fmt;
-use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -60,7 +59,7 @@ pub fn run(plan: &Plan, told: &mut dyn FnMut(u32)) -> Result<Report, Error> {
         tree.nodes[at].first_frame()?;
         told(number);
     }
-    thread::sleep(SETTLE + Duration::from_secs(plan.seconds.into()));
+    tree.pause(SETTLE + Duration::from_secs(plan.seconds.into()))?;
     let memory = tree.nodes[relay].role.memory();
     let traces = tree.nodes.iter().skip(relay + 1).map(|node| node.trace());
     let traces: Vec<Trace> = traces.collect::<Result<_, _>>()?;

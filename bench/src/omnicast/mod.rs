@@ -6,15 +6,18 @@
 //! | time for 30 frames at the children of one node | 4.2.1, figure 7 | [`frame_rate`] |
 //! | time to the first picture, hop by hop | 4.2.2, figure 9 | [`connection`] |
 //! | time until the stream goes on when a node has left | 4.2.3 | [`recovery`] |
+//! | clients that an uplink carries | 4.3.1 | [`capacity`] |
 //!
 //! What they stand on: [`Tree`] starts the programs ([`Role`]) in a [`Network`]; a [`Trace`] tells what a node
 //! has received.
 
+pub mod capacity;
 mod chart;
 pub mod connection;
 mod error;
 mod folder;
 pub mod frame_rate;
+mod halt;
 mod network;
 pub mod paper;
 pub mod recovery;
@@ -26,7 +29,8 @@ mod tree;
 
 pub use chart::Chart;
 pub use error::Error;
-pub use network::{Network, Place};
+pub use halt::{Halt, Never};
+pub use network::{Network, Place, Sent, Uplink};
 pub use role::{Role, Signal, TETHER};
 pub use seen::{NoFrame, Seen};
 pub use times::Times;

@@ -15,5 +15,8 @@ pub const LOST_FRAMES_MS: f64 = 15.0;
 pub const FIRST_FRAME_MS: (f64, f64) = (20.0, 40.0);
 /// Figure 9: the same at the first node, which is fed by the streaming server.
 pub const FIRST_HOP_FRAME_MS: f64 = 449.0;
+/// Section 4.3.1: clients of a server with 100 Mbit/s; ten nodes have ten times as many. By the rule that is given
+/// beside it they would be 209: 21 are those of 10 Mbit/s.
+pub const CLIENTS_PER_SERVER: u32 = 21;
 /// Section 4.2.3: until the stream goes on after the server node has left, in milliseconds.
 pub const RECOVERY_MS: (f64, f64) = (100.0, 120.0);

@@ -2,7 +2,6 @@
 //! on at every node below, and is anything lost?
 
 use std::fmt;
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -124,10 +123,10 @@ struct Round {
 fn one_round(plan: &Plan, way: Way, network: Network) -> Result<Round, Error> {
     let mut tree = Tree::plant(plan.setting.clone(), network)?;
     tree.add_chain(plan.nodes)?;
-    thread::sleep(CALM);
+    tree.pause(CALM)?;
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     leave(&mut tree, way)?;
-    thread::sleep(CALM);
+    tree.pause(CALM)?;
     tree.forget(VICTIM)?;
     let traces: Vec<Trace> =
         tree.nodes.iter().map(|node| node.trace()).collect::<Result<_, _>>()?;

@@ -4,13 +4,15 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::error::{Error, doing};
+use super::halt::{Halt, pause};
 use super::network::Place;
 
 /// The variable of the environment that ties a program to the process that has started it, whose number it
@@ -19,6 +21,8 @@ pub const TETHER: &str = "RILLCAST_TETHER";
 
 /// How long a role may take for anything that it is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked whether the end was asked for.
+const LOOK: Duration = Duration::from_millis(50);
 /// Lines of its log that are shown when it has failed.
 const LINES: usize = 8;
 
@@ -30,6 +34,7 @@ pub struct Role {
     child: Child,
     log: PathBuf,
     events: Receiver<Value>,
+    halt: Arc<dyn Halt>,
     /// What came and was not waited for.
     kept: Vec<Value>,
 }
@@ -45,7 +50,7 @@ pub enum Signal {
 
 impl Role {
     /// Starts `PROGRAM ARGUMENTS --json` at a place of the network. What it says on standard error goes
-    /// to `NAME.log` in `folder`; `input` is its standard input.
+    /// to `NAME.log` in `folder`; `input` is its standard input. Nothing is waited for any more once `halt` tells.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -55,6 +60,7 @@ impl Role {
         (name, program): (&str, &Path),
         arguments: &[&str],
         input: Option<File>,
+        halt: &Arc<dyn Halt>,
     ) -> Result<Role, Error> {
         let log = folder.join(format!("{name}.log"));
         let errors = File::create(&log).map_err(doing(format!("write {}", log.display())))?;
@@ -82,7 +88,8 @@ impl Role {
             };
             thread::Builder::new().spawn(reader).map_err(doing("start a thread"))?;
         }
-        Ok(Role { name: name.to_owned(), child, log, events, kept: Vec::new() })
+        let (name, halt) = (name.to_owned(), halt.clone());
+        Ok(Role { name, child, log, events, halt, kept: Vec::new() })
     }
 
     /// Waits for the first event of that kind that was not taken before.
@@ -105,13 +112,17 @@ impl Role {
         }
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(event) = self.events.recv_timeout(left) else {
-                return Err(self.failed(&format!("did not tell {what:?}")));
-            };
-            if fits(&event) {
-                return Ok(event);
+            match self.events.recv_timeout(left.min(LOOK)) {
+                Ok(event) if fits(&event) => return Ok(event),
+                Ok(event) => self.kept.push(event),
+                Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
+                Err(_) => {
+                    // Ctrl-C ends the roles, too, perhaps before it is noticed here.
+                    pause(&self.halt, LOOK)?;
+                    return Err(self.failed(&format!("did not tell {what:?}")));
+                }
             }
-            self.kept.push(event);
+            pause(&self.halt, Duration::ZERO)?;
         }
     }
 
@@ -157,7 +168,7 @@ impl Role {
             if Instant::now() >= deadline {
                 return Err(self.failed("did not end"));
             }
-            thread::sleep(Duration::from_millis(5));
+            pause(&self.halt, Duration::from_millis(5))?;
         }
     }
 

@@ -2,20 +2,26 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use rillcast::rtsp::Url;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::error::{Error, doing};
 use super::folder::Folder;
+use super::halt::{Halt, Never, pause};
 use super::network::{Network, Place};
 use super::role::{Role, Signal};
 use super::trace::Trace;
 
 /// The channel.
-const CHANNEL: &str = "live";
+pub(super) const CHANNEL: &str = "live";
 /// The account of all nodes.
-const USER: &str = "bench";
+pub(super) const USER: &str = "bench";
+/// Its password.
+pub(super) const PASSWORD: &str = "tulip";
 
 /// What is published, and how nodes are placed.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +38,9 @@ pub struct Setting {
     pub topology: &'static str,
     /// Options of the nodes beside those that all need.
     pub node_options: Vec<String>,
+    /// Whether it is to end early.
+    #[serde(skip)]
+    pub halt: Arc<dyn Halt>,
 }
 
 impl Setting {
@@ -44,6 +53,7 @@ impl Setting {
             root_capacity: 1,
             topology: "indexed",
             node_options: Vec::new(),
+            halt: Arc::new(Never),
         }
     }
 }
@@ -58,6 +68,8 @@ pub struct Tree {
     proxy_address: String,
     publisher: Role,
     server: Role,
+    /// Port of the streaming server.
+    server_port: u16,
     password: PathBuf,
     started: usize,
     network: Network,
@@ -126,7 +138,7 @@ impl Tree {
         let (folder, hub) = (Folder::new()?, network.hub());
         let program = setting.program.clone();
         let start = |name: &str, arguments: &[&str], input| {
-            Role::start(&hub, folder.path(), (name, &program), arguments, input)
+            Role::start(&hub, folder.path(), (name, &program), arguments, input, &setting.halt)
         };
         // Whoever comes from another network namespace is a stranger: he may play. Elsewhere nobody is let in
         // from outside.
@@ -142,7 +154,8 @@ impl Tree {
         server.event("stream_started")?;
 
         let password = folder.path().join("password");
-        fs::write(&password, "tulip\n").map_err(doing("write the password of the nodes"))?;
+        fs::write(&password, format!("{PASSWORD}\n"))
+            .map_err(doing("write the password of the nodes"))?;
         let input = File::open(&password).map_err(doing("read the password of the nodes"))?;
         let directory = folder.path().join("directory.sqlite").display().to_string();
         let add = ["proxy", "user", "add", USER, "--directory", &directory];
@@ -180,6 +193,7 @@ impl Tree {
             proxy_address,
             publisher,
             server,
+            server_port: port,
             password,
             started: 0,
             network,
@@ -219,7 +233,8 @@ impl Tree {
         ];
         arguments.extend(self.setting.node_options.iter().map(String::as_str));
         let program = (name.as_str(), self.setting.program.as_path());
-        let mut role = Role::start(&place, self.folder.path(), program, &arguments, None)?;
+        let (folder, halt) = (self.folder.path(), &self.setting.halt);
+        let mut role = Role::start(&place, folder, program, &arguments, None, halt)?;
         role.event("listening")?;
         self.nodes.push(TreeNode { name, role, place, trace });
         Ok(self.nodes.len() - 1)
@@ -247,6 +262,47 @@ impl Tree {
         node.role.kill();
         self.network.remove(&node.place);
         node.trace()
+    }
+
+    /// Lets it stand for so long.
+    ///
+    /// # Errors
+    /// [`Error::Halted`].
+    pub fn pause(&self, time: Duration) -> Result<(), Error> {
+        pause(&self.setting.halt, time)
+    }
+
+    /// A place for something else that takes part.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub fn add_place(&mut self) -> Result<Place, Error> {
+        self.network.add()
+    }
+
+    /// Where the stream is at the streaming server, as seen by others.
+    pub(super) fn stream_url(&self) -> Result<Url, Error> {
+        let (host, port) = (self.network.hub().address, self.server_port);
+        let url = format!("rtsp://{host}:{port}/{CHANNEL}");
+        Url::parse(&url).map_err(|error| Error::Trace(format!("{url}: {error}")))
+    }
+
+    /// `HOST:PORT` of the proxy server.
+    pub(super) fn proxy_address(&self) -> &str {
+        &self.proxy_address
+    }
+
+    /// The place of the node that has such a URL.
+    pub(super) fn place_of(&self, url: &Url) -> Result<Place, Error> {
+        let is_there = |node: &&TreeNode| node.place.address.to_string() == url.host();
+        let node = self.nodes.iter().find(is_there);
+        let nowhere = || Error::Trace(format!("no node is at {}", url.host()));
+        node.map(|node| node.place.clone()).ok_or_else(nowhere)
+    }
+
+    /// What tells that all is to end.
+    pub(super) fn halt(&self) -> Arc<dyn Halt> {
+        self.setting.halt.clone()
     }
 
     /// The network that it stands in.

@@ -2,22 +2,19 @@
 
 use std::path::Path;
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::{Figures, Report};
-use crate::chart::{COLOURS, ChartError};
+use crate::chart::{Area, COLOURS, ChartError, legend, picture};
 
 const SIZE: (u32, u32) = (1000, 420);
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Writes the picture as SVG.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write(report: &Report, path: &Path) -> Result<(), ChartError> {
-    let area = SVGBackend::new(path, SIZE).into_drawing_area();
-    area.fill(&WHITE)?;
+    let area = picture(path, SIZE)?;
     let (left, right) = area.split_horizontally(SIZE.0 / 2);
     draw_hops(report, &left)?;
     draw_times(report, &right)?;
@@ -90,10 +87,5 @@ where
             .label(format!("{} ({} nodes)", one.topology, one.nodes))
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::MiddleRight)
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
-    Ok(())
+    legend(chart, SeriesLabelPosition::MiddleRight)
 }

@@ -75,7 +75,7 @@ pub fn run() -> ExitCode {
         Command::Publish(args) => publish::run(args, output, stop),
         Command::Play(args) => play::run(args, output, stop),
         Command::Demo(args) => demo::run(args, output, stop),
-        Command::Bench(args) => bench::run(args, output),
+        Command::Bench(args) => bench::run(args, output, stop),
         Command::Doctor(args) => doctor::run(args, output),
         Command::Proxy(args) => proxy::run(*args, output, stop),
         Command::Node(args) => node::run(*args, output, stop),

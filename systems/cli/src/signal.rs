@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use rillcast_bench::omnicast::Halt;
+
 /// After this time an end that does not come by itself is forced.
 const PATIENCE: Duration = Duration::from_millis(1_900);
 
@@ -79,6 +81,13 @@ impl Stop {
                 .0;
         }
         true
+    }
+}
+
+/// Experiments end early by it, and take away what they have made.
+impl Halt for Stop {
+    fn wait(&self, time: Duration) -> bool {
+        Stop::wait(self, time)
     }
 }
 

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::signal::Stop;
 
 /// Measure what relaying costs on this machine, and how nodes are placed
 #[derive(Debug, Args)]
@@ -49,7 +50,7 @@ enum Measurement {
     Relay,
 }
 
-pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(args: BenchArgs, output: Output, stop: Stop) -> Result<(), Failure> {
     match args.measurement {
         Measurement::Fanout(args) => fanout::run(args, output),
         Measurement::Latency(args) => latency::run(args, output),
@@ -58,7 +59,7 @@ pub(crate) fn run(args: BenchArgs, output: Output) -> Result<(), Failure> {
         Measurement::Ring(args) => ring::run(args, output),
         Measurement::Churn(args) => churn::run(args, output),
         Measurement::Topology(args) => topology::run(args, output),
-        Measurement::Omnicast(args) => omnicast::run(args, output),
+        Measurement::Omnicast(args) => omnicast::run(args, output, stop),
         Measurement::Relay => fanout::relay(),
     }
 }

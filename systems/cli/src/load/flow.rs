@@ -1,6 +1,6 @@
 //! One track as one player receives it: packets, loss, frames.
 
-use super::sequence::{Arrival, Sequence};
+use rillcast_bench::sequence::{Arrival, Sequence};
 use std::time::Instant;
 
 /// What is counted of a track. All numbers only grow.

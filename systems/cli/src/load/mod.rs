@@ -15,7 +15,6 @@ mod poll;
 mod receiver;
 mod report;
 mod runner;
-mod sequence;
 #[cfg(test)]
 mod tests;
 mod udp;

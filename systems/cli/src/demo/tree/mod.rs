@@ -12,6 +12,7 @@ mod display;
 mod outcome;
 mod rows;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rillcast_bench::omnicast::{Digests, Error, Faults, FirstFrame, Network, Setting, Tree};
@@ -81,7 +82,11 @@ impl<'a> Play<'a> {
     fn begin(shape: Shape, output: Output, stop: &'a Stop) -> Result<Play<'a>, Failure> {
         let program = std::env::current_exe()
             .map_err(|error| Failure::runtime(format!("this program cannot be found: {error}")))?;
-        let setting = Setting { root_capacity: shape.capacity(), ..Setting::paper(program) };
+        let setting = Setting {
+            root_capacity: shape.capacity(),
+            halt: Arc::new(stop.clone()),
+            ..Setting::paper(program)
+        };
         let tree = Tree::plant(setting, Network::loopback()).map_err(failed)?;
         let display = Display::new(output);
         Ok(Play { shape, tree, rows: Rows::default(), display, stop })

@@ -3,7 +3,7 @@
 /// Counts what came and what is missing. It is kept apart from the engine's own sequence tracking on
 /// purpose: this one judges the other.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sequence {
+pub struct Sequence {
     /// First and highest sequence number, extended beyond 16 bits; None before the first packet.
     range: Option<(u64, u64)>,
     /// Bit n: the packet n below the highest has come.
@@ -14,7 +14,7 @@ pub(crate) struct Sequence {
 
 /// What a packet is, compared with those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
+pub enum Arrival {
     /// The one after the highest.
     Next,
     /// Some were passed over, which may come yet.
@@ -30,7 +30,7 @@ const BASE: u64 = 1 << 32;
 
 impl Sequence {
     /// Counts one packet.
-    pub(crate) fn packet(&mut self, number: u16) -> Arrival {
+    pub fn packet(&mut self, number: u16) -> Arrival {
         let Some((first, highest)) = self.range else {
             let start = BASE + u64::from(number);
             self.range = Some((start, start));
@@ -59,17 +59,17 @@ impl Sequence {
     }
 
     /// Different packets that came.
-    pub(crate) fn received(&self) -> u64 {
+    pub fn received(&self) -> u64 {
         self.received
     }
 
     /// Packets between the first and the highest that have not come.
-    pub(crate) fn lost(&self) -> u64 {
+    pub fn lost(&self) -> u64 {
         self.range.map_or(0, |(first, highest)| (highest - first + 1).saturating_sub(self.received))
     }
 
     /// Packets that came more than once.
-    pub(crate) fn duplicates(&self) -> u64 {
+    pub fn duplicates(&self) -> u64 {
         self.duplicates
     }
 }
