@@ -2,6 +2,8 @@
 //!
 //! `tests/churn` runs it. Not among the ordinary tests, for its length.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -77,6 +79,7 @@ fn nodes_that_stay_see_nothing_of_those_that_go() {
     let stay: Vec<String> = forest.tree.nodes.iter().map(|node| node.name.clone()).collect();
     thread::sleep(CALM);
 
+    let at_first = by_node(&forest.tree);
     let (from, begun) = (since_1970(), Instant::now());
     let mut memory = Memory::default();
     let (mut replaced, mut next) = (0u32, every);
@@ -99,6 +102,7 @@ fn nodes_that_stay_see_nothing_of_those_that_go() {
         assert!(node.role.is_running(), "{} has ended by itself", node.name);
     }
 
+    let at_last = by_node(&forest.tree);
     let mut known = Digests::new();
     let (mut all, mut faults, mut worst) = (Punctual::default(), Faults::default(), (1.0, ""));
     let mut stayed = 0;
@@ -122,6 +126,7 @@ fn nodes_that_stay_see_nothing_of_those_that_go() {
         worst.0 * 100.0,
         worst.1
     );
+    println!("{}", Growth::of(&at_first, &at_last));
     assert!(stayed > 0 && replaced > 0, "nobody stayed, or nobody went");
     assert!(
         worst.0 >= SHARE,
@@ -132,6 +137,51 @@ fn nodes_that_stay_see_nothing_of_those_that_go() {
     assert_eq!((faults.twice, faults.changed), (0, 0), "frames came twice, or changed");
     memory.is_level();
     forest.tree.fell().expect("all end well");
+}
+
+/// Bytes of each node.
+fn by_node(tree: &Tree) -> HashMap<String, u64> {
+    tree.nodes.iter().map(|node| (node.name.clone(), node.role.memory())).collect()
+}
+
+/// What the nodes that stayed have in memory at first and at last, in MiB.
+struct Growth {
+    /// The mean, and the most.
+    first: (f64, f64),
+    last: (f64, f64),
+    /// Whose memory has grown most, and by how much.
+    most: (String, f64),
+}
+
+impl Growth {
+    fn of(first: &HashMap<String, u64>, last: &HashMap<String, u64>) -> Growth {
+        let stayed: Vec<_> =
+            last.iter().filter_map(|(name, last)| Some((name, *first.get(name)?, *last))).collect();
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let spread = |all: Vec<f64>| {
+            let sum: f64 = all.iter().sum();
+            (sum / all.len().max(1) as f64, all.into_iter().fold(0.0, f64::max))
+        };
+        let grown = stayed.iter().map(|(name, first, last)| (name, mib(*last) - mib(*first)));
+        let most = grown.max_by(|one, other| one.1.total_cmp(&other.1));
+        Growth {
+            first: spread(stayed.iter().map(|node| mib(node.1)).collect()),
+            last: spread(stayed.iter().map(|node| mib(node.2)).collect()),
+            most: most.map(|(name, by)| ((*name).clone(), by)).unwrap_or_default(),
+        }
+    }
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Growth { first, last, most } = self;
+        write!(
+            f,
+            "memory of each node that stayed: {:.1} MiB at first (at most {:.1}), {:.1} at the end (at most \
+             {:.1}); most has grown that of {}, by {:.1}",
+            first.0, first.1, last.0, last.1, most.0, most.1
+        )
+    }
 }
 
 /// Bytes of all programs together: there are always as many.
