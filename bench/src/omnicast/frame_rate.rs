@@ -1,21 +1,30 @@
 //! Experiment 1 (section 4.2.1): one node relays to many. How long do 30 frames take at each?
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::error::Error;
+use super::guest;
 use super::network::Network;
 use super::paper;
 use super::times::Times;
 use super::trace::{Digests, Faults, Trace};
 use super::tree::{Setting, Tree};
+use crate::fanout::Transport;
+use crate::players::Players;
 
 /// The paper counts so many frames.
 const FRAMES: usize = 30;
 /// How long the nodes settle before it is counted.
 const SETTLE: Duration = Duration::from_secs(1);
+/// Time between two players that come.
+const APART: Duration = Duration::from_millis(5);
+/// Longest time that players may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked whether the end was asked for.
+const LOOK: Duration = Duration::from_millis(50);
 /// So many nodes have a line of their own in the table.
 const LINES: usize = 16;
 
@@ -26,6 +35,9 @@ pub struct Plan {
     pub setting: Setting,
     /// Nodes that the first one relays to.
     pub children: u32,
+    /// Whether players take their place, all in this process, each let in by the proxy server: more nodes than some
+    /// hundred are too much for a machine of two processors.
+    pub players: bool,
     /// Seconds that are measured.
     pub seconds: u32,
 }
@@ -39,7 +51,7 @@ pub struct Report {
     pub nodes: Vec<Times>,
     /// The mean at each node: what the paper's figure 7 shows.
     pub means_ms: Vec<f64>,
-    /// What was wrong at any of them.
+    /// What was wrong at any of them. Of players, lost and twice are packets, and nothing is known of changes.
     pub faults: Faults,
     /// Bytes of the relaying node in memory, at the end.
     pub memory: u64,
@@ -53,6 +65,9 @@ pub fn run(plan: &Plan, told: &mut dyn FnMut(u32)) -> Result<Report, Error> {
     let mut tree = Tree::plant(plan.setting.clone(), Network::loopback())?;
     let relay = tree.add(plan.children)?;
     tree.nodes[relay].first_frame()?;
+    if plan.players {
+        return by_players(plan, tree, relay, told);
+    }
     for number in 1..=plan.children {
         // A node that serves nobody.
         let at = tree.add(0)?;
@@ -67,20 +82,69 @@ pub fn run(plan: &Plan, told: &mut dyn FnMut(u32)) -> Result<Report, Error> {
     // Of the live stream: what had been kept came at once.
     let tail = plan.seconds as usize * FRAMES + 1;
     let spans: Vec<Vec<f64>> = traces.iter().map(|trace| spans(trace, tail)).collect();
+    let mut known = Digests::new();
+    let faults = traces.iter().map(|trace| trace.faults(&mut known));
+    let faults = faults.fold(Faults::default(), Faults::and);
+    report(plan, spans, faults, memory)
+}
+
+/// The same with players instead of nodes.
+fn by_players(
+    plan: &Plan,
+    tree: Tree,
+    relay: usize,
+    told: &mut dyn FnMut(u32),
+) -> Result<Report, Error> {
+    let home = tree.network().hub();
+    let invitations = guest::invitations(&tree, &home, 1)?;
+    let url = invitations.first().ok_or_else(|| Error::Trace("nobody was let in".into()))?;
+    let mut players = Players::new(home.address, Transport::Udp)?;
+    let play = |players: &mut Players, time: Duration| {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            players.run_until(end.min(Instant::now() + LOOK))?;
+            tree.pause(Duration::ZERO)?;
+        }
+        Ok::<(), Error>(())
+    };
+    for number in 1..=plan.children {
+        players.come(url.clone())?;
+        play(&mut players, APART)?;
+        told(number);
+    }
+    players.settle(Instant::now() + PATIENCE)?;
+    play(&mut players, SETTLE)?;
+    let before = players.tally();
+    players.note_frames();
+    play(&mut players, Duration::from_secs(plan.seconds.into()))?;
+    let after = players.tally();
+    let memory = tree.nodes[relay].role.memory();
+    let span = |pair: (&Instant, &Instant)| pair.1.duration_since(*pair.0).as_secs_f64() * 1e3;
+    let spans =
+        |frames: &[Instant]| frames.iter().zip(frames.iter().skip(FRAMES)).map(span).collect();
+    let frames: usize = players.frames().map(<[Instant]>::len).sum();
+    let spans = players.frames().map(spans).collect();
+    drop(players);
+    tree.fell()?;
+    let faults = Faults {
+        frames: frames as u64,
+        lost: after.lost.saturating_sub(before.lost),
+        twice: after.twice.saturating_sub(before.twice),
+        changed: 0,
+    };
+    report(plan, spans, faults, memory)
+}
+
+/// From the times for 30 frames at each node.
+fn report(plan: &Plan, spans: Vec<Vec<f64>>, faults: Faults, memory: u64) -> Result<Report, Error> {
     if let Some(at) = spans.iter().position(Vec::is_empty) {
         let text = format!("at node {} came fewer than {FRAMES} frames", at + 2);
         return Err(Error::Trace(text));
     }
     let mean = |spans: &Vec<f64>| spans.iter().sum::<f64>() / spans.len() as f64;
-    let mut known = Digests::new();
-    let faults = traces.iter().map(|trace| trace.faults(&mut known));
-    Ok(Report {
-        plan: plan.clone(),
-        means_ms: spans.iter().map(mean).collect(),
-        faults: faults.fold(Faults::default(), Faults::and),
-        nodes: spans.into_iter().map(Times::of).collect(),
-        memory,
-    })
+    let means_ms = spans.iter().map(mean).collect();
+    let nodes = spans.into_iter().map(Times::of).collect();
+    Ok(Report { plan: plan.clone(), nodes, means_ms, faults, memory })
 }
 
 /// The times from each of the last frames to the thirtieth behind it, in milliseconds.
@@ -93,10 +157,11 @@ fn spans(trace: &Trace, tail: usize) -> Vec<f64> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { children, seconds, .. } = self.plan;
+        let Plan { children, seconds, players, .. } = self.plan;
+        let (nodes, losses) = if players { ("players", "packets") } else { ("nodes", "frames") };
         writeln!(
             f,
-            "node 1 relays to {children} nodes; time for 30 frames of a stream with 30 a second, {seconds} s, ms"
+            "node 1 relays to {children} {nodes}; time for 30 frames of a stream with 30 a second, {seconds} s, ms"
         )?;
         let lines = self.nodes.iter().zip(&self.means_ms).enumerate();
         if self.nodes.len() <= LINES {
@@ -116,7 +181,7 @@ impl fmt::Display for Report {
         let Faults { frames, lost, twice, changed } = self.faults;
         writeln!(
             f,
-            "{frames} frames: {lost} lost, {twice} twice, {changed} changed; the relay had {} MiB",
+            "{frames} frames: {lost} {losses} lost, {twice} twice, {changed} changed; the relay had {} MiB",
             self.memory >> 20
         )?;
         let (low, high) = paper::FRAMES_30_MS;

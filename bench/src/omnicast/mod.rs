@@ -17,6 +17,7 @@ pub mod connection;
 mod error;
 mod folder;
 pub mod frame_rate;
+mod guest;
 mod halt;
 mod network;
 pub mod paper;

@@ -71,6 +71,8 @@ struct Track {
     pair: [Token; 2],
     /// What has come.
     packets: Sequence,
+    /// When the last packets of its frames came, while that is noted.
+    frames: Vec<Instant>,
 }
 
 /// What a socket is for.
@@ -84,12 +86,10 @@ struct Socket {
 /// What has come to all players over UDP so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Packets.
-    pub(crate) packets: u64,
     /// Packets between the first and the last of each track that did not come.
     pub(crate) lost: u64,
-    /// Players that have missed any.
-    pub(crate) losers: usize,
+    /// Packets that came again.
+    pub(crate) twice: u64,
 }
 
 pub(crate) struct Players {
@@ -106,6 +106,8 @@ pub(crate) struct Players {
     /// Those that play, the one that came first in front.
     order: VecDeque<Token>,
     told: Told,
+    /// Whether it is noted when frames come.
+    notes_frames: bool,
     events: Vec<Event>,
     buffer: Vec<u8>,
     next_look: Instant,
@@ -128,6 +130,7 @@ impl Players {
             sockets: HashMap::new(),
             order: VecDeque::new(),
             told: Told::default(),
+            notes_frames: false,
             events: Vec::new(),
             buffer: vec![0; BUFFER],
             next_look: Instant::now() + LOOK,
@@ -143,14 +146,25 @@ impl Players {
         self.hold = hold;
     }
 
+    /// From now on it is noted when frames come over UDP.
+    pub(crate) fn note_frames(&mut self) {
+        self.notes_frames = true;
+    }
+
+    /// When the frames of each player's first track came, as far as that was noted.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = &[Instant]> {
+        let tracks = self.players.values().filter_map(|player| player.tracks.first());
+        tracks.map(|track| track.frames.as_slice())
+    }
+
     /// What has come so far to all that are there.
     pub(crate) fn tally(&self) -> Tally {
         let mut all = Tally::default();
         for player in self.players.values() {
-            let lost: u64 = player.tracks.iter().map(|track| track.packets.lost()).sum();
-            all.packets += player.tracks.iter().map(|track| track.packets.received()).sum::<u64>();
-            all.lost += lost;
-            all.losers += usize::from(lost > 0);
+            for Track { packets, .. } in &player.tracks {
+                all.lost += packets.lost();
+                all.twice += packets.duplicates();
+            }
         }
         all
     }
@@ -261,12 +275,15 @@ impl Players {
     fn datagrams(&mut self, token: Token, socket: Socket) {
         let Some(player) = self.players.get_mut(&socket.player) else { return };
         let mut track = socket.track.and_then(|track| player.tracks.get_mut(track));
-        let mut packets = 0;
+        let (mut packets, notes_frames) = (0, self.notes_frames);
         let mut count = |packet: &[u8], _| {
             packets += 1;
-            // RFC 3550 section 5.1.
-            if let (Some(track), Some([high, low])) = (&mut track, packet.get(2..4)) {
+            // The marker bit and the number (RFC 3550 section 5.1); of video the marker ends a frame.
+            if let (Some(track), Some([_, marker, high, low])) = (&mut track, packet.get(..4)) {
                 track.packets.packet(u16::from_be_bytes([*high, *low]));
+                if notes_frames && marker & 0x80 != 0 {
+                    track.frames.push(Instant::now());
+                }
             }
         };
         // What cannot be read is told by packets that do not come.

@@ -144,7 +144,7 @@ impl Players {
             for (socket, track) in pair.into_iter().zip(tracks) {
                 self.sockets.insert(socket, Socket { player: token, track });
             }
-            player.tracks.push(Track { pair, packets: Sequence::default() });
+            player.tracks.push(Track { pair, packets: Sequence::default(), frames: Vec::new() });
         }
         Ok(Some((rtp.local_addr.port(), rtcp.local_addr.port())))
     }

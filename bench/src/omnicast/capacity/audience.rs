@@ -12,7 +12,7 @@ use super::super::halt::{Halt, pause};
 use super::super::network::{Place, Sent};
 use super::{BEGIN, END, PAPER_BITS, Plan, STEP};
 use crate::fanout::Transport;
-use crate::players::{self, Players};
+use crate::players::Players;
 
 /// Time between two clients.
 const APART: Duration = Duration::from_millis(50);
@@ -76,12 +76,6 @@ pub(super) struct Audience<'a> {
     pub(super) plan: &'a Plan,
     pub(super) home: &'a Place,
     pub(super) halt: Arc<dyn Halt>,
-}
-
-impl From<players::Error> for Error {
-    fn from(error: players::Error) -> Error {
-        Error::Role { name: "the clients".into(), text: error.to_string() }
-    }
 }
 
 impl Audience<'_> {

@@ -13,7 +13,6 @@
 //! have gone, clients of nodes that it feeds: these are let in by tickets of the proxy server.
 
 mod audience;
-mod guest;
 mod report;
 
 use std::time::Duration;
@@ -21,6 +20,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::error::Error;
+use super::guest;
 use super::network::{Network, Uplink};
 use super::tree::{Setting, Tree};
 

@@ -18,7 +18,8 @@ use crate::signal::Stop;
 const EXAMPLES: &str = "\
 Examples:
   rillcast bench omnicast --experiment frame-rate --svg figure-7.svg
-      one node relays to eight: the time for 30 frames at each (--children 100 for more)
+      one node relays to eight: the time for 30 frames at each (--children 100 for more,
+      --children 1000 --players for a thousand players of one process)
   rillcast bench omnicast --experiment connection --svg figure-9.svg
       a chain of nine: the time to the first picture, hop by hop
   rillcast bench omnicast --experiment recovery --svg recovery.svg
@@ -57,6 +58,10 @@ pub(super) struct OmnicastArgs {
     /// frame-rate: how many nodes the first one relays to
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     children: u32,
+
+    /// frame-rate: players of one process instead of nodes, for more than some hundred of them
+    #[arg(long)]
+    players: bool,
 
     /// frame-rate: seconds that are measured [default: 10]; capacity: seconds in which no packet may be lost,
     /// for each number of clients [default: 8]
@@ -100,10 +105,10 @@ pub(super) fn run(args: OmnicastArgs, output: Output, stop: Stop) -> Result<(), 
     match args.experiment {
         Experiment::FrameRate => {
             let (children, seconds) = (args.children, args.seconds.unwrap_or(10));
-            let plan = frame_rate::Plan { setting, children, seconds };
+            let plan = frame_rate::Plan { setting, children, players: args.players, seconds };
             let mut told = |node: u32| {
-                if node == children || node.is_multiple_of(10) {
-                    tell(format!("{node} nodes receive"));
+                if node == children || node.is_multiple_of(if args.players { 100 } else { 10 }) {
+                    tell(format!("{node} of {children} have come"));
                 }
             };
             conclude(&frame_rate::run(&plan, &mut told).map_err(failed)?, svg, output)

@@ -9,9 +9,10 @@ use rillcast_omnicast::uscp::{
     Credentials, Envelope, FrameDecoder, Login, Message, ReStreamingConnection, frame,
 };
 
-use super::super::error::{Error, doing};
-use super::super::network::Place;
-use super::super::tree::{self, Tree};
+use super::error::{Error, doing};
+use super::network::Place;
+use super::tree::{self, Tree};
+use crate::players;
 
 /// How long the proxy server may take for an answer: it looks at a password first.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -38,6 +39,13 @@ pub(super) fn invitations(tree: &Tree, from: &Place, guests: u32) -> Result<Vec<
         }
         Ok(urls)
     })
+}
+
+/// What a guest says who cannot play.
+impl From<players::Error> for Error {
+    fn from(error: players::Error) -> Error {
+        Error::Role { name: "the clients".into(), text: error.to_string() }
+    }
 }
 
 fn refused(text: String) -> Error {
