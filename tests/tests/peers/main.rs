@@ -20,6 +20,7 @@ mod publishers;
 mod resume;
 mod retransmission;
 mod tls;
+mod window;
 
 use std::thread;
 use std::time::Duration;

@@ -10,12 +10,13 @@ use crate::tls::Trust;
 const EXAMPLES: &str = "\
 Examples:
   rillcast play --stats rtsp://127.0.0.1:8554/live
+  rillcast play --window rtsp://127.0.0.1:8554/live
   rillcast play -o clip.mp4 --frames 300 rtsp://127.0.0.1:8554/live
 
 Exit code 0 says that what was received is whole and can be decoded: it began with a key frame, had
 its parameter sets, and nothing was lost. Otherwise it is 1, and one sentence says what was wrong.";
 
-/// Receive a stream, measure it, keep it in a file
+/// Receive a stream, measure it, show it, keep it in a file
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PlayArgs {
@@ -38,6 +39,10 @@ pub(crate) struct PlayArgs {
     /// Keep the stream: FILE.264 or FILE.h264 (video only), or FILE.mp4
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Show the video in a window (X11). Escape, Q or closing it ends
+    #[arg(long)]
+    pub(crate) window: bool,
 
     /// End after this many video frames (frames of the only track, where there is no video)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

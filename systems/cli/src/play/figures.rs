@@ -48,6 +48,9 @@ pub(crate) struct Figures {
     pub(crate) latency_ms: Option<f64>,
     /// See `latency_ms`.
     pub(crate) latency_max_ms: Option<f64>,
+    /// Pictures that the window has shown. Only in the last line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shown: Option<u64>,
     /// From the start to the first packet. Only in the last line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_packet_ms: Option<f64>,
@@ -113,6 +116,9 @@ impl fmt::Display for Figures {
                 track.kind, track.frames, track.burst, track.key_frames, track.damaged, track.lost
             )?;
         }
-        Ok(())
+        match self.shown {
+            Some(shown) => write!(f, "\n{shown} pictures shown"),
+            None => Ok(()),
+        }
     }
 }

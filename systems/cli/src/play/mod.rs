@@ -9,6 +9,7 @@
 //! | `meter.rs`, `catch_up.rs`, `figures.rs` | what is counted, and how it is told |
 //! | `verdict.rs` | what keeps a stream from being whole |
 //! | `sink.rs`, `mp4_tracks.rs`, `mp4/` | the file that `-o` names |
+//! | `window/` | what `--window` shows |
 
 mod args;
 mod catch_up;
@@ -19,6 +20,7 @@ mod mp4_tracks;
 mod session;
 mod sink;
 mod verdict;
+mod window;
 
 pub(crate) use args::PlayArgs;
 pub(crate) use figures::{bit_rate, millis};

@@ -18,6 +18,7 @@ use super::figures::{Figures, TrackFigures, millis};
 use super::meter::{Meter, Track};
 use super::sink::{self, Format, Sink};
 use super::verdict::Fault;
+use super::window::{Window, check_display};
 
 /// Path of the stream within the player's own engine.
 const PATH: &str = "play";
@@ -40,6 +41,7 @@ pub(super) struct Session {
     /// The track whose frames `--frames` counts: the first video, or the first.
     main: usize,
     sink: Option<Sink>,
+    window: Option<Window>,
     meter: Meter,
     /// What the engine last counted, by track: it forgets a stream that is over.
     counted: Vec<rillcast::relay::TrackFigures>,
@@ -47,7 +49,7 @@ pub(super) struct Session {
 
 /// Why reading came to an end.
 enum End {
-    /// As many frames as asked for, or Ctrl-C.
+    /// As many frames as asked for, Ctrl-C, or the window was closed.
     Asked,
     /// The publisher or the server ended the stream.
     Stream,
@@ -65,6 +67,9 @@ impl Session {
             },
             None => None,
         };
+        if args.window {
+            check_display()?;
+        }
         let engine = Engine::start(Config { tls: Some(args.trust.config()?), ..Config::default() })
             .map_err(runtime)?;
         let epoch = Instant::now();
@@ -96,8 +101,25 @@ impl Session {
             }
             None => None,
         };
+        let window = match args.window {
+            true => Some(Window::open(&args.url, reader.session())?),
+            false => None,
+        };
         let counted = Vec::new();
-        Ok(Session { args, output, stop, engine, epoch, begun, reader, main, sink, meter, counted })
+        Ok(Session {
+            args,
+            output,
+            stop,
+            engine,
+            epoch,
+            begun,
+            reader,
+            main,
+            sink,
+            window,
+            meter,
+            counted,
+        })
     }
 
     /// Receives until the end, and judges.
@@ -127,7 +149,8 @@ impl Session {
                     _ => {}
                 }
             }
-            if self.stop.is_requested() {
+            let is_open = self.window.as_ref().map_or(Ok(true), Window::is_open)?;
+            if self.stop.is_requested() || !is_open {
                 return Ok(End::Asked);
             }
             match self.reader.next(STEP) {
@@ -174,6 +197,9 @@ impl Session {
             }
         }
         self.meter.frame(frame, frame.track == self.main);
+        if let Some(window) = &mut self.window {
+            window.show(frame);
+        }
         let Some(sink) = &mut self.sink else { return Ok(()) };
         if let Some(reference) = self.reader.reference(frame.track) {
             sink.synchronise(frame.track, reference);
@@ -193,6 +219,7 @@ impl Session {
         figures.first_key_ms = since(self.meter.first_key);
         figures.latency_ms = self.meter.latency.mean().map(millis);
         figures.latency_max_ms = figures.latency_ms.map(|_| millis(self.meter.latency.max));
+        figures.shown = self.window.as_ref().map(Window::shown);
         figures.whole = Some(fault.is_none());
         figures.fault = fault.map(|fault| fault.to_string());
         figures
@@ -286,6 +313,7 @@ impl Session {
             packets: self.reader.packets(),
             latency_ms: latency.mean().map(millis),
             latency_max_ms: latency.mean().map(|_| millis(latency.max)),
+            shown: None,
             first_packet_ms: None,
             first_key_ms: None,
             whole: None,
