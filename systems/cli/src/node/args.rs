@@ -27,7 +27,7 @@ docs/omnicast.md is a tour.";
 #[command(after_help = EXAMPLES, args = file_arguments())]
 pub(crate) struct NodeArgs {
     /// The proxy server. Given several times: the node turns to the first, and to the next when that is away
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8500")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8500", value_parser = host_and_port)]
     pub(super) proxy: Vec<String>,
 
     /// Name of the account
@@ -100,5 +100,28 @@ fn uplink(text: &str) -> Result<Uplink, &'static str> {
     match text {
         "test" => Ok(Uplink::Tested),
         bits => bits.parse().map(Uplink::Known).map_err(|_| "bits a second are wanted, or `test`"),
+    }
+}
+
+/// Takes HOST:PORT as it is. Whether there is such a host is asked when it is called, and may change.
+fn host_and_port(text: &str) -> Result<String, &'static str> {
+    match text.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) {
+        Some((host, Ok(1..))) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("it is written HOST:PORT, as in 127.0.0.1:8500"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_server_has_a_port() {
+        for right in ["127.0.0.1:8500", "[::1]:8500", "proxy.example:1"] {
+            assert_eq!(host_and_port(right), Ok(right.to_owned()));
+        }
+        for wrong in ["127.0.0.1", "proxy.example:", ":8500", "a:0", "a:70000", "[::1]"] {
+            assert!(host_and_port(wrong).is_err(), "{wrong}");
+        }
     }
 }
