@@ -86,9 +86,15 @@ impl Rtsp {
             self.request("SETUP", suffix, &wanted, "");
             return None;
         }
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let port = socket.local_addr().expect("bound").port();
-        // Reports go to a port that nobody reads: this socket's own neighbour is good enough.
+        let (socket, port) = std::iter::repeat_with(|| {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+            let port = socket.local_addr().expect("bound").port();
+            (socket, port)
+        })
+        .find(|(_, port)| port.is_multiple_of(2))
+        .expect("every other port is even");
+        // Reports go to a port that nobody reads: this socket's own neighbour, an odd one and so none that
+        // another of these peers has named.
         let wanted = format!(
             "Transport: RTP/AVP/UDP;unicast;client_port={port}-{}{mode}\r\n",
             port.wrapping_add(1)

@@ -22,7 +22,7 @@
 //! | `fallback.rs` | streams that stand in where there is no publisher |
 //! | `resume.rs` | streams whose source is gone, and comes back |
 //! | `ending.rs` | how streams, connections and the engine itself end |
-//! | `reporters.rs` | where the reports of UDP children come from |
+//! | `reporters.rs` | the ports that UDP children have named, where their reports come from |
 //! | `cipher.rs`, `tls.rs` | encryption between a connection and its socket |
 //! | `asking.rs` | what is asked of those who feed streams |
 //! | `egress.rs` | the relay's way out |

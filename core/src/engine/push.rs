@@ -63,8 +63,11 @@ impl Worker {
         let transport = push_transport(token, server, tracks, pairs);
         let id = *stream;
         if let ChildTransport::Udp { targets } = &transport {
-            let addresses = targets.iter().flatten().map(|target| target.rtcp.addr());
-            self.reporters.add(token, addresses);
+            for (track, target) in targets.iter().enumerate() {
+                let Some(target) = target else { continue };
+                // Some servers take all that is pushed to them at the same ports: those are held already.
+                self.reporters.hold(token, track, [target.rtp.addr(), target.rtcp.addr()]);
+            }
         }
         let Some(live) = self.streams.get_mut(&id).filter(|live| live.ended.is_none()) else {
             return self.lose(token, "the stream has ended");

@@ -9,6 +9,7 @@ mod key_frames;
 mod multicast;
 mod net;
 mod on_demand;
+mod ports;
 mod publishers;
 mod pulls;
 mod simulated;

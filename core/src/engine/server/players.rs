@@ -1,6 +1,6 @@
 //! Those who play from here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::io::{Destination, Token};
 use crate::relay::{ChildKey, Continuation, Layout, OtherPackets, PlayPoint, Target, Transport};
@@ -50,6 +50,8 @@ impl Worker {
         shard: Option<ShardId>,
     ) -> Result<Answer, Status> {
         let local = self.io.local_addr(token).map_err(|_| Status::INTERNAL_SERVER_ERROR)?.ip();
+        let connection = self.connections.get(&token).ok_or(Status::SESSION_NOT_FOUND)?;
+        let peer = connection.peer.ip();
         let (id, live) = self.stream_at(path).ok_or(Status::NOT_FOUND)?;
         let tracks = live.stream.tracks().len();
         let described = live.stream.session().for_players(local);
@@ -62,7 +64,7 @@ impl Worker {
         let ssrc = live.stream.tracks().get(track).and_then(|track| track.ssrc());
         let server_port = match setup.transport {
             Chosen::Udp { client_rtp, client_rtcp } => {
-                if !self.may_send_to(token, &[client_rtp, client_rtcp]) {
+                if !self.may_send_to(token, peer, &[client_rtp, client_rtcp]) {
                     return Err(Status::UNSUPPORTED_TRANSPORT);
                 }
                 let (_, ports) = self.pair_on(shard, local).map_err(|error| {
@@ -105,6 +107,11 @@ impl Worker {
         if let Some(agreed) = player.retransmissions.get_mut(track) {
             *agreed = retransmission.filter(|_| offered);
         }
+        if let Chosen::Udp { client_rtp, client_rtcp } = setup.transport {
+            // From now on they are nobody else's: it has been looked at above that they may be.
+            let addresses = [client_rtp, client_rtcp].map(|port| SocketAddr::new(peer, port));
+            self.reporters.hold(token, track, addresses);
+        }
         Ok(Answer::Setup(SetupAnswer { track, server_port, group, source: None, ssrc }))
     }
 
@@ -116,19 +123,18 @@ impl Worker {
     }
 
     /// Whether a player may have packets sent to these ports of its address: no well-known ones, none
-    /// at which another player receives, and none of our own, from which they would come in again.
-    fn may_send_to(&self, token: Token, ports: &[u16]) -> bool {
-        let Some(peer) = self.connections.get(&token).map(|connection| connection.peer.ip()) else {
-            return false;
-        };
-        let others = |port: &u16| {
-            let target = SocketAddr::new(peer, *port);
-            self.reporters.get(&target).is_some_and(|owner| owner != token)
-        };
+    /// that another player has named, playing or not yet (it could not tell the packets apart: all come from
+    /// the same sockets), and none of our own, from which they would come in again.
+    ///
+    /// Of a publisher this is not asked: we send nothing to the ports that it names, but reports to where
+    /// its own have come from; and behind a NAT many may name the same.
+    fn may_send_to(&self, token: Token, peer: IpAddr, ports: &[u16]) -> bool {
         let local = self.io.local_addr(token).map(|local| local.ip());
         let here = peer.is_loopback() || local.is_ok_and(|local| local == peer);
         ports.iter().all(|port| {
-            *port >= FIRST_USER_PORT && !others(port) && !(here && self.is_own_port(*port))
+            *port >= FIRST_USER_PORT
+                && self.reporters.is_free(token, &SocketAddr::new(peer, *port))
+                && !(here && self.is_own_port(*port))
         })
     }
 
@@ -222,9 +228,7 @@ impl Worker {
         let mut reporters = None;
         if let Transport::Udp { targets } = &transport {
             let addresses = targets.iter().flatten().map(|target| target.rtcp.addr());
-            let addresses: Vec<SocketAddr> = addresses.collect();
-            self.reporters.add(token, addresses.iter().copied());
-            reporters = Some((token, addresses));
+            reporters = Some((token, addresses.collect()));
         }
         let live = self.streams.get(&id).filter(|live| live.ended.is_none());
         let path = live.ok_or(Status::NOT_FOUND)?.path.clone();
@@ -298,6 +302,9 @@ impl Worker {
         }
         // Others may still listen to what one leaves.
         let (id, child) = (player.stream, player.child.filter(|_| !shared));
+        for track in tracks {
+            self.reporters.let_go(token, *track);
+        }
         if child.is_some_and(|key| self.drop_distant_tracks(id, key, tracks)) {
             return Ok(Answer::Done);
         }
