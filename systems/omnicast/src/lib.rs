@@ -8,6 +8,7 @@
 //! | module | what is there | in the paper |
 //! |---|---|---|
 //! | [`node`] | the node | §3.4 |
+//! | [`password`] | Argon2id hashes of passwords | §3.3.3 |
 //! | [`proxy`] | the proxy server | §3.3 |
 //! | [`ticket`] | the proxy's signed word that a node may take a stream | an extension |
 //! | [`uscp`] | the User Session Control Protocol that nodes and the proxy speak | §3.3.1, table 1 |
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod node;
+pub mod password;
 pub mod proxy;
 pub mod ticket;
 pub mod uscp;

@@ -5,12 +5,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rillcast::engine::access::{Access, AccessRequest, Action, Credentials, Decision, Secret};
-use rillcast_omnicast::NodeId;
 use rillcast_omnicast::ticket::{Admission, Pass, Refusal, Wanted};
+use rillcast_omnicast::{NodeId, password};
 
 use super::hook::{Hook, Opinion};
 use super::rules::{Rules, is_safe};
-use super::user::{StoredSecret, verify_argon2};
+use super::user::StoredSecret;
 use super::who::Who;
 use super::workers::Workers;
 
@@ -68,12 +68,16 @@ impl Policy {
                 let Credentials::Basic { user, password } = credentials else {
                     return decision.challenge(challenge);
                 };
-                let (hash, password) = (hash.clone(), password.clone());
+                let (hash, given) = (hash.clone(), password.clone());
                 let allowed = who.includes(user);
-                self.workers.give(move || match verify_argon2(&hash, &password) {
-                    true if allowed => decision.allow(),
-                    true => decision.deny(),
-                    false => decision.challenge(challenge),
+                self.workers.give(move || match password::verify(&hash, &given) {
+                    Ok(true) if allowed => decision.allow(),
+                    Ok(true) => decision.deny(),
+                    Ok(false) => decision.challenge(challenge),
+                    Err(error) => {
+                        tracing::warn!("cannot check a password: {error}");
+                        decision.unavailable();
+                    }
                 });
             }
             (Some(StoredSecret::Digest(secret)), _) => {

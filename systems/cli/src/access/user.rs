@@ -3,13 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use rillcast::engine::access::Secret;
-
-/// Costs (in KiB of memory times passes) beyond which a hash is refused: it would take seconds.
-const MAX_COST: u64 = 1 << 20;
+use rillcast_omnicast::password;
 
 /// What is stored of a user.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,17 +19,10 @@ impl StoredSecret {
     /// Hashes a password so that nobody who reads the hash can log in with it.
     ///
     /// # Errors
-    /// When the system gives no randomness.
-    pub(crate) fn argon2(password: &str) -> Result<StoredSecret, String> {
-        let hash = Argon2::default().hash_password(password.as_bytes());
-        hash.map(|hash| StoredSecret::Argon2(hash.to_string())).map_err(|e| e.to_string())
+    /// When the system gives no randomness or no memory.
+    pub(crate) fn argon2(password: &str) -> Result<StoredSecret, password::Error> {
+        password::hash(password).map(StoredSecret::Argon2)
     }
-}
-
-/// Whether the password is the one of an Argon2 hash. Takes some 50 ms and 19 MiB.
-pub(super) fn verify_argon2(hash: &str, password: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else { return false };
-    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
 }
 
 impl FromStr for StoredSecret {
@@ -47,14 +35,7 @@ impl FromStr for StoredSecret {
                 format!("{error}; `rillcast hash-password NAME` makes one of a password")
             });
         }
-        let hash = PasswordHash::new(text).map_err(|_| "it is no Argon2 hash".to_owned())?;
-        let number = |name| hash.params.get_decimal(name).map_or(0, u64::from);
-        if hash.algorithm.as_str() != "argon2id" {
-            return Err("of the hashes that begin with $ only $argon2id$ is known".into());
-        }
-        if number("m").saturating_mul(number("t")) > MAX_COST {
-            return Err("this Argon2 hash takes too long to check: lower its m or t".into());
-        }
+        password::check(text).map_err(|error| error.to_string())?;
         Ok(StoredSecret::Argon2(text.to_owned()))
     }
 }
@@ -85,8 +66,8 @@ mod tests {
         let text = made.to_string();
         assert!(text.starts_with("$argon2id$"), "{text}");
         assert_eq!(text.parse(), Ok(made));
-        assert!(verify_argon2(&text, "tulip") && !verify_argon2(&text, "rose"));
-        assert!(!verify_argon2("$argon2id$", "tulip"));
+        assert_eq!(password::verify(&text, "tulip"), Ok(true));
+        assert_eq!(password::verify(&text, "rose"), Ok(false));
     }
 
     #[test]

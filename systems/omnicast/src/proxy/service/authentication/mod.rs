@@ -6,7 +6,6 @@
 //! wrong too often from one address has to wait before another guess is looked at; nobody else does.
 
 mod hashing;
-mod password;
 mod recent;
 #[cfg(test)]
 mod tests;
@@ -18,8 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rillcast::engine::access::Guesses;
 
-pub use password::{hash, verify};
-
+use crate::password::{self, hash, verify};
 use crate::proxy::pluggable::directory::{self, Account, Directory};
 use crate::uscp::{Credentials, ErrorCode, ErrorReport};
 use hashing::{Hashers, Turn};
@@ -45,8 +43,8 @@ pub enum Error {
     Busy,
     /// The directory gives no answer.
     Directory(directory::Error),
-    /// The system gives no randomness.
-    Hash(String),
+    /// A password cannot be hashed, or the stored hash not be checked.
+    Hash(password::Error),
 }
 
 impl Error {
@@ -125,8 +123,7 @@ impl AuthenticationManager {
             open,
             hashers: Hashers::default(),
             guesses: Mutex::new(Guesses::default()),
-            recent: Recent::new()
-                .ok_or_else(|| Error::Hash("the system gives no randomness".into()))?,
+            recent: Recent::new().ok_or_else(|| Error::Hash(password::Error::System))?,
             started: Instant::now(),
             nobody: hash("nobody").map_err(Error::Hash)?,
         })
@@ -151,9 +148,9 @@ impl AuthenticationManager {
         let turn = self.hashers.turn(Some(peer)).await?;
         // Others may have guessed while this one waited.
         self.blocked(peer)?;
-        let work = move || verify(&hash, &password).then_some(hash);
+        let work = move || verify(&hash, &password).map(|right| right.then_some(hash));
         let (right, turn) = turn.work(work).await?;
-        if let Some(hash) = right.filter(|_| known) {
+        if let Some(hash) = right.map_err(Error::Hash)?.filter(|_| known) {
             self.recent.remember(&hash, &credentials.password, Instant::now());
             return Ok(());
         }

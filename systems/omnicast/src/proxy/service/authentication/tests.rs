@@ -13,14 +13,6 @@ async fn manager(is_open: bool) -> AuthenticationManager {
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-#[test]
-fn hashes_have_their_own_salt() {
-    let (one, two) = (hash("tulip").unwrap(), hash("tulip").unwrap());
-    assert!(one.starts_with("$argon2id$") && one != two);
-    assert!(verify(&one, "tulip") && verify(&two, "tulip") && !verify(&one, "rose"));
-    assert!(!verify("tulip", "tulip"));
-}
-
 #[tokio::test]
 async fn an_account_from_its_making_to_its_end() {
     let manager = manager(true).await;
